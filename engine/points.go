@@ -1,0 +1,50 @@
+package engine
+
+import (
+	"fmt"
+
+	"gorgonia.org/tensor"
+)
+
+// Matrix returns the numbers of a host tensor of shape [N, D] in row-major order, without copying where
+// t is dense float64 already. Other ranks and types than float64 and float32 wrap ErrShape and ErrDtype.
+func Matrix(t *tensor.Dense) (data []float64, n, d int, err error) {
+	if t == nil {
+		return nil, 0, 0, fmt.Errorf("engine: no points: %w", ErrShape)
+	}
+	s := t.Shape()
+	if len(s) != 2 {
+		return nil, 0, 0, fmt.Errorf("engine: points of shape %v, want [N, D]: %w", s, ErrShape)
+	}
+	n, d = s[0], s[1]
+	if t.RequiresIterator() || t.DataOrder().IsColMajor() || !t.DataOrder().IsContiguous() {
+		t = t.Clone().(*tensor.Dense)
+		if m, ok := t.Materialize().(*tensor.Dense); ok {
+			t = m
+		}
+	}
+	switch v := t.Data().(type) {
+	case []float64:
+		return v, n, d, nil
+	case []float32:
+		data = make([]float64, len(v))
+		for i, x := range v {
+			data[i] = float64(x)
+		}
+		return data, n, d, nil
+	case float64: // a 1 x 1 tensor
+		return []float64{v}, n, d, nil
+	case float32:
+		return []float64{float64(v)}, n, d, nil
+	}
+	return nil, 0, 0, fmt.Errorf("engine: points of type %v, want float64 or float32: %w", t.Dtype(), ErrDtype)
+}
+
+// Points wraps row-major numbers as a host tensor [N, D]; it keeps data, it does not copy. It panics
+// where len(data) is not n d.
+func Points(data []float64, n, d int) *tensor.Dense {
+	if len(data) != n*d {
+		panic(fmt.Sprintf("engine: %d numbers for %d x %d points", len(data), n, d))
+	}
+	return tensor.New(tensor.WithShape(n, d), tensor.WithBacking(data))
+}
