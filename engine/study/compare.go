@@ -1,0 +1,219 @@
+// Package study holds the experiments: whole questions asked of the rooms below, each in one call.
+package study
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"time"
+
+	"monge/engine"
+	"monge/engine/dist"
+	"monge/engine/flow"
+	"monge/engine/ot"
+	"monge/engine/rng"
+
+	"gorgonia.org/tensor"
+)
+
+// CompareSettings describes one comparison of a law's encoder with optimal transport.
+type CompareSettings struct {
+	Law dist.Distribution
+	// Points are the data to encode [N, D]; nil draws N points from the law.
+	Points *tensor.Dense
+	N      int    // points to draw; 0 = 1000; not used where Points are given
+	Seed   uint64 // of the draw and of the probes
+	Dtype  engine.Dtype
+	Flow   flow.Settings // Tangents, Jacobian, LogP and Progress are set here
+
+	// Probes > 0 estimates the Jacobian's asymmetry from that many random directions a point; 0 takes the
+	// exact Jacobian up to D = ExactJacobian and DefaultProbes directions beyond.
+	Probes int
+	// JacobianPoints is how many points, spread evenly over the rows, the asymmetry is taken at; 0 = 128.
+	JacobianPoints int
+
+	// Progress is told the stage and how much of it is done; nil = none.
+	Progress func(stage string, done, total int)
+}
+
+const (
+	// ExactJacobian is the largest D for which the exact Jacobian is the default.
+	ExactJacobian = 16
+	// DefaultProbes is the number of directions a point beyond that.
+	DefaultProbes = 8
+
+	defaultDraw           = 1000
+	defaultJacobianPoints = 128
+	jacobianTolerance     = 1e-8 // above it the solver's own error would be read as asymmetry
+)
+
+// Stages that Compare reports through Progress.
+const (
+	StageEncode    = "encode"
+	StageJacobian  = "jacobian"
+	StageTransport = "transport"
+)
+
+// Comparison is the answer: how the coupling (x, E(x)) of the encoder E stands to the optimal one of the
+// same two clouds. Costs are mean squared distances.
+type Comparison struct {
+	X, Z *tensor.Dense // data and latents [N, D]
+	Flow flow.Stats
+	// Transport is the certificate of the encoder's coupling: its cost, the bracket of the optimal cost,
+	// gap, slack margin, moved fraction, and the best pairing found.
+	Transport *ot.Certificate
+	Jacobian  Asymmetry
+	Bounds    Bounds
+	Elapsed   time.Duration
+}
+
+// Asymmetry summarises |J - J^T|_F / |J|_F over points; 0 everywhere exactly when the encoder is locally
+// a gradient, as an optimal map must be (Brenier).
+type Asymmetry struct {
+	Mean, Max float64
+	Points    int
+	Probes    int // directions a point; 0 = exact Jacobians
+}
+
+// Bounds are lower bounds of W2^2 of the two clouds that need no transport solve.
+type Bounds struct {
+	Gelbrich float64 // Bures distance of the first two moments
+	Marginal float64 // sum over the axes of the one-dimensional W2^2
+	Sliced   float64 // D times the mean over directions of the one-dimensional W2^2
+}
+
+// Compare encodes points by the law's probability-flow ODE and compares the coupling with the optimal
+// one (Khrulkov et al., arXiv 2202.07477, section 5), with a certificate, the asymmetry of the encoder's
+// Jacobian and lower bounds beside it, because the cloud's gap alone is blind in large dimension.
+func Compare(ctx context.Context, e engine.Engine, s CompareSettings) (*Comparison, error) {
+	start := time.Now()
+	if s.Law == nil {
+		return nil, fmt.Errorf("study: compare: no law")
+	}
+	x := s.Points
+	if x == nil {
+		n := s.N
+		if n == 0 {
+			n = defaultDraw
+		}
+		if n < 0 {
+			return nil, fmt.Errorf("study: compare: n = %d: %w", n, engine.ErrShape)
+		}
+		x = s.Law.Sample(s.Seed, n)
+	}
+	if d := x.Shape()[1]; d != s.Law.Dim() {
+		return nil, fmt.Errorf("study: compare: points of dimension %d for a law of dimension %d: %w", d, s.Law.Dim(), engine.ErrShape)
+	}
+	c := &Comparison{X: x}
+
+	fs := s.Flow
+	fs.Progress = s.stage(StageEncode)
+	enc, err := flow.Encode(ctx, e, s.Dtype, s.Law, x, &fs)
+	if err != nil {
+		return nil, err
+	}
+	c.Z, c.Flow = enc.X, enc.Stats
+
+	if c.Jacobian, err = asymmetry(ctx, e, &s, x); err != nil {
+		return nil, err
+	}
+
+	done := s.stage(StageTransport)
+	if c.Transport, err = ot.Certify(ctx, c.X, c.Z, &ot.CertifySettings{Progress: done}); err != nil {
+		return nil, err
+	}
+	if c.Bounds, err = bounds(ctx, ot.Clouds{X: c.X, Y: c.Z}, s.Seed); err != nil {
+		return nil, err
+	}
+	c.Elapsed = time.Since(start)
+	return c, nil
+}
+
+func (s *CompareSettings) stage(name string) func(done, total int) {
+	if s.Progress == nil {
+		return nil
+	}
+	return func(done, total int) { s.Progress(name, done, total) }
+}
+
+// asymmetry solves the encoder's Jacobian, or its action on random directions, at some of the points.
+func asymmetry(ctx context.Context, e engine.Engine, s *CompareSettings, x *tensor.Dense) (Asymmetry, error) {
+	data, n, d, err := engine.Matrix(x)
+	if err != nil {
+		return Asymmetry{}, err
+	}
+	points := s.JacobianPoints
+	if points == 0 {
+		points = defaultJacobianPoints
+	}
+	points = min(points, n)
+	at := make([]float64, 0, points*d)
+	for i := range points {
+		row := i * n / points
+		at = append(at, data[row*d:(row+1)*d]...)
+	}
+
+	fs := s.Flow
+	fs.Rtol = math.Min(orDefault(fs.Rtol), jacobianTolerance)
+	fs.Atol = math.Min(orDefault(fs.Atol), jacobianTolerance)
+	fs.Progress = s.stage(StageJacobian)
+	probes := s.Probes
+	if probes == 0 && d > ExactJacobian {
+		probes = DefaultProbes
+	}
+	var v *tensor.Dense
+	if probes == 0 {
+		fs.Jacobian = true
+	} else {
+		dir := make([]float64, points*probes*d)
+		rng.Normals(dir, s.Seed, probeStream, 0)
+		v = tensor.New(tensor.WithShape(points, probes, d), tensor.WithBacking(dir))
+		fs.Tangents = v
+	}
+	r, err := flow.Encode(ctx, e, s.Dtype, s.Law, engine.Points(at, points, d), &fs)
+	if err != nil {
+		return Asymmetry{}, err
+	}
+	var asym []float64
+	if probes == 0 {
+		asym = flow.Asymmetry(r.Jacobian)
+	} else if asym, err = flow.AsymmetryProbes(v, r.Tangents); err != nil {
+		return Asymmetry{}, err
+	}
+	return Summarise(asym, probes), nil
+}
+
+// probeStream separates the probes' directions from the draws of the law.
+const probeStream = 0x70726f6265
+
+func orDefault(tol float64) float64 {
+	if tol == 0 {
+		return jacobianTolerance
+	}
+	return tol
+}
+
+// Summarise takes the mean and the largest of the points' asymmetries.
+func Summarise(asym []float64, probes int) Asymmetry {
+	a := Asymmetry{Points: len(asym), Probes: probes}
+	for _, v := range asym {
+		a.Mean += v / float64(len(asym))
+		a.Max = math.Max(a.Max, v)
+	}
+	return a
+}
+
+func bounds(ctx context.Context, c ot.Clouds, seed uint64) (b Bounds, err error) {
+	if b.Gelbrich, err = ot.Gelbrich(c); err != nil {
+		return b, err
+	}
+	if b.Marginal, err = ot.Marginal(c); err != nil {
+		return b, err
+	}
+	r, err := ot.Sliced(ctx, c, &ot.SlicedSettings{Seed: seed})
+	if err != nil {
+		return b, err
+	}
+	b.Sliced = r.Lower
+	return b, nil
+}
