@@ -1,0 +1,37 @@
+# make help lists the targets. Everything here works without a GPU.
+
+GO      ?= go
+COUNT   ?= 6
+BENCH   ?= .
+
+.PHONY: help run test build race lint bench bench-openblas clean
+.DEFAULT_GOAL := help
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: build ## the main job: handwritten digits, encoder against optimal transport, on the CPU
+	bin/monge compare --out build/digits --force
+
+test: ## all tests
+	$(GO) test ./...
+
+build: ## bin/monge
+	$(GO) build -o bin/monge ./cmd/monge
+
+race: ## the engine's tests under the race detector (needs a C compiler)
+	$(GO) test -race -short -timeout 30m ./cpu/... ./engine/...
+
+lint: ## gofmt, go vet, staticcheck
+	@test -z "$$(gofmt -l .)" || { gofmt -d . ; exit 1; }
+	$(GO) vet ./...
+	$(GO) tool staticcheck ./...
+
+bench: ## benchmarks of the workloads; BENCH=regexp COUNT=n, output for benchstat
+	$(GO) test -run '^$$' -bench '$(BENCH)' -count $(COUNT) -timeout 0 ./bench/... ./cpu/... ./engine/...
+
+bench-openblas: ## the same with OpenBLAS behind gonum (tag netlib; needs libopenblas-dev)
+	CGO_LDFLAGS="$${CGO_LDFLAGS:--lopenblas}" $(GO) test -tags netlib -run '^$$' -bench '$(BENCH)' -count $(COUNT) -timeout 0 ./bench/... ./cpu/...
+
+clean: ## remove what was built
+	rm -rf bin build
