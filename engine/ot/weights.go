@@ -1,0 +1,116 @@
+package ot
+
+import (
+	"fmt"
+	"math"
+
+	"monge/engine"
+
+	"gorgonia.org/tensor"
+)
+
+// problem is a transport problem on the host that has been checked: finite points, n, m, d > 0, weights
+// that are finite, not negative and sum to 1. x and y may be the caller's own memory and are only read.
+type problem struct {
+	n, m, d int
+	x, y    []float64 // [n, d], [m, d] row-major
+	a, b    []float64 // [n], [m]
+	// uniform holds where all of a are equal and all of b are, and n = m: a plan may be a permutation.
+	uniform bool
+}
+
+// check reads the clouds onto the host and normalises their weights.
+func (c Clouds) check() (*problem, error) {
+	x, n, d, err := cloud("x", c.X)
+	if err != nil {
+		return nil, err
+	}
+	y, m, dy, err := cloud("y", c.Y)
+	if err != nil {
+		return nil, err
+	}
+	if d != dy {
+		return nil, fmt.Errorf("ot: x has %d columns, y has %d: %w", d, dy, engine.ErrShape)
+	}
+	a, evenA, err := Normalize("x", c.A, n)
+	if err != nil {
+		return nil, err
+	}
+	b, evenB, err := Normalize("y", c.B, m)
+	if err != nil {
+		return nil, err
+	}
+	return &problem{n: n, m: m, d: d, x: x, y: y, a: a, b: b, uniform: n == m && evenA && evenB}, nil
+}
+
+// cloud reads one cloud and checks that every number of it is finite.
+func cloud(name string, t *tensor.Dense) (data []float64, n, d int, err error) {
+	data, n, d, err = engine.Matrix(t)
+	if err != nil {
+		return nil, 0, 0, fmt.Errorf("ot: cloud %s: %w", name, err)
+	}
+	if n == 0 || d == 0 {
+		return nil, 0, 0, fmt.Errorf("ot: cloud %s is empty (%d x %d): %w", name, n, d, engine.ErrShape)
+	}
+	for i, v := range data {
+		if math.IsNaN(v) || math.IsInf(v, 0) {
+			return nil, 0, 0, fmt.Errorf("ot: cloud %s, row %d, column %d: %v is not finite", name, i/d, i%d, v)
+		}
+	}
+	return data, n, d, nil
+}
+
+// Normalize returns the n weights w of cloud name scaled to sum to 1, and whether all of them are equal;
+// nil means 1/n each. Weights that are negative, not finite, all zero or not n in number are an error that
+// names the cloud, the row and the value. w is not changed.
+func Normalize(name string, w []float64, n int) (normalized []float64, uniform bool, err error) {
+	normalized = make([]float64, n)
+	if w == nil {
+		for i := range normalized {
+			normalized[i] = 1 / float64(n)
+		}
+		return normalized, true, nil
+	}
+	if len(w) != n {
+		return nil, false, fmt.Errorf("ot: %d weights for the %d rows of cloud %s: %w", len(w), n, name, engine.ErrShape)
+	}
+	top := 0.0
+	uniform = true
+	for i, v := range w {
+		if !(v >= 0) || math.IsInf(v, 0) {
+			return nil, false, fmt.Errorf("ot: weight of row %d of cloud %s is %v, want a finite number >= 0", i, name, v)
+		}
+		top = max(top, v)
+		uniform = uniform && v == w[0]
+	}
+	if top == 0 {
+		return nil, false, fmt.Errorf("ot: the weights of cloud %s are all 0", name)
+	}
+	// Dividing by the largest first keeps the sum of weights near the ends of the range finite and normal.
+	_, e := math.Frexp(top)
+	var s accumulator
+	for i, v := range w {
+		normalized[i] = math.Ldexp(v, -e)
+		s.add(normalized[i])
+	}
+	total := s.sum()
+	for i := range normalized {
+		normalized[i] /= total
+	}
+	return normalized, uniform, nil
+}
+
+// accumulator is Neumaier's compensated sum: its error does not grow with the count of terms.
+type accumulator struct{ s, c float64 }
+
+func (k *accumulator) add(v float64) {
+	t := k.s + v
+	if math.Abs(k.s) >= math.Abs(v) {
+		k.c += (k.s - t) + v
+	} else {
+		k.c += (v - t) + k.s
+	}
+	k.s = t
+}
+
+func (k *accumulator) sum() float64 { return k.s + k.c }
