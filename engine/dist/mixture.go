@@ -1,0 +1,168 @@
+package dist
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"monge/engine"
+	"monge/engine/rng"
+
+	"gorgonia.org/tensor"
+)
+
+// Streams of the random numbers that laws draw, apart from those of everything else under one seed.
+const (
+	streamNormal  = 0x6469_7374_0001 + iota // point i of d coordinates takes numbers i d to i d + d - 1
+	streamUniform                           // the component of point i is chosen by number i
+	streamNamed                             // parameters of named random laws
+)
+
+// Mixture is the law sum_k w_k N(m_k, C_k). Its score, posterior mean and their Jacobians are those of
+// [engine.Mixture]. It is immutable.
+type Mixture struct {
+	d     int
+	w     []float64     // normalised, all > 0
+	means []float64     // [K, d]
+	covs  []*Covariance // K, or one for all
+}
+
+// NewMixture returns the mixture of K components with weights (nil = equal; any scale; zero drops the
+// component), means [K][d] and covs of length K, or 1 to share one.
+func NewMixture(weights []float64, means [][]float64, covs []*Covariance) (*Mixture, error) {
+	k := len(means)
+	if k == 0 {
+		return nil, fmt.Errorf("dist: a mixture of no components: %w", ErrParameters)
+	}
+	w, err := normalise(weights, k)
+	if err != nil {
+		return nil, err
+	}
+	if len(covs) != 1 && len(covs) != k {
+		return nil, fmt.Errorf("dist: %d covariances for %d components: %w", len(covs), k, ErrParameters)
+	}
+	m := &Mixture{d: covs[0].d}
+	for i, mean := range means {
+		if len(mean) != m.d {
+			return nil, fmt.Errorf("dist: means[%d] has %d coordinates, want %d: %w", i, len(mean), m.d, ErrParameters)
+		}
+		for j, v := range mean {
+			if math.IsNaN(v) || math.IsInf(v, 0) {
+				return nil, fmt.Errorf("dist: means[%d][%d] = %v: want a finite number: %w", i, j, v, ErrParameters)
+			}
+		}
+		c := covs[min(i, len(covs)-1)]
+		if c.d != m.d {
+			return nil, fmt.Errorf("dist: covariance %d has size %d, want %d: %w", i, c.d, m.d, ErrParameters)
+		}
+		if w[i] == 0 {
+			continue
+		}
+		m.w = append(m.w, w[i])
+		m.means = append(m.means, mean...)
+		m.covs = append(m.covs, c)
+	}
+	if !slices.ContainsFunc(m.covs, func(c *Covariance) bool { return !c.equal(m.covs[0]) }) {
+		m.covs = m.covs[:1]
+	}
+	return m, nil
+}
+
+// normalise returns weights divided by their sum, 1/n each for nil.
+func normalise(weights []float64, n int) ([]float64, error) {
+	w := make([]float64, n)
+	if weights == nil {
+		for i := range w {
+			w[i] = 1 / float64(n)
+		}
+		return w, nil
+	}
+	if len(weights) != n {
+		return nil, fmt.Errorf("dist: %d weights for %d components: %w", len(weights), n, ErrParameters)
+	}
+	largest := 0.0
+	for i, v := range weights {
+		if !(v >= 0) || math.IsInf(v, 0) {
+			return nil, fmt.Errorf("dist: weights[%d] = %v: want a finite number, not negative: %w", i, v, ErrParameters)
+		}
+		largest = max(largest, v)
+	}
+	if largest == 0 {
+		return nil, fmt.Errorf("dist: all weights are zero: %w", ErrParameters)
+	}
+	sum := 0.0
+	for i, v := range weights { // scaled first, so that the sum stays finite
+		w[i] = v / largest
+		sum += w[i]
+	}
+	for i := range w {
+		w[i] /= sum
+	}
+	return w, nil
+}
+
+// Dim returns d.
+func (m *Mixture) Dim() int { return m.d }
+
+// Components returns K, without those of weight zero.
+func (m *Mixture) Components() int { return len(m.w) }
+
+// Component returns the weight, mean and covariance of component k; the mean is not to be written to.
+func (m *Mixture) Component(k int) (weight float64, mean []float64, cov *Covariance) {
+	return m.w[k], m.means[k*m.d : (k+1)*m.d], m.cov(k)
+}
+
+func (m *Mixture) cov(k int) *Covariance { return m.covs[min(k, len(m.covs)-1)] }
+
+// Sample draws the component of point i from the uniform number i and the point around it from normal
+// numbers i d to i d + d - 1.
+func (m *Mixture) Sample(seed uint64, n int) *tensor.Dense {
+	x := make([]float64, n*m.d)
+	rng.Normals(x, seed, streamNormal, 0)
+	for k, rows := range choose(m.w, seed, n) {
+		mean := m.means[k*m.d : (k+1)*m.d]
+		z := make([]float64, 0, len(rows)*m.d)
+		for _, i := range rows {
+			z = append(z, x[i*m.d:(i+1)*m.d]...)
+		}
+		z = m.cov(k).colour(z, len(rows))
+		for r, i := range rows {
+			for j, c := range mean {
+				x[i*m.d+j] = c + z[r*m.d+j]
+			}
+		}
+	}
+	return engine.Points(x, n, m.d)
+}
+
+// choose draws a component for each of n points and returns the points of each component.
+func choose(w []float64, seed uint64, n int) [][]int {
+	u := make([]float64, n)
+	if len(w) > 1 {
+		rng.Uniforms(u, seed, streamUniform, 0)
+	}
+	edges := make([]float64, len(w))
+	sum := 0.0
+	for k, v := range w {
+		sum += v
+		edges[k] = sum
+	}
+	rows := make([][]int, len(w))
+	for i, v := range u {
+		k, _ := slices.BinarySearchFunc(edges, v*sum, func(edge, v float64) int {
+			if edge <= v {
+				return -1
+			}
+			return 1
+		})
+		k = min(k, len(w)-1)
+		rows[k] = append(rows[k], i)
+	}
+	return rows
+}
+
+// isotropic returns the variance that all components share in all directions, or false.
+func (m *Mixture) isotropic() (v float64, ok bool) {
+	c := m.covs[0]
+	return c.values[0], len(m.covs) == 1 && len(c.values) == 1 && c.plain()
+}
