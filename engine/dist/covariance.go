@@ -1,7 +1,6 @@
 package dist
 
 import (
-	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -10,9 +9,6 @@ import (
 	"gonum.org/v1/gonum/blas/blas64"
 	"gonum.org/v1/gonum/mat"
 )
-
-// ErrParameters is wrapped by every error about a law's own parameters.
-var ErrParameters = errors.New("parameters of no law")
 
 // Covariance is a factored symmetric positive definite matrix C = Q diag(l) Q^T of size d. It is immutable.
 type Covariance struct {
@@ -25,10 +21,10 @@ type Covariance struct {
 // Isotropic returns C = v I of size d.
 func Isotropic(d int, v float64) (*Covariance, error) {
 	if d < 1 {
-		return nil, fmt.Errorf("dist: dimension %d: want at least 1: %w", d, ErrParameters)
+		return nil, bad("dimension %d: want at least 1", d)
 	}
 	if !(v > 0) || math.IsInf(v, 0) {
-		return nil, fmt.Errorf("dist: variance %v: want a finite number above 0: %w", v, ErrParameters)
+		return nil, bad("variance %v: want a finite number above 0", v)
 	}
 	return &Covariance{d: d, values: []float64{v}}, nil
 }
@@ -37,7 +33,7 @@ func Isotropic(d int, v float64) (*Covariance, error) {
 func Diagonal(vars []float64) (*Covariance, error) {
 	for i, v := range vars {
 		if !(v > 0) || math.IsInf(v, 0) {
-			return nil, fmt.Errorf("dist: variance [%d] = %v: want a finite number above 0: %w", i, v, ErrParameters)
+			return nil, bad("variance [%d] = %v: want a finite number above 0", i, v)
 		}
 	}
 	if len(vars) > 0 && !slices.ContainsFunc(vars, func(v float64) bool { return v != vars[0] }) {
@@ -60,12 +56,12 @@ func Full(c mat.Symmetric) (*Covariance, error) {
 		for j := range i {
 			v := c.At(i, j)
 			if math.IsNaN(v) || math.IsInf(v, 0) {
-				return nil, fmt.Errorf("dist: covariance [%d,%d] = %v: %w", i, j, v, ErrParameters)
+				return nil, bad("covariance [%d,%d] = %v", i, j, v)
 			}
 			diagonal = diagonal && v == 0
 		}
 		if math.IsNaN(vars[i]) || math.IsInf(vars[i], 0) {
-			return nil, fmt.Errorf("dist: covariance [%d,%d] = %v: %w", i, i, vars[i], ErrParameters)
+			return nil, bad("covariance [%d,%d] = %v", i, i, vars[i])
 		}
 	}
 	if diagonal && (d == 0 || slices.Min(vars) > 0) {
@@ -73,11 +69,11 @@ func Full(c mat.Symmetric) (*Covariance, error) {
 	}
 	var eig mat.EigenSym
 	if !eig.Factorize(c, true) {
-		return nil, fmt.Errorf("dist: covariance: the eigenvalues were not found: %w", ErrParameters)
+		return nil, bad("covariance: the eigenvalues were not found")
 	}
 	l := eig.Values(nil)
 	if least := l[0]; !(least > float64(d)*0x1p-52*l[d-1]) {
-		return nil, fmt.Errorf("dist: covariance is not positive definite: its smallest eigenvalue is %.6g: %w", least, ErrParameters)
+		return nil, bad("covariance is not positive definite: its smallest eigenvalue is %.6g", least)
 	}
 	var q mat.Dense
 	eig.VectorsTo(&q)
@@ -94,7 +90,7 @@ func Reflected(values []float64, vectors [][]float64) (*Covariance, error) {
 	for r, v := range vectors {
 		norm := blas64.Nrm2(blas64.Vector{N: len(v), Data: v, Inc: 1})
 		if len(v) != c.d || !(norm > 0) || math.IsInf(norm, 0) {
-			return nil, fmt.Errorf("dist: reflection %d: want a nonzero vector of %d numbers: %w", r, c.d, ErrParameters)
+			return nil, bad("reflection %d: want a nonzero vector of %d numbers", r, c.d)
 		}
 		unit := make([]float64, c.d)
 		for i := range v {

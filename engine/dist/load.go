@@ -1,6 +1,15 @@
 package dist
 
 import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/pelletier/go-toml/v2"
 	"gorgonia.org/tensor"
 )
 
@@ -14,11 +23,128 @@ type Loaded struct {
 	Warnings []string // such as "law.toml: weights: normalised"
 }
 
-// Load makes the law of a spec: a name, a name with parameters, or a TOML file.
+// Load makes the law of a spec: a name of Names, a name with parameters ("gaussian:d=64,seed=1"), or the path of
+// a TOML file. Array files that a TOML file names lie relative to its folder. Errors are one line that names
+// the file, the key and the value.
 func Load(spec string, open Opener) (*Loaded, error) {
-	law, err := byName(spec)
+	l := newLoader(open)
+	law, err := l.spec(spec, "")
 	if err != nil {
 		return nil, err
 	}
-	return &Loaded{Law: law, Name: spec}, nil
+	return &Loaded{Law: law, Name: spec, Warnings: l.warnings}, nil
+}
+
+// Parse makes the law that the text of a TOML file describes. file is its name in errors and its folder that
+// of the files it names.
+func Parse(file string, text []byte, open Opener) (*Loaded, error) {
+	l := newLoader(open)
+	law, err := l.parse(file, text)
+	if err != nil {
+		return nil, err
+	}
+	return &Loaded{Law: law, Name: file, Warnings: l.warnings}, nil
+}
+
+// FromTable makes the law of a table that is part of a larger TOML file, such as [data], under the given key.
+// Values are those that go-toml decodes into any.
+func FromTable(file, key string, m map[string]any, open Opener) (*Loaded, error) {
+	l := newLoader(open)
+	law, err := l.table(&table{loader: l, file: file, prefix: key + ".", dir: filepath.Dir(file), m: maps.Clone(m)})
+	if err != nil {
+		return nil, err
+	}
+	return &Loaded{Law: law, Name: file, Warnings: l.warnings}, nil
+}
+
+// Limits against files that name themselves or each other.
+const (
+	maxNesting = 16
+	maxLaws    = 1 << 16
+)
+
+// loader makes one law and the laws it is made of.
+type loader struct {
+	open     Opener
+	warnings []string
+	nesting  int // laws being made, one inside the other
+	laws     int // laws made
+}
+
+func newLoader(open Opener) *loader {
+	if open == nil {
+		open = func(string) (*tensor.Dense, error) { return nil, errors.New("array files cannot be read here") }
+	}
+	return &loader{open: open}
+}
+
+// enter counts a law being made; leave follows.
+func (l *loader) enter() error {
+	l.nesting++
+	l.laws++
+	if l.nesting > maxNesting || l.laws > maxLaws {
+		return bad("more than %d laws inside each other or %d in all: does a file name itself?", maxNesting, maxLaws)
+	}
+	return nil
+}
+
+func (l *loader) leave() { l.nesting-- }
+
+// spec makes the law of a name or of a file relative to dir.
+func (l *loader) spec(spec, dir string) (Distribution, error) {
+	if err := l.enter(); err != nil {
+		return nil, err
+	}
+	defer l.leave()
+	name, list, _ := strings.Cut(spec, ":")
+	var known []string
+	for _, n := range Names() {
+		if n.Name == name {
+			return l.named(n, list)
+		}
+		known = append(known, n.Name)
+	}
+	path := spec
+	if dir != "" && !filepath.IsAbs(path) {
+		path = filepath.Join(dir, path)
+	}
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) && !strings.HasSuffix(spec, ".toml") && !strings.ContainsRune(spec, filepath.Separator) {
+		return nil, bad("no distribution %q: want %s, or a TOML file", spec, strings.Join(known, ", "))
+	}
+	if err != nil {
+		return nil, fmt.Errorf("dist: %w", err)
+	}
+	return l.parse(path, text)
+}
+
+// named makes a law from the parameters behind its name.
+func (l *loader) named(n Name, list string) (Distribution, error) {
+	p, err := parseParams(n.Name, list)
+	if err != nil {
+		return nil, err
+	}
+	p.loader = l
+	law, err := n.make(p)
+	if err == nil {
+		err = p.unknown()
+	}
+	if err != nil {
+		return nil, err
+	}
+	return law, nil
+}
+
+// parse makes the law of a file's text.
+func (l *loader) parse(file string, text []byte) (Distribution, error) {
+	m := map[string]any{}
+	if err := toml.Unmarshal(text, &m); err != nil {
+		var d *toml.DecodeError
+		if errors.As(err, &d) {
+			row, col := d.Position()
+			return nil, bad("%s: row %d, column %d: %s", file, row, col, strings.TrimPrefix(d.Error(), "toml: "))
+		}
+		return nil, bad("%s: %s", file, strings.TrimPrefix(err.Error(), "toml: "))
+	}
+	return l.table(&table{loader: l, file: file, dir: filepath.Dir(file), m: m})
 }

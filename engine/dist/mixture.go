@@ -1,7 +1,6 @@
 package dist
 
 import (
-	"fmt"
 	"math"
 	"slices"
 
@@ -15,7 +14,8 @@ import (
 const (
 	streamNormal  = 0x6469_7374_0001 + iota // point i of d coordinates takes numbers i d to i d + d - 1
 	streamUniform                           // the component of point i is chosen by number i
-	streamNamed                             // parameters of named random laws
+	streamFactor                            // seeds of the factors of a product
+	streamNamed                             // parameters of named random laws, and the next stream too
 )
 
 // Mixture is the law sum_k w_k N(m_k, C_k). Its score, posterior mean and their Jacobians are those of
@@ -32,28 +32,28 @@ type Mixture struct {
 func NewMixture(weights []float64, means [][]float64, covs []*Covariance) (*Mixture, error) {
 	k := len(means)
 	if k == 0 {
-		return nil, fmt.Errorf("dist: a mixture of no components: %w", ErrParameters)
+		return nil, bad("a mixture of no components")
 	}
 	w, err := normalise(weights, k)
 	if err != nil {
 		return nil, err
 	}
 	if len(covs) != 1 && len(covs) != k {
-		return nil, fmt.Errorf("dist: %d covariances for %d components: %w", len(covs), k, ErrParameters)
+		return nil, bad("%d covariances for %d components", len(covs), k)
 	}
 	m := &Mixture{d: covs[0].d}
 	for i, mean := range means {
 		if len(mean) != m.d {
-			return nil, fmt.Errorf("dist: means[%d] has %d coordinates, want %d: %w", i, len(mean), m.d, ErrParameters)
+			return nil, bad("means[%d] has %d coordinates, want %d", i, len(mean), m.d)
 		}
 		for j, v := range mean {
 			if math.IsNaN(v) || math.IsInf(v, 0) {
-				return nil, fmt.Errorf("dist: means[%d][%d] = %v: want a finite number: %w", i, j, v, ErrParameters)
+				return nil, bad("means[%d][%d] = %v: want a finite number", i, j, v)
 			}
 		}
 		c := covs[min(i, len(covs)-1)]
 		if c.d != m.d {
-			return nil, fmt.Errorf("dist: covariance %d has size %d, want %d: %w", i, c.d, m.d, ErrParameters)
+			return nil, bad("covariance %d has size %d, want %d", i, c.d, m.d)
 		}
 		if w[i] == 0 {
 			continue
@@ -78,17 +78,17 @@ func normalise(weights []float64, n int) ([]float64, error) {
 		return w, nil
 	}
 	if len(weights) != n {
-		return nil, fmt.Errorf("dist: %d weights for %d components: %w", len(weights), n, ErrParameters)
+		return nil, bad("%d weights for %d components", len(weights), n)
 	}
 	largest := 0.0
 	for i, v := range weights {
 		if !(v >= 0) || math.IsInf(v, 0) {
-			return nil, fmt.Errorf("dist: weights[%d] = %v: want a finite number, not negative: %w", i, v, ErrParameters)
+			return nil, bad("weights[%d] = %v: want a finite number, not negative", i, v)
 		}
 		largest = max(largest, v)
 	}
 	if largest == 0 {
-		return nil, fmt.Errorf("dist: all weights are zero: %w", ErrParameters)
+		return nil, bad("all weights are zero")
 	}
 	sum := 0.0
 	for i, v := range weights { // scaled first, so that the sum stays finite

@@ -8,8 +8,11 @@ import (
 )
 
 // Bind uploads the cheapest form of the parameters: one variance a component where all are isotropic, one
-// basis where all components share it.
+// basis where all components share it. Many equal isotropic components become smoothed points.
 func (m *Mixture) Bind(e engine.Engine, t engine.Dtype) (Field, error) {
+	if p := m.points(); p != nil {
+		return p.Bind(e, t)
+	}
 	f, err := m.bind(e, t)
 	if err != nil {
 		return nil, err

@@ -1,15 +1,15 @@
 package dist
 
 import (
-	"fmt"
 	"math"
-	"strconv"
-	"strings"
 
 	"monge/engine/rng"
 
 	"gonum.org/v1/gonum/mat"
 )
+
+// maxDim bounds the dimensions of a law: beyond it a row's index in a batch of rows passes 32 bits.
+const maxDim = 1 << 24
 
 // Name is a law known by name.
 type Name struct {
@@ -26,12 +26,34 @@ func Names() []Name {
 		{"G2", nil, "three narrow isotropic Gaussians in the plane, a triangle", func(*params) (Distribution, error) { return G2(), nil }},
 		{"G5", nil, "two isotropic Gaussians in the plane whose encoder is the optimal map", func(*params) (Distribution, error) { return G5(), nil }},
 		{"gaussian", []string{"d=2", "seed=1"}, "a Gaussian with a random mean and covariance, spectrum .1 to 10", func(p *params) (Distribution, error) {
-			d, seed := p.dimension("d", 2), p.integer("seed", 1, 0)
+			d, seed := int(p.integer("d", 2, 1, maxDim)), p.integer("seed", 1, 0, math.MaxInt64)
 			if p.err != nil {
 				return nil, p.err
 			}
 			return RandomGaussian(d, uint64(seed))
 		}},
+		{"moons", []string{"n=256", "noise=0.05"}, "two interleaved half circles of n grid points in all, smoothed", func(p *params) (Distribution, error) {
+			n, noise := p.integer("n", 256, 2, 1<<20), p.positive("noise", .05)
+			if p.err != nil {
+				return nil, p.err
+			}
+			return Moons(int(n), noise)
+		}},
+		{"clusters", []string{"std=0.0125"}, "four Gaussian clusters at (+-.5, +-.5)", func(p *params) (Distribution, error) {
+			std := p.positive("std", .0125)
+			if p.err != nil {
+				return nil, p.err
+			}
+			return Clusters(std)
+		}},
+		{"digits", []string{"bandwidth=0.605"}, "1797 handwritten digits of 8 x 8 pixels in [-1, 1], smoothed", func(p *params) (Distribution, error) {
+			h := p.positive("bandwidth", DigitsBandwidth)
+			if p.err != nil {
+				return nil, p.err
+			}
+			return NewPoints(Digits(), nil, h)
+		}},
+		{"copies", []string{"of", "m"}, "m independent copies, side by side, of a name or file; of's own parameters follow it", makeCopies},
 	}
 }
 
@@ -84,115 +106,4 @@ func RandomGaussian(d int, seed uint64) (*Gaussian, error) {
 		return nil, err
 	}
 	return NewGaussian(numbers[:d], cov)
-}
-
-// byName makes the law of a spec name or name:key=value,key=value.
-func byName(spec string) (Distribution, error) {
-	name, list, _ := strings.Cut(spec, ":")
-	for _, n := range Names() {
-		if n.Name != name {
-			continue
-		}
-		p, err := parseParams(name, list)
-		if err != nil {
-			return nil, err
-		}
-		law, err := n.make(p)
-		if p.err != nil {
-			err = p.err
-		}
-		if err == nil {
-			err = p.unknown()
-		}
-		if err != nil {
-			return nil, err
-		}
-		return law, nil
-	}
-	return nil, fmt.Errorf("dist: no distribution %q: %w", name, ErrParameters)
-}
-
-// params holds the key=value pairs behind a name; the first error sticks.
-type params struct {
-	name   string
-	keys   []string
-	values map[string]string
-	used   map[string]bool
-	err    error
-}
-
-func parseParams(name, list string) (*params, error) {
-	p := &params{name: name, values: map[string]string{}, used: map[string]bool{}}
-	if list == "" {
-		return p, nil
-	}
-	for pair := range strings.SplitSeq(list, ",") {
-		key, value, ok := strings.Cut(pair, "=")
-		key = strings.TrimSpace(key)
-		if !ok || key == "" {
-			return nil, fmt.Errorf("dist: %s: parameter %q: want key=value: %w", name, pair, ErrParameters)
-		}
-		if _, twice := p.values[key]; twice {
-			return nil, fmt.Errorf("dist: %s: parameter %q is given twice: %w", name, key, ErrParameters)
-		}
-		p.keys = append(p.keys, key)
-		p.values[key] = strings.TrimSpace(value)
-	}
-	return p, nil
-}
-
-func (p *params) fail(key, want string) {
-	if p.err == nil {
-		p.err = fmt.Errorf("dist: %s: %s=%s: want %s: %w", p.name, key, p.values[key], want, ErrParameters)
-	}
-}
-
-// unknown reports a key that nothing asked for.
-func (p *params) unknown() error {
-	for _, k := range p.keys {
-		if !p.used[k] {
-			return fmt.Errorf("dist: %s: unknown parameter %q: %w", p.name, k, ErrParameters)
-		}
-	}
-	return nil
-}
-
-func (p *params) integer(key string, def, least int64) int64 {
-	p.used[key] = true
-	s, ok := p.values[key]
-	if !ok {
-		return def
-	}
-	v, err := strconv.ParseInt(s, 10, 64)
-	if err != nil || v < least {
-		p.fail(key, fmt.Sprintf("an integer of at least %d", least))
-		return def
-	}
-	return v
-}
-
-// maxDim bounds the dimensions of a law: beyond it one row of a Jacobian product alone is hundreds of MB.
-const maxDim = 1 << 24
-
-func (p *params) dimension(key string, def int64) int {
-	v := p.integer(key, def, 1)
-	if v > maxDim {
-		p.fail(key, fmt.Sprintf("at most %d", maxDim))
-		return 1
-	}
-	return int(v)
-}
-
-func (p *params) positive(key string, def float64) float64 {
-	p.used[key] = true
-	s, ok := p.values[key]
-	if !ok {
-		return def
-	}
-	v, err := strconv.ParseFloat(s, 64)
-	if err != nil || !(v > 0) || math.IsInf(v, 0) {
-		p.fail(key, "a finite number above 0")
-		return def
-	}
-	return v
 }

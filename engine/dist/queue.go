@@ -23,10 +23,14 @@ func newQueue(e engine.Engine, t engine.Dtype) *queue {
 func (q *queue) done() error {
 	err := q.err
 	q.err = nil
-	if err != nil {
-		return fmt.Errorf("dist: %w", err)
+	return err
+}
+
+// set keeps an engine's error.
+func (q *queue) set(err error) {
+	if err != nil && q.err == nil {
+		q.err = fmt.Errorf("dist: %w", err)
 	}
-	return nil
 }
 
 // free gives all buffers back.
@@ -49,7 +53,9 @@ func (q *queue) grow(name string, t engine.Dtype, b, n, d int) (x engine.Buffer,
 			old.Free()
 			delete(q.bufs, name)
 		}
-		if old, q.err = q.e.Alloc(t, b, n, d); q.err != nil {
+		var err error
+		if old, err = q.e.Alloc(t, b, n, d); err != nil {
+			q.set(err)
 			return nil, false
 		}
 		q.bufs[name] = old
@@ -103,67 +109,67 @@ func (q *queue) view(x engine.Buffer, off, b, n, d int) engine.Buffer {
 
 func (q *queue) write(dst engine.Buffer, off int, src []float64) {
 	if q.err == nil && len(src) > 0 {
-		q.err = q.e.Write(dst, off, src)
+		q.set(q.e.Write(dst, off, src))
 	}
 }
 
 func (q *queue) softmax(a *engine.Softmax) {
 	if q.err == nil {
-		q.err = q.e.Softmax(a)
+		q.set(q.e.Softmax(a))
 	}
 }
 
 func (q *queue) mixture(a *engine.Mixture) {
 	if q.err == nil {
-		q.err = q.e.Mixture(a)
+		q.set(q.e.Mixture(a))
 	}
 }
 
 func (q *queue) follow(a *engine.MixtureFollow) {
 	if q.err == nil {
-		q.err = q.e.MixtureFollow(a)
+		q.set(q.e.MixtureFollow(a))
 	}
 }
 
 func (q *queue) linComb(out, coef, x engine.Buffer) {
 	if q.err == nil {
-		q.err = q.e.LinComb(out, coef, x)
+		q.set(q.e.LinComb(out, coef, x))
 	}
 }
 
 func (q *queue) axpby(out engine.Buffer, alpha float64, x engine.Buffer, beta float64, y engine.Buffer) {
 	if q.err == nil {
-		q.err = q.e.Axpby(out, alpha, x, beta, y)
+		q.set(q.e.Axpby(out, alpha, x, beta, y))
 	}
 }
 
 func (q *queue) log(out, x engine.Buffer) {
 	if q.err == nil {
-		q.err = q.e.Log(out, x)
+		q.set(q.e.Log(out, x))
 	}
 }
 
 func (q *queue) matMul(out, x, y engine.Buffer, transY bool) {
 	if q.err == nil {
-		q.err = q.e.MatMul(out, x, y, transY)
+		q.set(q.e.MatMul(out, x, y, transY))
 	}
 }
 
 func (q *queue) rowDot(out, x, y engine.Buffer) {
 	if q.err == nil {
-		q.err = q.e.RowDot(out, x, y)
+		q.set(q.e.RowDot(out, x, y))
 	}
 }
 
 func (q *queue) copyRows(dst, dstRows, src, srcRows engine.Buffer) {
 	if q.err == nil {
-		q.err = q.e.CopyRows(dst, dstRows, src, srcRows)
+		q.set(q.e.CopyRows(dst, dstRows, src, srcRows))
 	}
 }
 
 func (q *queue) copy2D(dst engine.Buffer, dstOff, dstStride int, src engine.Buffer, srcOff, srcStride, rows, cols int) {
 	if q.err == nil && rows > 0 && cols > 0 {
-		q.err = q.e.Copy2D(dst, dstOff, dstStride, src, srcOff, srcStride, rows, cols)
+		q.set(q.e.Copy2D(dst, dstOff, dstStride, src, srcOff, srcStride, rows, cols))
 	}
 }
 

@@ -1,0 +1,272 @@
+package dist
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"monge/engine"
+
+	"gonum.org/v1/gonum/mat"
+)
+
+// table makes the law that a table describes, by its kind.
+func (l *loader) table(t *table) (Distribution, error) {
+	if err := l.enter(); err != nil {
+		return nil, err
+	}
+	defer l.leave()
+	kind := t.text("kind")
+	if t.err != nil {
+		return nil, t.err
+	}
+	var law Distribution
+	switch kind {
+	case "gaussian":
+		law = t.gaussian()
+	case "mixture":
+		law = t.mixture()
+	case "points":
+		law = t.points()
+	case "scale-mixture":
+		law = t.scaleMixture()
+	case "product":
+		law = t.product()
+	case "copies":
+		law = t.copies()
+	default:
+		t.fail("kind", "%q: want gaussian, mixture, points, scale-mixture, product or copies", kind)
+	}
+	t.rest(kind)
+	if t.err != nil {
+		return nil, t.err
+	}
+	return law, nil
+}
+
+// make keeps a constructor's error.
+func (t *table) make(key string, law Distribution, err error) Distribution {
+	t.failWith(key, err)
+	return law
+}
+
+func (t *table) gaussian() Distribution {
+	mean := t.vector("mean")
+	key := t.oneOf("cov", "diag", "var")
+	var cov *Covariance
+	switch key {
+	case "cov":
+		cov = t.full(key, t.rows(key), len(mean))
+	case "diag":
+		cov = t.diagonal(key, t.positives(key), len(mean))
+	case "var":
+		cov = t.isotropic(key, t.positive(key), len(mean))
+	}
+	if t.err != nil {
+		return nil
+	}
+	law, err := NewGaussian(mean, cov)
+	return t.make("mean", law, err)
+}
+
+func (t *table) mixture() Distribution {
+	means := t.rows("means")
+	weights := t.weights(len(means))
+	key := t.oneOf("cov", "covs", "diag", "diags", "var", "vars")
+	if t.err != nil {
+		return nil
+	}
+	d := len(means[0])
+	var covs []*Covariance
+	switch key {
+	case "cov":
+		covs = append(covs, t.full(key, t.rows(key), d))
+	case "diag":
+		covs = append(covs, t.diagonal(key, t.positives(key), d))
+	case "var":
+		covs = append(covs, t.isotropic(key, t.positive(key), d))
+	case "covs":
+		covs = t.fulls(key, len(means), d)
+	case "diags":
+		rows := t.rows(key)
+		t.length(key, len(rows), len(means))
+		for i, r := range rows {
+			name := fmt.Sprintf("%s[%d]", key, i)
+			t.allPositive(name, r)
+			covs = append(covs, t.diagonal(name, r, d))
+		}
+	case "vars":
+		vars := t.positives(key)
+		t.length(key, len(vars), len(means))
+		for i, v := range vars {
+			covs = append(covs, t.isotropic(fmt.Sprintf("%s[%d]", key, i), v, d))
+		}
+	}
+	if t.err != nil {
+		return nil
+	}
+	law, err := NewMixture(weights, means, covs)
+	return t.make("means", law, err)
+}
+
+func (t *table) length(key string, got, want int) {
+	if got != want {
+		t.fail(key, "%d of them, want %d, as many as means", got, want)
+	}
+}
+
+// fulls reads K matrices: a list of matrices or files, or one file of K d rows of d or K rows of d d numbers.
+// Equal ones are factored once.
+func (t *table) fulls(key string, k, d int) []*Covariance {
+	v := t.take(key)
+	if t.err != nil {
+		return nil
+	}
+	var matrices [][][]float64
+	switch x := v.(type) {
+	case string:
+		data, n, cols := t.array(key, x)
+		if t.err == nil && !(n == k*d && cols == d || n == k && cols == d*d) {
+			t.fail(key, "%s holds %d x %d numbers, want %d matrices of %d x %d", x, n, cols, k, d, d)
+		}
+		if t.err != nil {
+			return nil
+		}
+		matrices = slices.Collect(slices.Chunk(slices.Collect(slices.Chunk(data, d)), d))
+	case []any:
+		t.length(key, len(x), k)
+		for i, v := range x {
+			matrices = append(matrices, t.asRows(fmt.Sprintf("%s[%d]", key, i), v))
+		}
+	default:
+		t.fail(key, "%s: want a list of matrices or a file", show(v))
+	}
+	if t.err != nil {
+		return nil
+	}
+	covs := make([]*Covariance, len(matrices))
+	for i, m := range matrices {
+		same := slices.IndexFunc(matrices[:i], func(o [][]float64) bool { return slices.EqualFunc(o, m, slices.Equal[[]float64]) })
+		if same >= 0 {
+			covs[i] = covs[same]
+			continue
+		}
+		covs[i] = t.full(fmt.Sprintf("%s[%d]", key, i), m, d)
+	}
+	return covs
+}
+
+func (t *table) full(key string, rows [][]float64, d int) *Covariance {
+	c := t.square(key, rows, d)
+	if t.err != nil {
+		return nil
+	}
+	cov, err := Full(c)
+	t.failWith(key, err)
+	return cov
+}
+
+func (t *table) diagonal(key string, vars []float64, d int) *Covariance {
+	if t.err == nil && len(vars) != d {
+		t.fail(key, "%d variances, want %d", len(vars), d)
+	}
+	if t.err != nil {
+		return nil
+	}
+	cov, err := Diagonal(vars)
+	t.failWith(key, err)
+	return cov
+}
+
+func (t *table) isotropic(key string, v float64, d int) *Covariance {
+	if t.err != nil {
+		return nil
+	}
+	cov, err := Isotropic(d, v)
+	t.failWith(key, err)
+	return cov
+}
+
+func (t *table) points() Distribution {
+	h := t.positive("bandwidth")
+	name := t.text("file")
+	if t.err != nil {
+		return nil
+	}
+	data, n, d := t.array("file", name)
+	weights := t.weights(n)
+	if t.err != nil {
+		return nil
+	}
+	law, err := NewPoints(engine.Points(data, n, d), weights, h)
+	return t.make("file", law, err)
+}
+
+func (t *table) scaleMixture() Distribution {
+	d := t.count("d", maxDim)
+	scales := t.positives("scales")
+	weights := t.weights(len(scales))
+	if t.err != nil {
+		return nil
+	}
+	law, err := NewScaleMixture(d, weights, scales)
+	return t.make("scales", law, err)
+}
+
+func (t *table) product() Distribution {
+	var factors []Distribution
+	for i, v := range t.list("factors") {
+		if t.err != nil {
+			return nil
+		}
+		factors = append(factors, t.law(fmt.Sprintf("factors[%d]", i), v))
+	}
+	if t.err != nil {
+		return nil
+	}
+	law, err := NewProduct(factors...)
+	if t.failWith("factors", err); t.err != nil || !t.has("rotation") {
+		return law
+	}
+	rows := t.rows("rotation")
+	if t.err != nil {
+		return nil
+	}
+	r := mat.NewDense(len(rows), len(rows[0]), slices.Concat(rows...))
+	law, err = NewRotation(law, r)
+	return t.make("rotation", law, err)
+}
+
+func (t *table) copies() Distribution {
+	m := t.count("m", math.MaxInt32)
+	v := t.take("of")
+	if t.err != nil {
+		return nil
+	}
+	of := t.law("of", v)
+	if t.err != nil {
+		return nil
+	}
+	law, err := NewCopies(of, m)
+	return t.make("m", law, err)
+}
+
+// law makes a law that is part of another: a table, or a name or file beside this one.
+func (t *table) law(key string, v any) Distribution {
+	var law Distribution
+	var err error
+	switch x := v.(type) {
+	case map[string]any:
+		// The inner table names the file and the whole key itself.
+		law, err = t.table(&table{loader: t.loader, file: t.file, prefix: t.prefix + key + ".", dir: t.dir, m: x})
+		if err != nil && t.err == nil {
+			t.err = err
+		}
+	case string:
+		law, err = t.spec(x, t.dir)
+		t.failWith(key, err)
+	default:
+		t.fail(key, "%s: want a table, a name or a file", show(v))
+	}
+	return law
+}
