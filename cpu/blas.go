@@ -1,0 +1,6 @@
+//go:build !netlib
+
+package cpu
+
+// useBLAS leaves gonum's own BLAS in place.
+func useBLAS() {}

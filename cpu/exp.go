@@ -1,0 +1,56 @@
+package cpu
+
+import "math"
+
+// Constants of e^x = 2^(k/128) e^r, |r| <= ln2/256. The polynomial is e^r - 1 - r after its first two
+// terms; without rounding it is exact to 2^-65.
+// Source: the exponential of the ARM optimized routines (Nagy, 2018).
+const (
+	expInvLn2 = 0x1.71547652b82fep0 * 128
+	expLn2Hi  = 0x1.62e42fefa0000p-8
+	expLn2Lo  = 0x1.cf79abc9e3b39p-47
+	expShift  = 0x1.8p52
+	expC2     = 0x1.ffffffffffdbdp-2
+	expC3     = 0x1.555555555543cp-3
+	expC4     = 0x1.55555cf172b91p-5
+	expC5     = 0x1.1111167a4d017p-7
+
+	expNormal = -708   // above it the result is a normal number
+	expZero   = -745.2 // below it the result is 0
+)
+
+// expTo sets dst_j = e^(z_j - m) where z_j <= m, with an error below 0.53 units in the last place, and
+// returns the sum. dst may be z. NaNs stay, and -Inf gives 0.
+func expTo(dst, z []float64, m float64) float64 {
+	var sum float64
+	dst = dst[:len(z)]
+	for j, v := range z {
+		x := v - m
+		if !(x >= expNormal) {
+			e := 0.0
+			if !(x < expZero) {
+				e = math.Exp(x)
+			}
+			dst[j] = e
+			sum += e
+			continue
+		}
+		s := x*expInvLn2 + expShift
+		k := math.Float64bits(s)
+		s -= expShift
+		r := x - s*expLn2Hi - s*expLn2Lo
+		scale := math.Float64frombits(exp2Bits[k%128] + k<<45)
+		r2 := r * r
+		p := exp2Tail[k%128] + r + r2*(expC2+r*expC3) + r2*r2*(expC4+r*expC5)
+		e := scale + scale*p
+		dst[j] = e
+		sum += e
+	}
+	return sum
+}
+
+// exp1 is e^x for x <= 0, as expTo.
+func exp1(x float64) float64 {
+	z := [1]float64{x}
+	return expTo(z[:], z[:], 0)
+}

@@ -1,0 +1,198 @@
+package cpu
+
+import (
+	"math"
+
+	"monge/engine"
+)
+
+// model is a mixture made ready for a call. Where all components share their axes it works in these:
+// x' = Q^T x and m'_k = Q^T m_k.
+type model[T float] struct {
+	engine.MixtureDims
+	logW    []float64 // [K]
+	lam     []float64 // eigenvalues [VarK, D]
+	mean    []T       // [K, D]
+	basis   []T       // [BasisK, D, D]
+	reflect []T       // [R, D]
+	own     bool      // every component has its own axes
+	axes    []float64 // m'_k [K, D], where the axes are shared
+}
+
+// ready reads the parameters; buffers of an earlier call are used again.
+func (m *model[T]) ready(w *worker, p *engine.MixtureParams, s engine.MixtureDims) {
+	m.MixtureDims = s
+	m.mean, m.basis, m.reflect = data[T](p.Mean), data[T](p.Basis), data[T](p.Reflect)
+	m.own = s.BasisK > 1
+	m.logW = resize(m.logW, s.K)
+	convert(m.logW, data[T](p.LogW))
+	m.lam = resize(m.lam, s.VarK*s.D)
+	v := data[T](p.Var)
+	for k := range s.VarK {
+		for j := range s.D {
+			m.lam[k*s.D+j] = float64(v[k*s.VarD+j%s.VarD])
+		}
+	}
+	if !m.own {
+		m.axes = resize(m.axes, s.K*s.D)
+		m.toAxes(w, s.K, m.mean, m.axes)
+	}
+}
+
+// release forgets the caller's arrays.
+func (m *model[T]) release() { m.mean, m.basis, m.reflect = nil, nil, nil }
+
+func resize(x []float64, n int) []float64 {
+	if cap(x) < n {
+		return make([]float64, n)
+	}
+	return x[:n]
+}
+
+// toAxes turns n rows into the shared axes: out = x Q.
+func (m *model[T]) toAxes(w *worker, n int, x []T, out []float64) {
+	x, out = x[:n*m.D], out[:n*m.D]
+	switch {
+	case m.basis != nil:
+		if o, ok := any(out).([]T); ok {
+			gemm(w, false, false, n, m.D, m.D, x, m.D, m.basis, m.D, o, m.D)
+			return
+		}
+		o := scratch[T](w, len(out))
+		gemm(w, false, false, n, m.D, m.D, x, m.D, m.basis, m.D, o, m.D)
+		convert(out, o)
+	default:
+		convert(out, x)
+		for i := range n {
+			for r := range m.R {
+				householder(m.reflect[r*m.D:(r+1)*m.D], out[i*m.D:(i+1)*m.D])
+			}
+		}
+	}
+}
+
+// fromAxes turns n rows back: out = x Q^T. x is lost.
+func (m *model[T]) fromAxes(w *worker, n int, x []float64, out []T) {
+	x, out = x[:n*m.D], out[:n*m.D]
+	switch {
+	case m.basis != nil:
+		in, ok := any(x).([]T)
+		if !ok {
+			in = scratch[T](w, len(x))
+			convert(in, x)
+		}
+		gemm(w, true, false, n, m.D, m.D, in, m.D, m.basis, m.D, out, m.D)
+	default:
+		for i := range n {
+			for r := m.R - 1; r >= 0; r-- {
+				householder(m.reflect[r*m.D:(r+1)*m.D], x[i*m.D:(i+1)*m.D])
+			}
+		}
+		convert(out, x)
+	}
+}
+
+// householder applies I - 2 v v^T to x.
+func householder[T float](v []T, x []float64) {
+	x = x[:len(v)]
+	var dot float64
+	for j, vj := range v {
+		dot += float64(vj) * x[j]
+	}
+	dot *= 2
+	for j, vj := range v {
+		x[j] -= dot * float64(vj)
+	}
+}
+
+// table holds what depends on a row's time alone: 1/D_kj [VarK, D], sum_j ln(2 pi D_kj) [VarK], and the
+// eigenvalues of A_k, (c1 alpha l - c2)/D.
+type table struct {
+	alpha, sigma, c1, c2 float64
+	inv, logDet, a       []float64
+}
+
+func (m *model[T]) newTable(w *worker) table {
+	nan := math.NaN()
+	return table{nan, nan, nan, nan, w.f64.take(m.VarK * m.D), w.f64.take(m.VarK), w.f64.take(m.VarK * m.D)}
+}
+
+// at fills the table for a time; consecutive rows often have the same.
+func (m *model[T]) at(t *table, alpha, sigma float64) {
+	if t.alpha == alpha && t.sigma == sigma {
+		return
+	}
+	t.alpha, t.sigma, t.c1 = alpha, sigma, math.NaN()
+	a2, s2 := alpha*alpha, sigma*sigma
+	for i, l := range m.lam {
+		t.inv[i] = a2*l + s2
+	}
+	for k := range m.VarK {
+		t.logDet[k] = sumLog(t.inv[k*m.D:(k+1)*m.D]) + float64(m.D)*math.Log(2*math.Pi)
+	}
+	for i, d := range t.inv {
+		t.inv[i] = 1 / d
+	}
+}
+
+// coefficients fills a for c1 and c2, after at.
+func (m *model[T]) coefficients(t *table, c1, c2 float64) {
+	if t.c1 == c1 && t.c2 == c2 {
+		return
+	}
+	t.c1, t.c2 = c1, c2
+	f := c1 * t.alpha
+	for i, l := range m.lam {
+		t.a[i] = (f*l - c2) * t.inv[i]
+	}
+}
+
+// of returns component k's part of a table of [VarK, D].
+func (m *model[T]) of(x []float64, k int) []float64 {
+	if m.VarK == 1 {
+		k = 0
+	}
+	return x[k*m.D : (k+1)*m.D]
+}
+
+func (m *model[T]) logDet(t *table, k int) float64 {
+	if m.VarK == 1 {
+		k = 0
+	}
+	return t.logDet[k]
+}
+
+// sumLog returns sum ln x_j of positive numbers with few logarithms: mantissas are multiplied.
+func sumLog(x []float64) float64 {
+	const run = 512 // mantissas in [1, 2) whose product stays finite
+	var sum float64
+	var exp int
+	for len(x) > 0 {
+		n := min(run, len(x))
+		p := 1.0
+		for _, v := range x[:n] {
+			b := math.Float64bits(v)
+			e := int(b >> 52)
+			if e == 0 || e >= 0x7ff { // zero, subnormal, infinite, NaN or negative
+				sum += math.Log(v)
+				continue
+			}
+			exp += e - 1023
+			p *= math.Float64frombits(b&(1<<52-1) | 1023<<52)
+		}
+		sum += math.Log(p)
+		x = x[n:]
+	}
+	return sum + float64(exp)*math.Ln2
+}
+
+// logSumExp returns ln sum e^z and replaces z by the weights e^z / sum.
+func logSumExp(z []float64) float64 {
+	m, _ := maximum(z)
+	sum := expTo(z, z, m)
+	inv := 1 / sum
+	for k := range z {
+		z[k] *= inv
+	}
+	return m + math.Log(sum)
+}

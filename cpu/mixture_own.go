@@ -1,0 +1,235 @@
+package cpu
+
+// ownLogits computes for n rows x, in every component's own axes, Z_k = (x - alpha m_k) Q_k [K, n, D],
+// and ln w_k + ln N(x; alpha m_k, D_k) [n, K]. tables holds one table a row, or fewer where rows share.
+func (m *model[T]) ownLogits(w *worker, n int, x []T, tables []*table, zs []T, logits []float64) {
+	D := m.D
+	y := scratch[T](w, n*D)
+	for k := range m.K {
+		mk := m.mean[k*D : (k+1)*D]
+		for i := range n {
+			alpha := tables[i].alpha
+			for j, xj := range x[i*D : (i+1)*D] {
+				y[i*D+j] = T(float64(xj) - alpha*float64(mk[j]))
+			}
+		}
+		z := zs[k*n*D : (k+1)*n*D]
+		gemm(w, false, false, n, D, D, y, D, m.basis[k*D*D:], D, z, D)
+		for i := range n {
+			logits[i*m.K+k] = m.logW[k] - 0.5*(m.logDet(tables[i], k)+weighted(z[i*D:(i+1)*D], m.of(tables[i].inv, k)))
+		}
+	}
+}
+
+// weighted returns sum_j z_j^2 inv_j.
+func weighted[T float](z []T, inv []float64) float64 {
+	inv = inv[:len(z)]
+	var s0, s1, s2, s3 float64
+	j := 0
+	for ; j+4 <= len(z); j += 4 {
+		z0, z1, z2, z3 := float64(z[j]), float64(z[j+1]), float64(z[j+2]), float64(z[j+3])
+		s0 += z0 * z0 * inv[j]
+		s1 += z1 * z1 * inv[j+1]
+		s2 += z2 * z2 * inv[j+2]
+		s3 += z3 * z3 * inv[j+3]
+	}
+	for ; j < len(z); j++ {
+		s0 += float64(z[j]) * float64(z[j]) * inv[j]
+	}
+	return (s0 + s1) + (s2 + s3)
+}
+
+// tables returns the table of each of n rows from row on; consecutive rows of one time share it.
+func (m *model[T]) tables(w *worker, coef []T, row, n int) []*table {
+	ts := make([]*table, n)
+	for i := range n {
+		alpha, sigma, c1, c2 := timeOf(coef, row+i)
+		if i > 0 {
+			if t := ts[i-1]; t.alpha == alpha && t.sigma == sigma && t.c1 == c1 && t.c2 == c2 {
+				ts[i] = t
+				continue
+			}
+		}
+		t := m.newTable(w)
+		m.at(&t, alpha, sigma)
+		m.coefficients(&t, c1, c2)
+		ts[i] = &t
+	}
+	return ts
+}
+
+// ownPanel evaluates n rows from row on where every component has its own axes.
+func (p *mixtureTask[T]) ownPanel(w *worker, row, n int) {
+	D, K := p.D, p.K
+	ts := p.tables(w, p.coef, row, n)
+	zs, r := scratch[T](w, K*n*D), w.f64.take(n*K)
+	p.ownLogits(w, n, p.x[row*D:], ts, zs, r)
+	for i := range n {
+		p.law(row+i, r[i*K:(i+1)*K])
+	}
+	if p.v == nil && p.tv == nil && p.div == nil {
+		return
+	}
+	v := w.f64.take(n * D)
+	clear(v)
+	rows := make([]int, 0, n) // those that component k has a weight for
+	in, back := scratch[T](w, n*D), scratch[T](w, n*D)
+	if p.tv == nil && p.div == nil {
+		for k := range K {
+			mk := p.mean[k*D : (k+1)*D]
+			if rows = p.alive(rows, r, k); len(rows) == 0 {
+				continue
+			}
+			for l, i := range rows {
+				a, z := p.of(ts[i].a, k), zs[(k*n+i)*D:][:D]
+				rk := r[i*K+k]
+				for j, zj := range z {
+					in[l*D+j] = T(rk * a[j] * float64(zj))
+				}
+			}
+			gemm(w, true, false, len(rows), D, D, in, D, p.basis[k*D*D:], D, back, D)
+			for l, i := range rows {
+				f := r[i*K+k] * ts[i].c1
+				for j, b := range back[l*D : (l+1)*D] {
+					v[i*D+j] += f*float64(mk[j]) + float64(b)
+				}
+			}
+		}
+		convert(p.v[row*D:(row+n)*D], v)
+		return
+	}
+
+	g := w.f64.take(n * D)
+	clear(g)
+	us, gs := scratch[T](w, K*n*D), scratch[T](w, K*n*D) // u_k and g_k
+	for k := range K {
+		mk := p.mean[k*D : (k+1)*D]
+		if rows = p.alive(rows, r, k); len(rows) == 0 {
+			continue
+		}
+		for pass := range 2 {
+			for l, i := range rows {
+				f, sign := p.of(ts[i].a, k), 1.0
+				if pass == 1 {
+					f, sign = p.of(ts[i].inv, k), -1
+				}
+				for j, zj := range zs[(k*n+i)*D:][:D] {
+					in[l*D+j] = T(sign * f[j] * float64(zj))
+				}
+			}
+			gemm(w, true, false, len(rows), D, D, in, D, p.basis[k*D*D:], D, back, D)
+			for l, i := range rows {
+				rk, b := r[i*K+k], back[l*D:(l+1)*D]
+				if pass == 1 {
+					copy(gs[(k*n+i)*D:], b)
+					for j, x := range b {
+						g[i*D+j] += rk * float64(x)
+					}
+					continue
+				}
+				u := us[(k*n+i)*D:][:D]
+				for j, x := range b {
+					uj := ts[i].c1*float64(mk[j]) + float64(x)
+					u[j] = T(uj)
+					v[i*D+j] += rk * uj
+				}
+			}
+		}
+	}
+	if p.v != nil {
+		convert(p.v[row*D:(row+n)*D], v)
+	}
+	if p.div != nil {
+		for i := range n {
+			p.div[row+i] = T(p.ownDivergence(i, n, r, ts[i], us, gs, v, g))
+		}
+	}
+	if p.tv != nil {
+		p.ownTangents(w, row, n, r, ts, us, gs, v, g)
+	}
+}
+
+// alive lists the rows in which component k has a weight.
+func (p *mixtureTask[T]) alive(rows []int, r []float64, k int) []int {
+	rows = rows[:0]
+	for i := range len(r) / p.K {
+		if r[i*p.K+k] != 0 {
+			rows = append(rows, i)
+		}
+	}
+	return rows
+}
+
+// ownDivergence returns sum_k r_k (tr A_k + <u_k - v, g_k - g>) for row i of n.
+func (p *mixtureTask[T]) ownDivergence(i, n int, r []float64, t *table, us, gs []T, v, g []float64) float64 {
+	var div float64
+	for k := range p.K {
+		rk := r[i*p.K+k]
+		if rk == 0 {
+			continue
+		}
+		a, o := p.of(t.a, k), (k*n+i)*p.D
+		var part float64
+		for j := range p.D {
+			part += a[j] + (float64(us[o+j])-v[i*p.D+j])*(float64(gs[o+j])-g[i*p.D+j])
+		}
+		div += rk * part
+	}
+	return div
+}
+
+// ownTangents writes sum_k r_k (A_k t + (u_k - v) <g_k - g, t>) for the tangents of n rows.
+func (p *mixtureTask[T]) ownTangents(w *worker, row, n int, r []float64, ts []*table, us, gs []T, v, g []float64) {
+	D, P := p.D, p.P
+	acc := w.f64.take(n * P * D)
+	clear(acc)
+	in, z := scratch[T](w, panelRows*D), scratch[T](w, panelRows*D)
+	du, dg := w.f64.take(D), w.f64.take(D)
+	list := make([]int, 0, n*P)
+	for k := range p.K {
+		list = list[:0]
+		for i := range n {
+			rk, o := r[i*p.K+k], (k*n+i)*D
+			if rk == 0 {
+				continue
+			}
+			for j := range D {
+				du[j] = float64(us[o+j]) - v[i*D+j]
+				dg[j] = float64(gs[o+j]) - g[i*D+j]
+			}
+			for q := range P {
+				list = append(list, i*P+q)
+				t, out := p.t[((row+i)*P+q)*D:][:D], acc[(i*P+q)*D:][:D]
+				var dot float64
+				for j, tj := range t {
+					dot += dg[j] * float64(tj)
+				}
+				for j := range out {
+					out[j] += rk * du[j] * dot
+				}
+			}
+		}
+		for len(list) > 0 {
+			c := list[:min(panelRows, len(list))]
+			list = list[len(c):]
+			for l, iq := range c {
+				copy(in[l*D:(l+1)*D], p.t[(row*P+iq)*D:])
+			}
+			gemm(w, false, false, len(c), D, D, in, D, p.basis[k*D*D:], D, z, D)
+			for l, iq := range c {
+				i := iq / P
+				rk, a := r[i*p.K+k], p.of(ts[i].a, k)
+				for j := range D {
+					in[l*D+j] = T(rk * a[j] * float64(z[l*D+j]))
+				}
+			}
+			gemm(w, true, false, len(c), D, D, in, D, p.basis[k*D*D:], D, z, D)
+			for l, iq := range c {
+				for j, x := range z[l*D : (l+1)*D] {
+					acc[iq*D+j] += float64(x)
+				}
+			}
+		}
+	}
+	convert(p.tv[row*P*D:(row+n)*P*D], acc)
+}

@@ -1,0 +1,21 @@
+//go:build netlib
+
+package cpu
+
+import (
+	"sync"
+
+	"gonum.org/v1/gonum/blas/blas32"
+	"gonum.org/v1/gonum/blas/blas64"
+	"gonum.org/v1/netlib/blas/netlib"
+)
+
+var once sync.Once
+
+// useBLAS makes the system's CBLAS (OpenBLAS) serve gonum's blas64 and blas32.
+func useBLAS() {
+	once.Do(func() {
+		blas64.Use(netlib.Implementation{})
+		blas32.Use(netlib.Implementation{})
+	})
+}

@@ -1,0 +1,83 @@
+package cpu
+
+import "unsafe"
+
+// meanKeys is how many keys a float32 product sums before its float64 merge.
+const meanKeys = 192
+
+// means writes m_i = sum_j e_ij v_j inv_i for n rows from row on, e [n, M].
+func (p *softmaxTask[T]) means(w *worker, e, inv []float64, b, row, n int) {
+	v := p.v[b*p.vStride:]
+	acc := w.f64.take(n * p.Dv)
+	clear(acc)
+	if unsafe.Sizeof(T(0)) == 8 {
+		gemm(w, false, false, n, p.Dv, p.M, e, p.M, any(v).([]float64), p.Dv, acc, p.Dv)
+	} else {
+		c, part := scratch[T](w, n*meanKeys), scratch[T](w, n*p.Dv)
+		for j := 0; j < p.M; j += meanKeys {
+			nj := min(meanKeys, p.M-j)
+			for i := range n {
+				for l, x := range e[i*p.M+j : i*p.M+j+nj] {
+					c[i*meanKeys+l] = flush[T](x)
+				}
+			}
+			gemm(w, false, false, n, p.Dv, nj, c, meanKeys, v[j*p.Dv:], p.Dv, part, p.Dv)
+			for l, x := range part {
+				acc[l] += float64(x)
+			}
+		}
+	}
+	out := p.mean[(b*p.N+row)*p.Dv:]
+	for i := range n {
+		for l := range p.Dv {
+			out[i*p.Dv+l] = T(acc[i*p.Dv+l] * inv[i])
+		}
+	}
+}
+
+// flush rounds a weight to T; what would be subnormal, and slow, becomes 0.
+func flush[T float](x float64) T {
+	if unsafe.Sizeof(T(0)) == 4 && x < 0x1p-126 {
+		return 0
+	}
+	return T(x)
+}
+
+// tangents writes t_ip = sum_j e_ij v_j <k_j, T_ip> inv_i for n rows from row on.
+func (p *softmaxTask[T]) tangents(w *worker, e, inv []float64, b, row, n int) {
+	t := p.t[(b*p.N+row)*p.P*p.D:]
+	out := p.tmean[(b*p.N+row)*p.P*p.Dv:]
+	k, v := p.k[b*p.kStride:], p.v[b*p.vStride:]
+	rows := min(panelRows, n*p.P) // of tangents, that are all treated as rows
+	c, part := scratch[T](w, rows*tileKeys), scratch[T](w, rows*p.Dv)
+	acc := w.f64.take(rows * p.Dv)
+	for r0 := 0; r0 < n*p.P; r0 += rows {
+		nr := min(rows, n*p.P-r0)
+		clear(acc)
+		for j := 0; j < p.M; j += tileKeys {
+			nj := min(tileKeys, p.M-j)
+			gemm(w, true, false, nr, nj, p.D, t[r0*p.D:], p.D, k[j*p.D:], p.D, c, tileKeys)
+			for r := range nr {
+				ei := e[(r0+r)/p.P*p.M+j:][:nj]
+				cr := c[r*tileKeys:][:nj]
+				for l, x := range ei {
+					if x == 0 {
+						cr[l] = 0
+					} else {
+						cr[l] = T(x * float64(cr[l]))
+					}
+				}
+			}
+			gemm(w, false, false, nr, p.Dv, nj, c, tileKeys, v[j*p.Dv:], p.Dv, part, p.Dv)
+			for l, x := range part[:nr*p.Dv] {
+				acc[l] += float64(x)
+			}
+		}
+		for r := range nr {
+			f := inv[(r0+r)/p.P]
+			for l := range p.Dv {
+				out[(r0+r)*p.Dv+l] = T(acc[r*p.Dv+l] * f)
+			}
+		}
+	}
+}
