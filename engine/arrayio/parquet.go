@@ -11,7 +11,7 @@ import (
 
 // parquetColumn is a column to read.
 type parquetColumn struct {
-	leaf    int // its index among the leaves of the schema, as row groups count them
+	leaf    int    // its index among the leaves of the schema, as row groups count them
 	label   string // its number and name
 	convert func(parquet.Value) float64
 	wide    func(parquet.Value) int // 1 where the number is no float64; nil for types that always are

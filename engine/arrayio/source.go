@@ -82,13 +82,11 @@ func decodeFile(path string, f fileFormat, gz bool, o Options) (*Array, error) {
 	return readParquet(at, size, limit, o.Columns)
 }
 
-// openError keeps the cause of a failed open without the path, which the caller adds: that the file is
-// missing or closed to the user is the user's to mend.
+// openError keeps the cause of a failed open without the path, which the caller adds. That a file cannot
+// be opened is the user's to mend.
 func openError(err error) error {
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
-		if pe := (*fs.PathError)(nil); errors.As(err, &pe) {
-			return pe.Err
-		}
+	if pe := (*fs.PathError)(nil); errors.As(err, &pe) {
+		return pe.Err
 	}
 	return err
 }
