@@ -1,0 +1,412 @@
+package enginetest
+
+import (
+	"fmt"
+	"math"
+
+	"monge/engine"
+)
+
+// invariantTable holds what the formulas alone do not say: a row's result is bitwise the same alone and
+// in any company, a repeated call gives the same bits, and the Jacobian is the derivative of the
+// velocity.
+func invariantTable() []Case {
+	list := []Case{
+		{Op: "Mixture", Name: "finite-differences", run: checkFiniteDifferences},
+		{Op: "Mixture", Name: "divergence-is-trace", run: checkTrace},
+		{Op: "Mixture", Name: "score-is-gradient", run: checkScore},
+		{Op: "MixtureFollow", Name: "jacobian-of-flow", run: checkFlowJacobian},
+	}
+	for _, o := range rowwiseOps() {
+		list = append(list,
+			Case{Op: o.op, Name: "rows-alone" + o.suffix, run: o.checkRows},
+			Case{Op: o.op, Name: "repeated" + o.suffix, run: o.checkRepeated})
+	}
+	return append(list,
+		Case{Op: "Softmax", Name: "problems-alone", run: checkProblems},
+		Case{Op: "Softmax", Name: "repeated-colsum", run: checkRepeatedColSum})
+}
+
+// rowwise is an operation whose rows are independent: call runs it on some rows of fixed inputs and
+// returns its outputs, each with its numbers a row.
+type rowwise struct {
+	op, suffix string
+	n          int
+	call       func(d *device, rows []int) []rowOutput
+}
+
+type rowOutput struct {
+	name string
+	x    []float64
+	d    int
+}
+
+// pick returns the rows of an array; nil stays nil. Arrays with one problem a row ([N, K, D]) pick
+// problems.
+func pick(a *array, n int, rows []int) *array {
+	if a == nil {
+		return nil
+	}
+	width := len(a.x) / n
+	out := &array{b: a.b, n: len(rows), d: a.d}
+	if a.b == n && n > 1 {
+		out = &array{b: len(rows), n: a.n, d: a.d}
+	}
+	for _, i := range rows {
+		out.x = append(out.x, a.x[i*width:][:width]...)
+	}
+	return out
+}
+
+func rowwiseOps() []rowwise {
+	const n = 137
+	softmax := func(suffix string, c SoftmaxCase) rowwise {
+		c.Name, c.B, c.N, c.P = "rows"+suffix, 1, n, 2
+		c.RankOne, c.RowScale, c.Skip, c.Want = true, true, true, AllOutputs&^ColSum
+		return rowwise{"Softmax", suffix, n, func(d *device, rows []int) []rowOutput {
+			h := c.host(d.t)
+			part := *h
+			for _, a := range []**array{&part.q, &part.s, &part.c, &part.skip, &part.t} {
+				*a = pick(*a, n, rows)
+			}
+			op := d.softmax(&part, c.Want)
+			if d.err == nil {
+				d.fail(d.e.Softmax(op))
+			}
+			dv := h.values().d
+			return []rowOutput{
+				{"LSE", d.read(op.LSE), 1}, {"Mean", d.read(op.Mean), dv}, {"Second", d.read(op.Second), 1},
+				{"TMean", d.read(op.TMean), c.P * dv}, {"Max", d.read(op.Max), 1}, {"Arg", d.read(op.Arg), 1},
+			}
+		}}
+	}
+	mixture := func(suffix string, c MixtureCase) rowwise {
+		c.Name, c.N, c.P, c.Want = "rows"+suffix, n, 2, AllMixture
+		return rowwise{"Mixture", suffix, n, func(d *device, rows []int) []rowOutput {
+			part := *c.host(d.t)
+			for _, a := range []**array{&part.coef, &part.x, &part.t} {
+				*a = pick(*a, n, rows)
+			}
+			op := d.mixture(&part, c.Want)
+			if d.err == nil {
+				d.fail(d.e.Mixture(op))
+			}
+			return []rowOutput{
+				{"V", d.read(op.V), c.D}, {"TV", d.read(op.TV), c.P * c.D}, {"Div", d.read(op.Div), 1},
+				{"LogP", d.read(op.LogP), 1}, {"LogR", d.read(op.LogR), c.K},
+			}
+		}}
+	}
+	follow := rowwise{"MixtureFollow", "", n, func(d *device, rows []int) []rowOutput {
+		c := FollowCase{Name: "rows", N: n, K: 3, D: 5, P: 2, VarRows: true, VarCols: true, Bases: 3, Want: AllFollow}
+		h := c.host(d.t)
+		m := *h.mixtureHost
+		part := &followHost{&m, h.branch, h.to}
+		for _, a := range []**array{&m.coef, &m.x, &m.t, &part.branch, &part.to} {
+			*a = pick(*a, n, rows)
+		}
+		op := d.follow(part, c.Want)
+		if d.err == nil {
+			d.fail(d.e.MixtureFollow(op))
+		}
+		return []rowOutput{
+			{"Y", d.read(op.Y), c.D}, {"V", d.read(op.V), c.D}, {"TY", d.read(op.TY), c.P * c.D},
+			{"LogDet", d.read(op.LogDet), 1}, {"Others", d.read(op.Others), 1},
+		}
+	}}
+	lincomb := rowwise{"LinComb", "", n, func(d *device, rows []int) []rowOutput {
+		g := newUneven("LinComb/rows", d.t)
+		coef, x := g.coefficients(1, n, 5), g.cloud(n, 5, 17, 0)
+		out, cb, xb := d.out(1, len(rows), 17), d.put(pick(coef, n, rows)), d.put(pick(x, n, rows))
+		if d.err == nil {
+			d.fail(d.e.LinComb(out, cb, xb))
+		}
+		return []rowOutput{{"out", d.read(out), 17}}
+	}}
+	errorNorm := rowwise{"ErrorNorm", "", n, func(d *device, rows []int) []rowOutput {
+		g := newUneven("ErrorNorm/rows", d.t)
+		coef, x := g.coefficients(n, 2, 5), g.cloud(n, 5, 17, 0)
+		out, cb, xb := d.out(1, len(rows), 2), d.put(pick(coef, n, rows)), d.put(pick(x, n, rows))
+		if d.err == nil {
+			d.fail(d.e.ErrorNorm(out, cb, xb, 5, 1e-3, 1e-3))
+		}
+		return []rowOutput{{"out", d.read(out), 2}}
+	}}
+	matmul := func(transY bool, suffix string) rowwise {
+		return rowwise{"MatMul", suffix, n, func(d *device, rows []int) []rowOutput {
+			g := newUneven("MatMul/rows", d.t)
+			x, y := g.cloud(1, n, 65, 0), g.cloud(1, 65, 65, 0)
+			out, xb, yb := d.out(1, len(rows), 65), d.put(pick(x, n, rows)), d.put(y)
+			if d.err == nil {
+				d.fail(d.e.MatMul(out, xb, yb, transY))
+			}
+			return []rowOutput{{"out", d.read(out), 65}}
+		}}
+	}
+	rowDot := rowwise{"RowDot", "", n, func(d *device, rows []int) []rowOutput {
+		g := newUneven("RowDot/rows", d.t)
+		x, y := g.cloud(1, n, 65, 0), g.cloud(1, n, 65, 0)
+		out, xb, yb := d.out(1, len(rows), 1), d.put(pick(x, n, rows)), d.put(pick(y, n, rows))
+		if d.err == nil {
+			d.fail(d.e.RowDot(out, xb, yb))
+		}
+		return []rowOutput{{"out", d.read(out), 1}}
+	}}
+	return []rowwise{
+		softmax("", SoftmaxCase{M: 333, D: 5, Dv: 3, Scale: .5, Bias: Potential}),
+		softmax("-wide", SoftmaxCase{M: 71, D: 65, Scale: .1, Bias: Distance}),
+		softmax("-d2", SoftmaxCase{M: 1003, D: 2, Scale: 3, Bias: Distance}),
+		mixture("", MixtureCase{K: 3, D: 5, VarRows: true, VarCols: true, Bases: 3}),
+		mixture("-reflect", MixtureCase{K: 5, D: 17, VarRows: true, VarCols: true, Reflect: 2}),
+		mixture("-isotropic", MixtureCase{K: 16, D: 3, VarRows: true}),
+		follow, lincomb, errorNorm, matmul(false, ""), matmul(true, "-trans"), rowDot,
+	}
+}
+
+// checkRows compares whole calls with calls on single rows and on ranges that start and end anywhere.
+func (o rowwise) checkRows(d *device) error {
+	all := make([]int, o.n)
+	for i := range all {
+		all[i] = i
+	}
+	whole := o.call(d, all)
+	for _, rows := range [][]int{{0}, {1}, {63}, {64}, {o.n - 1}, all[1:4], all[60:70], all[3:136], {7, 3, 99, 3}} {
+		part := o.call(d, rows)
+		if d.err != nil {
+			return d.err
+		}
+		for k, p := range part {
+			for at, i := range rows {
+				w := whole[k]
+				if err := same("row", p.x[at*p.d:][:p.d], w.x[i*w.d:][:w.d]); err != nil {
+					return fmt.Errorf("%s of row %d among %d rows, against all %d: %w", p.name, i, len(rows), o.n, err)
+				}
+			}
+		}
+	}
+	return d.err
+}
+
+// checkRepeated runs the same call again, with another one between.
+func (o rowwise) checkRepeated(d *device) error {
+	all := make([]int, o.n)
+	for i := range all {
+		all[i] = i
+	}
+	first := o.call(d, all)
+	o.call(d, all[:5])
+	second := o.call(d, all)
+	for k, p := range first {
+		if err := same(p.name, second[k].x, p.x); err != nil {
+			return fmt.Errorf("second call: %w", err)
+		}
+	}
+	return d.err
+}
+
+// checkProblems: problem b alone is problem b of the batch.
+func checkProblems(d *device) error {
+	c := SoftmaxCase{Name: "problems", B: 5, N: 17, M: 33, D: 3, P: 2, Bias: Potential, RankOne: true, RowScale: true, Skip: true, Weights: true, Want: AllOutputs}
+	h := c.host(d.t)
+	run := func(h *softmaxHost) []rowOutput {
+		op := d.softmax(h, c.Want)
+		if d.err == nil {
+			d.fail(d.e.Softmax(op))
+		}
+		return []rowOutput{
+			{"LSE", d.read(op.LSE), c.N}, {"Mean", d.read(op.Mean), c.N * c.D}, {"Second", d.read(op.Second), c.N},
+			{"TMean", d.read(op.TMean), c.N * c.P * c.D}, {"ColSum", d.read(op.ColSum), c.M},
+			{"Max", d.read(op.Max), c.N}, {"Arg", d.read(op.Arg), c.N},
+		}
+	}
+	whole := run(h)
+	for b := range c.B {
+		part := *h
+		for _, a := range []**array{&part.q, &part.k, &part.s, &part.u, &part.c, &part.w, &part.skip, &part.a} {
+			*a = pick(*a, c.B, []int{b})
+		}
+		t := pick(h.t, c.B, []int{b}) // [B N, P, D]: N of its problems belong to one here
+		part.t = &array{c.N, c.P, c.D, t.x}
+		alone := run(&part)
+		if d.err != nil {
+			return d.err
+		}
+		for k, p := range alone {
+			if err := same(p.name, p.x, whole[k].x[b*p.d:][:p.d]); err != nil {
+				return fmt.Errorf("problem %d alone: %w", b, err)
+			}
+		}
+	}
+	return d.err
+}
+
+// checkRepeatedColSum: the column sums add rows of all parts of the work, in an order that is fixed.
+func checkRepeatedColSum(d *device) error {
+	c := SoftmaxCase{Name: "repeated-colsum", B: 1, N: 1003, M: 71, D: 3, Bias: Potential, Weights: true, Want: LSE | ColSum}
+	h := c.host(d.t)
+	var first []float64
+	for range 3 {
+		op := d.softmax(h, c.Want)
+		if d.err == nil {
+			d.fail(d.e.Softmax(op))
+		}
+		x := d.read(op.ColSum)
+		if first == nil {
+			first = x
+		}
+		if err := same("ColSum", x, first); err != nil {
+			return err
+		}
+	}
+	return d.err
+}
+
+// smooth is a mixture whose velocity bends on scale 1, and rows where several components matter.
+func (d *device) smooth(name string, n, p int) *mixtureHost {
+	c := MixtureCase{Name: name, N: n, K: 4, D: 3, P: p, VarRows: true, VarCols: true, Bases: 4, Var: 1}
+	return c.host(d.t)
+}
+
+func (d *device) velocity(h *mixtureHost, want MixtureOutputs) *engine.Mixture {
+	op := d.mixture(h, want)
+	if d.err == nil {
+		d.fail(d.e.Mixture(op))
+	}
+	return op
+}
+
+// shifted returns rows x + f t with the first tangent of every row.
+func (h *mixtureHost) shifted(f float64) *mixtureHost {
+	part := *h
+	part.x = newArray(1, h.x.n, h.x.d)
+	for i := range h.x.n {
+		for j, t := range h.t.row(i, 0) {
+			part.x.row(0, i)[j] = h.x.row(0, i)[j] + f*t
+		}
+	}
+	part.t = nil
+	return &part
+}
+
+// checkFiniteDifferences: (v(x + h t) - v(x - h t)) / 2h is (dv/dx) t up to h^2 times third derivatives
+// and eps/h times |v|; with h = 1e-4 in float64 both are below 1e-6 of the velocity's size here, where
+// variances are 0.1 to 10. In float32 x itself moves by eps |x|, so h = 1e-2 leaves 1e-2.
+func checkFiniteDifferences(d *device) error {
+	step, tol := 1e-4, 1e-6
+	if d.t == engine.F32 {
+		step, tol = 1e-2, 1e-2
+	}
+	h := d.smooth("finite-differences", 33, 1)
+	tv := d.read(d.velocity(h, V|TV).TV)
+	plus, minus := d.read(d.velocity(h.shifted(step), V).V), d.read(d.velocity(h.shifted(-step), V).V)
+	if d.err != nil {
+		return d.err
+	}
+	for i := range tv {
+		want := (plus[i] - minus[i]) / (2 * step)
+		if !(math.Abs(tv[i]-want) <= tol*(10+math.Abs(want))) {
+			return fmt.Errorf("TV[%d] = %v, finite difference %v", i, tv[i], want)
+		}
+	}
+	return nil
+}
+
+// identity gives every row of a host the unit vectors as tangents.
+func identity(n, d int) *array {
+	t := newArray(n, d, d)
+	for i := range n {
+		for j := range d {
+			t.row(i, j)[j] = 1
+		}
+	}
+	return t
+}
+
+// checkTrace: Div is the trace of TV on the unit vectors. The tolerance is 100 roundings of the largest
+// entry: the velocities here are of size 1 to 10 and variances at least 0.1.
+func checkTrace(d *device) error {
+	h := d.smooth("trace", 33, 0)
+	h.t = identity(h.x.n, h.x.d)
+	op := d.velocity(h, TV|Div)
+	tv, div := d.read(op.TV), d.read(op.Div)
+	if d.err != nil {
+		return d.err
+	}
+	w := h.x.d
+	for i := range h.x.n {
+		var trace, size float64
+		for j := range w {
+			trace += tv[(i*w+j)*w+j]
+			for k := range w {
+				size = max(size, math.Abs(tv[(i*w+j)*w+k]))
+			}
+		}
+		if !(math.Abs(trace-div[i]) <= 100*d.t.Eps()*(1+size)) {
+			return fmt.Errorf("Div[%d] = %v, trace %v", i, div[i], trace)
+		}
+	}
+	return nil
+}
+
+// checkScore: with (c1, c2) = (0, 1) the velocity is the gradient of LogP; tolerances as for finite
+// differences, with LogP of size 10.
+func checkScore(d *device) error {
+	step, tol := 1e-4, 1e-6
+	if d.t == engine.F32 {
+		step, tol = 1e-2, 2e-2
+	}
+	h := d.smooth("score", 33, 1)
+	for i := range h.coef.n {
+		h.coef.row(0, i)[engine.CoefMean], h.coef.row(0, i)[engine.CoefScore] = 0, 1
+	}
+	v := d.read(d.velocity(h, V).V)
+	plus, minus := d.read(d.velocity(h.shifted(step), LogP).LogP), d.read(d.velocity(h.shifted(-step), LogP).LogP)
+	if d.err != nil {
+		return d.err
+	}
+	for i := range plus {
+		got, want := dot(v[i*h.x.d:][:h.x.d], h.t.row(i, 0)), (plus[i]-minus[i])/(2*step)
+		if !(math.Abs(got-want) <= tol*(10+math.Abs(want))) {
+			return fmt.Errorf("<score, t> of row %d = %v, finite difference %v", i, got, want)
+		}
+	}
+	return nil
+}
+
+// checkFlowJacobian: TY on the unit vectors has the determinant that LogDet tells, and a flow there and
+// back is the identity. The maps are conditioned by at most the ratio of standard deviations, 10; d = 3.
+func checkFlowJacobian(d *device) error {
+	c := FollowCase{Name: "jacobian", N: 33, K: 3, D: 3, VarRows: true, VarCols: true, Bases: 3, Var: 1, Want: AllFollow}
+	h := c.host(d.t)
+	h.t = identity(c.N, 3)
+	op := d.follow(h, c.Want)
+	if d.err != nil {
+		return d.err
+	}
+	if err := d.e.MixtureFollow(op); err != nil {
+		return err
+	}
+	ty, logdet, y := d.read(op.TY), d.read(op.LogDet), d.read(op.Y)
+	for i := range c.N {
+		a, b, w := ty[i*9:][:3], ty[i*9+3:][:3], ty[i*9+6:][:3]
+		det := a[0]*(b[1]*w[2]-b[2]*w[1]) - a[1]*(b[0]*w[2]-b[2]*w[0]) + a[2]*(b[0]*w[1]-b[1]*w[0])
+		if !(math.Abs(math.Log(math.Abs(det))-logdet[i]) <= 1e3*d.t.Eps()) {
+			return fmt.Errorf("LogDet[%d] = %v, ln |det TY| = %v", i, logdet[i], math.Log(math.Abs(det)))
+		}
+	}
+	m := *h.mixtureHost
+	m.coef, m.t, m.x = h.to, nil, &array{1, c.N, 3, y}
+	back := d.follow(&followHost{&m, h.branch, h.coef}, FollowY)
+	if d.err != nil {
+		return d.err
+	}
+	if err := d.e.MixtureFollow(back); err != nil {
+		return err
+	}
+	for i, got := range d.read(back.Y) {
+		if want := h.x.x[i]; !(math.Abs(got-want) <= 1e3*d.t.Eps()*(1+math.Abs(want))) {
+			return fmt.Errorf("there and back: x[%d] = %v, want %v", i, got, want)
+		}
+	}
+	return d.err
+}
