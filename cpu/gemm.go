@@ -40,9 +40,12 @@ func gemm[T float](w *worker, trans, add bool, m, n, k int, a []T, lda int, b []
 		kk := min(deep, k-k0)
 		for j := 0; j < n; j += cols {
 			nn := min(cols, n-j)
-			bb, ld := b[k0*ldb+j:], ldb
+			var bb []T
+			ld := ldb
 			if trans {
 				bb, ld = packed(w, b[j*ldb+k0:], nn, kk, ldb)
+			} else {
+				bb = b[k0*ldb+j:]
 			}
 			for i := 0; i < m; i += panelRows {
 				dgemm(trans, add || k0 > 0, min(panelRows, m-i), nn, kk, a[i*lda+k0:], lda, bb, ld, c[i*ldc+j:], ldc)
