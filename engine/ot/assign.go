@@ -1,0 +1,142 @@
+package ot
+
+import "math"
+
+const (
+	coarseFrom = 1024 // clouds of this size may start from clusters
+	cluster    = 4    // points a cluster
+	maxRepairs = 6    // passes that mend what rounding left
+)
+
+// assign matches two uniform clouds of one size.
+func assign(w *work, in *instance, src pairs) (*solution, error) {
+	s := newAssigner(w, in, src)
+	if err := s.solve(in); err != nil {
+		return nil, err
+	}
+	sol := &solution{v: s.v}
+	for i, j := range s.col {
+		sol.plan = append(sol.plan, flow{int32(i), j, 1})
+	}
+	var err error
+	for range maxRepairs {
+		sol.iterations = s.bids + s.paths
+		if err = in.certify(w, src, sol); err != nil || sol.optimal() {
+			break
+		}
+		// Paths across the whole cloud leave v with the rounding of their length. With v moved back to
+		// small numbers, the few pairs that are not tight are solved again.
+		centre(s.u, s.v)
+		if err = s.rebuildAll(); err != nil {
+			break
+		}
+		if err = s.finish(); err != nil {
+			break
+		}
+		for i, j := range s.col {
+			sol.plan[i].j = j
+		}
+	}
+	return sol, err
+}
+
+// solve matches all rows at least cost.
+func (s *assigner) solve(in *instance) error {
+	start, err := s.start(in)
+	if err != nil {
+		return err
+	}
+	if err := s.phases(start, lastPhase); err != nil {
+		return err
+	}
+	return s.finish()
+}
+
+// finish goes from an approximate matching to an exact one: first by bids without ε, which place nearly all
+// rows, then by shortest paths.
+func (s *assigner) finish() error {
+	if _, err := s.auction(0, 8*s.n); err != nil {
+		return err
+	}
+	if err := s.release(0); err != nil {
+		return err
+	}
+	for i, j := range s.col {
+		if j >= 0 {
+			continue
+		}
+		if err := s.augment(int32(i)); err != nil {
+			return err
+		}
+	}
+	s.step(10)
+	return nil
+}
+
+// start sets v and the lists and returns the first ε of the phases, in units of scale.
+func (s *assigner) start(in *instance) (float64, error) {
+	gaussianPotential(in, s.v)
+	if err := s.rebuildAll(); err != nil {
+		return 0, err
+	}
+	unit := s.scale()
+	if unit == 0 {
+		return 1, nil
+	}
+	done, err := s.auction(trialStart*unit, bidBudget*s.n)
+	if err != nil {
+		return 0, err
+	}
+	if done {
+		return trialStart / phaseFactor, nil
+	}
+	if in.d <= treeDim && s.n >= coarseFrom { // the clouds are far from affine images of each other
+		s.reset()
+		return 1, s.coarse(in)
+	}
+	return 1, nil
+}
+
+// coarse sets v from the problem of clusters of four neighbours, by one c-transform of its potentials.
+func (s *assigner) coarse(in *instance) error {
+	q := &instance{n: in.n / cluster, m: in.n / cluster, d: in.d, x: clusters(in.x, in.d), y: clusters(in.y, in.d)}
+	q.rows, q.cols = make([]int, q.n), make([]int, q.n)
+	q.a, q.b = make([]int64, q.n), make([]int64, q.n)
+	f := newAssigner(s.work, q, newTreePairs(q))
+	start, err := f.start(q)
+	if err != nil {
+		return err
+	}
+	if err := f.phases(start, min(start, 1)); err != nil {
+		return err
+	}
+	s.bids += f.bids
+	if err := f.release(math.Inf(1)); err != nil { // sets u
+		return err
+	}
+	t, perm := newTree(q.x, q.d)
+	u := taken(f.u, perm)
+	t.refit(u)
+	err = s.each(s.n, 64, func(lo, hi int, p *scratch) {
+		for j := lo; j < hi; j++ {
+			t.nearest(in.y[j*in.d:(j+1)*in.d], u, 1, p)
+			s.v[j] = p.key[0]
+		}
+	})
+	if err != nil {
+		return err
+	}
+	return s.rebuildAll()
+}
+
+// clusters returns the means of each four points; what is left over is left out.
+func clusters(x []float64, d int) []float64 {
+	r := make([]float64, len(x)/d/cluster*d)
+	for k := range r {
+		i, t := k/d*cluster, k%d
+		for e := range cluster {
+			r[k] += x[(i+e)*d+t] / cluster
+		}
+	}
+	return r
+}

@@ -1,0 +1,150 @@
+package ot
+
+import (
+	"math"
+	"slices"
+)
+
+// Parameters of the auction, the best of those measured on clouds of 1024 to 16,384 points.
+const (
+	phaseFactor = 8.0       // ε falls by it between phases
+	laxness     = 3.0       // a bid may miss the best column by this many ε
+	trialStart  = 0.25      // the first ε from a start that fits, in units of scale
+	lastPhase   = 1. / 4096 // the last ε, in units of scale
+	bidBudget   = 20        // bids a row that a phase may take
+)
+
+// assigner matches the rows of an instance with as many columns. v are the columns' prices with the sign of
+// a potential: they only fall, until the lists are rebuilt.
+type assigner struct {
+	shortlists
+	u        []float64
+	col, row []int32 // the partner of each row and each column, or -1
+	queue    []int32
+	bids     int
+	dijkstra
+}
+
+func newAssigner(w *work, in *instance, src pairs) *assigner {
+	s := &assigner{shortlists: newShortlists(w, in, src), u: make([]float64, in.n), col: make([]int32, in.n), row: make([]int32, in.n)}
+	s.reset()
+	s.dijkstra.init(in.n)
+	return s
+}
+
+// reset undoes all matches.
+func (s *assigner) reset() {
+	for i := range s.col {
+		s.col[i], s.row[i] = -1, -1
+	}
+}
+
+// tolerance is the rounding of c - u - v.
+func tolerance(c, u, v float64) float64 { return 0x1p-50 * (c + math.Abs(u) + math.Abs(v)) }
+
+// auction lets unmatched rows bid, the displaced row next, until every row is matched (true) or the budget
+// is spent. At the end u and v satisfy c_ij - v_j ≥ u_i and c_ij - v_j ≤ u_i + ε on matched pairs. With
+// ε = 0 it is augmenting row reduction: rows whose two best columns tie stay unmatched.
+func (s *assigner) auction(eps float64, budget int) (bool, error) {
+	s.refit(s.v)
+	if err := s.release(eps); err != nil {
+		return false, err
+	}
+	s.queue = s.queue[:0]
+	for i := s.n - 1; i >= 0; i-- {
+		if s.col[i] < 0 {
+			s.queue = append(s.queue, int32(i))
+		}
+	}
+	all := true
+	for len(s.queue) > 0 {
+		i := s.queue[len(s.queue)-1]
+		s.queue = s.queue[:len(s.queue)-1]
+		if budget--; budget < 0 {
+			return false, nil
+		}
+		if s.bids++; s.bids%64 == 0 && s.ctx.Err() != nil {
+			return false, s.ctx.Err()
+		}
+		j, w1, w2 := s.best(i, laxness*eps)
+		if math.IsInf(w2, 1) {
+			w2 = w1
+		}
+		price := s.v[j] - (w2 - w1) - eps
+		if o := s.row[j]; o >= 0 {
+			if price >= s.v[j] {
+				all = false
+				continue
+			}
+			s.col[o] = -1
+			s.queue = append(s.queue, o)
+		}
+		s.row[j], s.col[i] = i, j
+		s.v[j] = min(s.v[j], price)
+	}
+	return all, nil
+}
+
+// release sets u and undoes the matches that are not within eps of the row's best.
+func (s *assigner) release(eps float64) error {
+	for i := range s.u {
+		if i%1024 == 0 && s.ctx.Err() != nil {
+			return s.ctx.Err()
+		}
+		_, s.u[i], _ = s.best(int32(i), 0)
+		if j := s.col[i]; j >= 0 {
+			c := s.cost(int32(i), j)
+			if c-s.v[j]-s.u[i] > eps+tolerance(c, s.u[i], s.v[j]) {
+				s.row[j], s.col[i] = -1, -1
+			}
+		}
+	}
+	return nil
+}
+
+// scale is the unit of ε: the median distance between the second and the tenth key of a row; where most
+// rows have ties, a higher quantile; 0 where all have.
+func (s *assigner) scale() float64 {
+	r, size := make([]float64, s.n), make([]float64, s.n)
+	for i := range s.lists {
+		k := s.lists[i].key
+		r[i] = k[min(9, len(k)-1)] - k[min(1, len(k)-1)]
+		size[i] = s.lists[i].cost[0] + math.Abs(k[0])
+	}
+	slices.Sort(r)
+	slices.Sort(size)
+	for _, q := range []int{s.n / 2, s.n * 3 / 4, s.n - 1} {
+		if r[q] > 1e-9*size[s.n/2] {
+			return r[q]
+		}
+	}
+	return 0
+}
+
+// phases runs the auction from the first ε at or above start that ends in time, down to end, both in units
+// of scale. Every phase has to match all rows: a few rows left over would each have to move mass across
+// the whole cloud.
+func (s *assigner) phases(start, end float64) error {
+	unit := s.scale()
+	if unit == 0 {
+		return nil
+	}
+	eps := start * unit
+	for ; eps < 1000*unit; eps *= phaseFactor {
+		done, err := s.auction(eps, bidBudget*s.n)
+		if err != nil {
+			return err
+		}
+		s.step(10)
+		if done {
+			break
+		}
+	}
+	for eps /= phaseFactor; eps > end*unit; eps /= phaseFactor {
+		if _, err := s.auction(eps, bidBudget*s.n); err != nil {
+			return err
+		}
+		s.step(10)
+	}
+	return nil
+}

@@ -1,0 +1,122 @@
+package ot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"time"
+
+	"monge/engine"
+)
+
+// ErrNotFinite says that a cloud holds a NaN or an infinity, or points so far apart that |x - y|^2 is not
+// a float64. The message names the cloud, the row and the value.
+var ErrNotFinite = errors.New("not finite")
+
+// ErrWeights says that weights are negative, not finite or all zero.
+var ErrWeights = errors.New("not weights of a measure")
+
+// ExactSettings are the settings of [Exact]. nil and the zero value are the defaults.
+type ExactSettings struct {
+	// Threads is the largest count of goroutines that work at a time; 0 is GOMAXPROCS. The result does
+	// not depend on it.
+	Threads int
+	// MaxMemory bounds the solver's memory in bytes; 0 is half of what is available. Where the n x m
+	// costs of clouds with d > 4 do not fit, rows of costs are computed anew when they are needed,
+	// in O((n + m) d) memory.
+	MaxMemory int64
+	// Progress is called between steps of the solver from its goroutine. total may grow.
+	Progress func(done, total int)
+}
+
+// Exact solves the transport problem
+//
+//	min Σ_ij P_ij |x_i - y_j|²   over P ≥ 0, P 1 = a, Pᵀ 1 = b
+//
+// exactly, in float64, for clouds X [n, D], Y [m, D] of any sizes, weights and dimension, and proves it: the
+// potentials of the result satisfy F_i + G_j ≤ |x_i - y_j|² for all n m pairs, F being computed from G over
+// all of them, with equality on the plan, both within rounding. Weights of zero are allowed; their rows get
+// potentials too.
+//
+// Two uniform clouds of one size go through an auction with ε-scaling (Bertsekas, Annals of Operations
+// Research 14, 1988) on short lists of columns, finished by shortest augmenting paths (Jonker and Volgenant,
+// Computing 38, 1987). The result's Assignment is the permutation. All else, and d = 1, goes through the
+// network simplex with column generation; the result's Plan holds the positive entries, at most n + m - 1
+// and those of weights too small to count (below 2^-63 of the total: each goes to its cheapest partner).
+// The plan's marginals are those asked for within 1e-15.
+//
+// Cost and Upper are the plan's cost from differences of the given coordinates. Lower and Dual are the
+// value Σ a_i F_i + Σ b_j G_j, computed as cost less the plan's reduced costs, which does not cancel.
+// Status is Optimal where that gap is at most 2^-46 of the mean of c_ij + |f_i| + |g_j| over the plan, with
+// c, f and g after the clouds were centred; otherwise it is IterationLimit, and the bracket says how far.
+// Iterations counts bids and paths, or pivots.
+//
+// Errors: engine.ErrShape and engine.ErrDtype for clouds that do not fit, [ErrNotFinite], [ErrWeights],
+// *engine.MemoryError where not even the lists fit, and ctx.Err().
+func Exact(ctx context.Context, c Clouds, s *ExactSettings) (*Result, error) {
+	start := time.Now()
+	if s == nil {
+		s = new(ExactSettings)
+	}
+	in, err := newInstance(c)
+	if err != nil {
+		return nil, err
+	}
+	w := &work{ctx: ctx, threads: s.Threads, progress: s.Progress}
+	if w.threads <= 0 {
+		w.threads = runtime.GOMAXPROCS(0)
+	}
+	r, err := solveExact(w, in, s.MaxMemory)
+	if err != nil {
+		return nil, fmt.Errorf("ot: exact: %w", err)
+	}
+	r.Seconds = time.Since(start).Seconds()
+	return r, nil
+}
+
+func solveExact(w *work, in *instance, limit int64) (*Result, error) {
+	src, note, err := newPairs(w, in, limit)
+	if err != nil {
+		return nil, err
+	}
+	var sol *solution
+	if in.uniform && in.n == in.m && in.d > 1 {
+		sol, err = assign(w, in, src)
+		note = "auction and shortest paths; " + note
+	} else {
+		sol, err = networkSimplex(w, in, src, limit)
+		note = "network simplex; " + note
+	}
+	if err != nil {
+		return nil, err
+	}
+	r, err := in.result(w, sol)
+	if err != nil {
+		return nil, err
+	}
+	r.Note = note
+	return r, nil
+}
+
+// newPairs chooses how costs are kept: points in a k-d tree (and then sorts in's points into tree order),
+// all costs in memory, or none.
+func newPairs(w *work, in *instance, limit int64) (pairs, string, error) {
+	free := limit
+	if free <= 0 {
+		free = availableMemory() / 2
+	}
+	n, m, d := int64(in.n), int64(in.m), int64(in.d)
+	lean := 8*(3*(n+m)*d+24*(n+m)) + 20*(listLen+2)*n
+	if lean > free {
+		return nil, "", &engine.MemoryError{What: "lists of the nearest columns", Asked: lean, Free: free}
+	}
+	if in.d <= treeDim {
+		return newTreePairs(in), "k-d tree", nil
+	}
+	if lean+8*n*(m+tileCols) <= free {
+		src, err := newStored(w, in)
+		return src, "costs in memory", err
+	}
+	return newRecomputed(in), fmt.Sprintf("costs recomputed: %d bytes would not fit in %d", 8*n*m, free), nil
+}

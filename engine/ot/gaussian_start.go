@@ -1,0 +1,143 @@
+package ot
+
+import (
+	"math"
+
+	"gonum.org/v1/gonum/mat"
+	"gonum.org/v1/gonum/stat"
+)
+
+// denseMoments is the largest dimension where a start takes whole covariances; beyond, the variances.
+const denseMoments = 256
+
+// gaussianPotential sets v to the Kantorovich potential between the Gaussians of the clouds' first two
+// moments,
+//
+//	v(y) = |y|² - (y - b)ᵀ B (y - b) - 2<a, y>,   B = Σy^-1/2 (Σy^1/2 Σx Σy^1/2)^1/2 Σy^-1/2,
+//
+// B being the optimal map from y's Gaussian N(b, Σy) to x's N(a, Σx). It is the exact potential where one
+// cloud is the image of the other under a symmetric positive map, and a start everywhere.
+func gaussianPotential(in *instance, v []float64) {
+	d := in.d
+	wx, wy := masses(in.a), masses(in.b)
+	a, b := make([]float64, d), make([]float64, d)
+	X, Y := mat.NewDense(in.n, d, in.x), mat.NewDense(in.m, d, in.y)
+	for t := range d {
+		a[t] = stat.Mean(mat.Col(nil, t, X), wx)
+		b[t] = stat.Mean(mat.Col(nil, t, Y), wy)
+	}
+	B := mat.NewSymDense(d, nil)
+	if d <= denseMoments {
+		optimalMap(B, covariance(X, wx), covariance(Y, wy))
+	} else {
+		for t := range d {
+			sx := spread(X, t, a[t], wx)
+			sy := spread(Y, t, b[t], wy)
+			if sy > 0 {
+				B.SetSym(t, t, sx/sy)
+			}
+		}
+	}
+	z := mat.NewVecDense(d, nil)
+	for j := range v {
+		y := in.y[j*d : (j+1)*d]
+		var q float64
+		for t, yt := range y {
+			z.SetVec(t, yt-b[t])
+			q += yt*yt - 2*a[t]*yt
+		}
+		if d <= denseMoments {
+			v[j] = q - mat.Inner(z, B, z)
+			continue
+		}
+		for t := range d {
+			q -= B.At(t, t) * z.AtVec(t) * z.AtVec(t)
+		}
+		v[j] = q
+	}
+}
+
+// masses are units as weights for moments; nil where all are equal.
+func masses(p []int64) []float64 {
+	w, even := make([]float64, len(p)), true
+	for i, u := range p {
+		w[i] = float64(u)
+		even = even && u == p[0]
+	}
+	if even {
+		return nil
+	}
+	return w
+}
+
+// covariance is the covariance with divisor Σ w. gonum divides by Σ w - 1: with units as weights that is
+// the same number.
+func covariance(x *mat.Dense, w []float64) *mat.SymDense {
+	n, d := x.Dims()
+	if n == 1 {
+		return mat.NewSymDense(d, nil)
+	}
+	S := new(mat.SymDense)
+	stat.CovarianceMatrix(S, x, w)
+	if w == nil {
+		S.ScaleSym(float64(n-1)/float64(n), S)
+	}
+	return S
+}
+
+func spread(x *mat.Dense, t int, mean float64, w []float64) float64 {
+	c := mat.Col(nil, t, x)
+	for i := range c {
+		c[i] = (c[i] - mean) * (c[i] - mean)
+	}
+	return math.Sqrt(stat.Mean(c, w))
+}
+
+// optimalMap sets B to the linear map that carries N(0, Sy) to N(0, Sx) at least cost, small eigenvalues of
+// Sy raised. B is left 0 where the factorisation fails.
+func optimalMap(B, Sx, Sy *mat.SymDense) {
+	r, inverse, ok := squareRoots(Sy)
+	if !ok {
+		return
+	}
+	mid, _, ok := squareRoots(sandwich(r, Sx))
+	if !ok {
+		return
+	}
+	B.CopySym(sandwich(inverse, mid))
+}
+
+// sandwich returns P S P.
+func sandwich(P, S *mat.SymDense) *mat.SymDense {
+	var q, r mat.Dense
+	q.Mul(P, S)
+	r.Mul(&q, P)
+	d := P.SymmetricDim()
+	out := mat.NewSymDense(d, nil)
+	for i := range d {
+		for j := i; j < d; j++ {
+			out.SetSym(i, j, (r.At(i, j)+r.At(j, i))/2)
+		}
+	}
+	return out
+}
+
+// squareRoots returns S^1/2 and S^-1/2 with eigenvalues at least 1e-10 of their mean.
+func squareRoots(S *mat.SymDense) (root, inverse *mat.SymDense, ok bool) {
+	var e mat.EigenSym
+	if !e.Factorize(S, true) {
+		return nil, nil, false
+	}
+	var V mat.Dense
+	e.VectorsTo(&V)
+	values := e.Values(nil)
+	d := len(values)
+	least := 1e-10*mat.Trace(S)/float64(d) + 1e-300
+	root, inverse = mat.NewSymDense(d, nil), mat.NewSymDense(d, nil)
+	for k, l := range values {
+		l = math.Sqrt(max(l, least))
+		root.SymRankOne(root, l, V.ColView(k))
+		inverse.SymRankOne(inverse, 1/l, V.ColView(k))
+	}
+	return root, inverse, true
+}

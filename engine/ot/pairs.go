@@ -1,0 +1,106 @@
+package ot
+
+import "math"
+
+// pairs serves the costs c_ij = |x_i - y_j|² of an instance. A cost has the same bits whichever method
+// gives it: coordinates are summed in order.
+type pairs interface {
+	cost(i, j int32) float64
+	// nearest writes into s the k ≤ m columns of least c_ij - v_j, in increasing order. It may be called
+	// from several goroutines with a scratch each, v being at most what it was at the last refit.
+	nearest(i int32, v []float64, k int, s *scratch)
+	// refit prepares nearest for v, which may have moved in any direction.
+	refit(v []float64)
+}
+
+// scratch is one goroutine's memory of nearest and its answer: columns idx with their costs and
+// keys c - v.
+type scratch struct {
+	key, cost []float64
+	idx       []int32
+	row       []float64
+}
+
+// begin makes room for k columns and empties them.
+func (s *scratch) begin(k int) {
+	if cap(s.key) < k {
+		s.key, s.cost, s.idx = make([]float64, 2*k), make([]float64, 2*k), make([]int32, 2*k)
+	}
+	s.key, s.cost, s.idx = s.key[:k], s.cost[:k], s.idx[:k]
+	for t := range s.key {
+		s.key[t] = math.Inf(1)
+	}
+}
+
+// insert puts a column of key w below the last into its place and returns the new last key.
+func (s *scratch) insert(w, c float64, j int32) float64 {
+	t := len(s.key) - 1
+	for ; t > 0 && s.key[t-1] > w; t-- {
+		s.key[t], s.cost[t], s.idx[t] = s.key[t-1], s.cost[t-1], s.idx[t-1]
+	}
+	s.key[t], s.cost[t], s.idx[t] = w, c, j
+	return s.key[len(s.key)-1]
+}
+
+// scan finds the k least c - v of one row of costs.
+func (s *scratch) scan(c, v []float64, k int) {
+	s.begin(k)
+	last := math.Inf(1)
+	for j := 0; j < len(c); {
+		j += firstBelow(c[j:], v[j:len(c)], last)
+		for end := min(j+8, len(c)); j < end; j++ {
+			if w := c[j] - v[j]; w < last {
+				last = s.insert(w, c[j], int32(j))
+			}
+		}
+	}
+}
+
+// stored keeps all costs in memory, in rows of ld.
+type stored struct {
+	n, m, ld int
+	c        []float64
+}
+
+func newStored(w *work, in *instance) (*stored, error) {
+	p := newPanels(in.y, in.d)
+	s := &stored{n: in.n, m: in.m, ld: p.width(), c: make([]float64, in.n*p.width())}
+	err := w.each(in.n, stripRows, func(lo, hi int, _ *scratch) {
+		p.distances(in.x[lo*in.d:hi*in.d], s.c[lo*s.ld:hi*s.ld])
+	})
+	return s, err
+}
+
+func (s *stored) cost(i, j int32) float64 { return s.c[int(i)*s.ld+int(j)] }
+
+func (s *stored) nearest(i int32, v []float64, k int, q *scratch) {
+	q.scan(s.c[int(i)*s.ld:][:s.m], v, k)
+}
+
+func (s *stored) refit([]float64) {}
+
+// recomputed keeps points only.
+type recomputed struct {
+	d, m int
+	x, y []float64
+	p    *panels
+}
+
+func newRecomputed(in *instance) *recomputed {
+	return &recomputed{d: in.d, m: in.m, x: in.x, y: in.y, p: newPanels(in.y, in.d)}
+}
+
+func (s *recomputed) cost(i, j int32) float64 {
+	d := s.d
+	return squaredDistance(s.x[int(i)*d:][:d], s.y[int(j)*d:][:d])
+}
+
+func (s *recomputed) nearest(i int32, v []float64, k int, q *scratch) {
+	if len(q.row) < s.p.width() {
+		q.row = make([]float64, s.p.width())
+	}
+	s.p.distances(s.x[int(i)*s.d:int(i+1)*s.d], q.row[:s.p.width()])
+	q.scan(q.row[:s.m], v, k)
+}
+
+func (s *recomputed) refit([]float64) {}

@@ -1,0 +1,118 @@
+package ot
+
+import (
+	"math"
+	"slices"
+)
+
+// flow is mass between a row and a column of an instance, in units.
+type flow struct {
+	i, j  int32
+	units int64
+}
+
+// solution is a plan with the potentials of the columns, and its certificate.
+type solution struct {
+	plan       []flow
+	v          []float64
+	iterations int
+
+	u          []float64
+	gap, scale float64 // Σ P (c - u - v), Σ P (c + |u| + |v|), with Σ P = 1
+}
+
+// gapRounding is the largest gap, relative to scale, that counts as rounding.
+const gapRounding = 0x1p-46
+
+func (s *solution) optimal() bool { return s.gap <= gapRounding*s.scale }
+
+// certify sets u_i = min over all j of c_ij - v_j, the largest feasible u, and the gap of the plan to it.
+func (in *instance) certify(w *work, src pairs, s *solution) error {
+	var err error
+	if c, ok := src.(*stored); ok {
+		s.u, err = c.cTransform(w, s.v)
+	} else {
+		s.u, err = cTransform(w, in.x, in.y, in.d, s.v, nil)
+	}
+	if err != nil {
+		return err
+	}
+	s.gap, s.scale = 0, 0
+	var total int64
+	for _, e := range s.plan {
+		total += e.units
+	}
+	d := in.d
+	for _, e := range s.plan {
+		p := float64(e.units) / float64(total)
+		c := squaredDistance(in.x[int(e.i)*d:int(e.i+1)*d], in.y[int(e.j)*d:int(e.j+1)*d])
+		u, v := s.u[e.i], s.v[e.j]
+		s.gap += p * (c - v - u)
+		s.scale += p * (c + math.Abs(u) + math.Abs(v))
+	}
+	return nil
+}
+
+// cTransform returns min over j of |x_i - y_j|² - v_j for each row, over all pairs, and writes the minimising
+// columns into arg unless it is nil.
+func cTransform(w *work, x, y []float64, d int, v []float64, arg []int32) ([]float64, error) {
+	n := len(x) / d
+	u := make([]float64, n)
+	p := newPanels(y, d)
+	err := w.each(n, stripRows, func(lo, hi int, s *scratch) {
+		ld := p.width()
+		if len(s.row) < ld*tileRows {
+			s.row = make([]float64, ld*tileRows)
+		}
+		for i := lo; i < hi; i += tileRows {
+			r := min(tileRows, hi-i)
+			p.distances(x[i*d:(i+r)*d], s.row[:r*ld])
+			for k := range r {
+				best, j := least(s.row[k*ld:k*ld+len(v)], v)
+				u[i+k] = best
+				if arg != nil {
+					arg[i+k] = int32(j)
+				}
+			}
+		}
+	})
+	return u, err
+}
+
+// cTransform is the function of that name on the costs in memory, which have the same bits.
+func (c *stored) cTransform(w *work, v []float64) ([]float64, error) {
+	u := make([]float64, c.n)
+	err := w.each(c.n, stripRows, func(lo, hi int, _ *scratch) {
+		for i := lo; i < hi; i++ {
+			u[i], _ = least(c.c[i*c.ld:i*c.ld+c.m], v)
+		}
+	})
+	return u, err
+}
+
+// least returns the least c - v and its first place.
+func least(c, v []float64) (float64, int) {
+	best, at := math.Inf(1), 0
+	for j := 0; j < len(c); {
+		j += firstBelow(c[j:], v[j:], best)
+		for end := min(j+8, len(c)); j < end; j++ {
+			if key := c[j] - v[j]; key < best {
+				best, at = key, j
+			}
+		}
+	}
+	return best, at
+}
+
+// centre moves v by a constant so that half of it lies on either side of 0, and u by the same the other way.
+func centre(u, v []float64) {
+	s := slices.Clone(v)
+	slices.Sort(s)
+	c := s[len(s)/2]
+	for j := range v {
+		v[j] -= c
+	}
+	for i := range u {
+		u[i] += c
+	}
+}
