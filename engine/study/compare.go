@@ -32,7 +32,7 @@ type CompareSettings struct {
 	// JacobianPoints is how many points, spread evenly over the rows, the asymmetry is taken at; 0 = 128.
 	JacobianPoints int
 
-	// Progress is told the stage and how much of it is done; nil = none.
+	// Progress is told the stage and how much of it is done; total = 0 where that is not known. nil = none.
 	Progress func(stage string, done, total int)
 }
 
@@ -118,8 +118,12 @@ func Compare(ctx context.Context, e engine.Engine, s CompareSettings) (*Comparis
 		return nil, err
 	}
 
-	done := s.stage(StageTransport)
-	if c.Transport, err = ot.Certify(ctx, c.X, c.Z, &ot.CertifySettings{Progress: done}); err != nil {
+	cs := ot.CertifySettings{Engine: e, Threads: e.Info().Threads}
+	if s.Progress != nil {
+		s.Progress(StageTransport, 0, 0)
+		cs.Progress = func(passes int, _ float64) { s.Progress(StageTransport, passes, 0) }
+	}
+	if c.Transport, err = ot.Certify(ctx, c.X, c.Z, &cs); err != nil {
 		return nil, err
 	}
 	if c.Bounds, err = bounds(ctx, ot.Clouds{X: c.X, Y: c.Z}, s.Seed); err != nil {
