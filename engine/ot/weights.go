@@ -54,7 +54,7 @@ func cloud(name string, t *tensor.Dense) (data []float64, n, d int, err error) {
 	}
 	for i, v := range data {
 		if math.IsNaN(v) || math.IsInf(v, 0) {
-			return nil, 0, 0, fmt.Errorf("ot: cloud %s, row %d, column %d: %v is not finite", name, i/d, i%d, v)
+			return nil, 0, 0, fmt.Errorf("ot: cloud %s, row %d, column %d is %v: %w", name, i/d, i%d, v, ErrNotFinite)
 		}
 	}
 	return data, n, d, nil
@@ -78,13 +78,13 @@ func Normalize(name string, w []float64, n int) (normalized []float64, uniform b
 	uniform = true
 	for i, v := range w {
 		if !(v >= 0) || math.IsInf(v, 0) {
-			return nil, false, fmt.Errorf("ot: weight of row %d of cloud %s is %v, want a finite number >= 0", i, name, v)
+			return nil, false, fmt.Errorf("ot: weight of row %d of cloud %s is %v: %w", i, name, v, ErrWeights)
 		}
 		top = max(top, v)
 		uniform = uniform && v == w[0]
 	}
 	if top == 0 {
-		return nil, false, fmt.Errorf("ot: the weights of cloud %s are all 0", name)
+		return nil, false, fmt.Errorf("ot: the weights of cloud %s are all 0: %w", name, ErrWeights)
 	}
 	// Dividing by the largest first keeps the sum of weights near the ends of the range finite and normal.
 	_, e := math.Frexp(top)

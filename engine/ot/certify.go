@@ -1,0 +1,204 @@
+package ot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"monge/engine"
+
+	"gorgonia.org/tensor"
+)
+
+// CertifySettings are the settings of [Certify]. nil and the zero value are the defaults.
+type CertifySettings struct {
+	// Potentials names where they come from: "exact" the exact solver, "dual" the shortest-path passes
+	// from a quadratic guess, "line" those passes from Line. "" tries passes first and goes to the exact
+	// solver where two of them do not settle and the problem has at most 8192 points, or any number in
+	// up to four dimensions.
+	Potentials string
+	// Line holds the encoder's line integrals u_i = int_0^1 <E(c + t (x_i - c)), x_i - c> dt, up to a
+	// constant: where E is the gradient of a convex function, u is that function, and the potentials
+	// settle at once. "" uses them where they are given.
+	Line []float64
+	// MaxPasses bounds the passes over all pairs; 0 = 100.
+	MaxPasses int
+	// Engine runs the passes; nil = plain loops on the host. The memory and time bounds below are the
+	// host's alone.
+	Engine    engine.Engine
+	MaxMemory int64 // of the exact solver; see ExactSettings
+	Threads   int   // 0 = GOMAXPROCS; the result does not depend on it
+	// Progress is called after every pass with the count so far and the bracket's relative width.
+	Progress func(passes int, width float64)
+}
+
+// Certificate says how far a pairing is from optimal transport. NaN stands for what is not defined.
+type Certificate struct {
+	N, D         int
+	Cost         float64 // mean |x_i - y_i|^2
+	Lower, Upper float64 // of the optimum over all pairings
+	// RelativeLower = (Cost - Upper) / Upper and RelativeUpper = (Cost - Lower) / Lower bracket the
+	// pairing's relative gap; 0 where Cost is 0, NaN where the divisor is not positive.
+	RelativeLower, RelativeUpper float64
+	CertifiedOptimal             bool // RelativeUpper <= 1e-9; ties count as optimal
+	// SlackMargin is min over i != j of (|x_i - y_j|^2 - F_i - G_j) / Cost: how far the closest other
+	// pairing of a point is from being as good. 0 with ties, never negative; NaN for one point or cost 0.
+	SlackMargin   float64
+	MovedFraction float64   // share of rows that the best pairing found moves; NaN where none was found
+	Passes        int       // over all pairs
+	F, G          []float64 // the certificate: F_i + G_j <= |x_i - y_j|^2, mean F + mean G = Lower but for rounding
+	Assignment    []int64   // the best pairing found
+	Seconds       float64
+	Note          string // how it was found
+}
+
+const (
+	certifiedGap     = 1e-9
+	defaultPasses    = 100
+	tryPasses        = 2    // before the exact solver
+	exactPoints      = 8192 // beyond which the exact solver is not tried in more than exactDim dimensions
+	exactDim         = 4
+	relaxations      = 4 // of tight potentials, at most
+	settledTolerance = 1e-12
+)
+
+// Certify brackets the optimal transport cost between the rows of x and y [n, d], and so says how far the
+// pairing of row i with row i is from optimal. Lower is the dual value of feasible potentials, verified
+// over all pairs in float64 and lowered by a bound of the rounding; Upper is the best pairing found, at
+// most Cost.
+//
+// The pairing is optimal exactly when potentials exist with F_i - F_j <= C_ij - C_jj for all i, j. The
+// passes of method "dual" are its fixed point
+//
+//	F_i <- min_j (C_ij - C_jj + F_j)
+//
+// (Bellman-Ford on the complete graph, O(n d) memory); every pass gives a feasible pair, with G_j = C_jj -
+// F_j before it. Where the rows' minimising columns close a cycle, that cycle of pairs is cheaper: the
+// pairing is changed along it and the passes go on from there, so that they settle at the optimum if they
+// are given enough of them. Pairs cheaper by less than 1e-12 of the mean cost are taken as ties, and ties
+// go to the given pairing.
+//
+// Errors: as [Exact] for the clouds, and engine.ErrShape where they do not have the same shape; an unknown
+// name of potentials; *engine.MemoryError of a forced exact solver; ctx.Err().
+func Certify(ctx context.Context, x, y *tensor.Dense, s *CertifySettings) (*Certificate, error) {
+	start := time.Now()
+	if s == nil {
+		s = new(CertifySettings)
+	}
+	p, err := Clouds{X: x, Y: y}.check()
+	if err != nil {
+		return nil, err
+	}
+	if p.n != p.m {
+		return nil, fmt.Errorf("ot: certify: x has %d rows, y has %d: %w", p.n, p.m, engine.ErrShape)
+	}
+	switch {
+	case s.Potentials != "" && s.Potentials != "exact" && s.Potentials != "dual" && s.Potentials != "line":
+		return nil, fmt.Errorf("ot: certify: potentials %q: want exact, dual or line", s.Potentials)
+	case s.Potentials == "line" && s.Line == nil:
+		return nil, errors.New("ot: certify: potentials \"line\" need the line integrals of an encoder")
+	case s.Line != nil && len(s.Line) != p.n:
+		return nil, fmt.Errorf("ot: certify: %d line integrals for %d rows: %w", len(s.Line), p.n, engine.ErrShape)
+	case s.MaxPasses < 0:
+		return nil, fmt.Errorf("ot: certify: %d passes", s.MaxPasses)
+	}
+	for i, v := range s.Line {
+		if math.IsNaN(v) || math.IsInf(v, 0) {
+			return nil, fmt.Errorf("ot: certify: line integral of row %d is %v: %w", i, v, ErrNotFinite)
+		}
+	}
+	c, err := newCertifier(p, s)
+	if err != nil {
+		return nil, err
+	}
+	defer c.free()
+	if err := c.solve(ctx); err != nil {
+		return nil, err
+	}
+	r := c.certificate()
+	r.Seconds = time.Since(start).Seconds()
+	return r, nil
+}
+
+// solve runs the ways that the settings allow.
+func (c *certifier) solve(ctx context.Context) error {
+	if c.cost == 0 || c.n == 1 {
+		c.trivial()
+		return nil
+	}
+	limit := c.settings.MaxPasses
+	if limit == 0 {
+		limit = defaultPasses
+	}
+	way := c.settings.Potentials
+	if way != "exact" {
+		c.guess()
+		first := limit
+		small := c.n <= exactPoints || c.d <= exactDim
+		if way == "" && small {
+			first = min(limit, tryPasses)
+		}
+		if err := c.improve(ctx, first); err != nil {
+			return err
+		}
+		if way != "" || c.settled || !small {
+			return c.polish(ctx)
+		}
+	}
+	var memory *engine.MemoryError
+	switch err := c.exact(ctx); {
+	case way == "" && errors.As(err, &memory):
+		c.note += fmt.Sprintf("; the exact solver's %d bytes are not available", memory.Asked)
+	case err != nil:
+		return err
+	}
+	if err := c.improve(ctx, limit); err != nil {
+		return err
+	}
+	return c.polish(ctx)
+}
+
+// certificate writes the result out.
+func (c *certifier) certificate() *Certificate {
+	if relativeGap(c.cost, c.lower) <= certifiedGap { // what a tie gains by rounding is not a better pairing
+		c.upper = c.cost
+		for i := range c.best {
+			c.best[i] = int32(i)
+		}
+	}
+	r := &Certificate{
+		N: c.n, D: c.d, Cost: c.cost, Lower: c.lower, Upper: c.upper, Passes: c.passes, Note: c.note,
+		SlackMargin: math.NaN(), MovedFraction: math.NaN(),
+	}
+	r.RelativeLower, r.RelativeUpper = relativeGap(c.cost, c.upper), relativeGap(c.cost, c.lower)
+	r.CertifiedOptimal = r.RelativeUpper <= certifiedGap
+	if c.cost > 0 && c.n > 1 {
+		r.SlackMargin = c.slack / c.cost
+	}
+	moved := 0
+	r.Assignment = make([]int64, c.n)
+	for i, j := range c.best {
+		r.Assignment[i] = int64(j)
+		if int(j) != i {
+			moved++
+		}
+	}
+	if moved > 0 || r.CertifiedOptimal {
+		r.MovedFraction = float64(moved) / float64(c.n)
+	}
+	r.F, r.G = c.uncentred()
+	return r
+}
+
+// relativeGap returns (cost - bound) / bound: 0 where cost is 0, NaN where the bound is not positive.
+func relativeGap(cost, bound float64) float64 {
+	switch {
+	case cost == 0:
+		return 0
+	case !(bound > 0):
+		return math.NaN()
+	}
+	return (cost - bound) / bound
+}

@@ -1,0 +1,68 @@
+package ot
+
+import "math"
+
+// moments are a cloud's weighted mean, the points relative to it, and their mean square.
+type moments struct {
+	mean    []float64 // [d]
+	centred []float64 // [n, d]
+	square  float64   // sum_i w_i |x_i - mean|^2
+	radius  float64   // largest |x_i - mean|
+}
+
+// momentsOf moves the points x [n, d] with weights w, of sum 1, so that their mean is 0. The mean is taken
+// relative to the heaviest point and corrected once, so that the points keep their digits at any offset.
+// Points of no weight move along and do not count for radius.
+func momentsOf(x []float64, w []float64, d int) moments {
+	n := len(w)
+	top := 0
+	for i, v := range w {
+		if v > w[top] {
+			top = i
+		}
+	}
+	m := moments{mean: append([]float64(nil), x[top*d:top*d+d]...), centred: make([]float64, n*d)}
+	sums := make([]accumulator, d)
+	for range 2 {
+		clear(sums)
+		for i := range n {
+			if w[i] == 0 {
+				continue
+			}
+			for t, v := range x[i*d : i*d+d] {
+				sums[t].add(w[i] * (v - m.mean[t]))
+			}
+		}
+		for t := range sums {
+			m.mean[t] += sums[t].sum()
+		}
+	}
+	var square accumulator
+	for i := range n {
+		row := m.centred[i*d : i*d+d]
+		for t, v := range x[i*d : i*d+d] {
+			row[t] = v - m.mean[t]
+		}
+		q := dot(row, row)
+		if w[i] > 0 {
+			square.add(w[i] * q)
+			m.radius = max(m.radius, math.Sqrt(q))
+		}
+	}
+	m.square = square.sum()
+	return m
+}
+
+// meanCost returns sum_ij a_i b_j |x_i - y_j|^2 = |mean x - mean y|^2 + var x + var y.
+func meanCost(x, y moments) float64 {
+	return squaredDistance(x.mean, y.mean) + x.square + y.square
+}
+
+func dot(x, y []float64) float64 {
+	var s float64
+	y = y[:len(x)]
+	for t, v := range x {
+		s += v * y[t]
+	}
+	return s
+}

@@ -1,0 +1,54 @@
+package ot
+
+import (
+	"fmt"
+
+	"monge/engine"
+)
+
+// sinkhornPlan is how a problem is run: the types of its iterations and what the note says about it.
+type sinkhornPlan struct {
+	stages []sinkhornStage
+	note   string
+}
+
+// sinkhornStage is a run of iterations in one type, which cannot measure marginal errors below floor.
+type sinkhornStage struct {
+	dtype engine.Dtype
+	floor float64
+}
+
+// planSinkhorn chooses the types of the iterations, and refuses what does not fit into memory.
+func planSinkhorn(info engine.Info, k *sinkhorn, s *SinkhornSettings) (*sinkhornPlan, error) {
+	points := int64(k.n+k.m) * int64(k.d)
+	vectors := int64(k.n + k.m)
+	// Two types at most, one after the other; float64 at the end. A pass over rows of means is the
+	// largest temporary.
+	asked := 8 * (points + int64(k.n)*int64(k.d) + 8*vectors)
+	free := info.Free
+	if s.MaxMemory > 0 {
+		free = min(free, s.MaxMemory)
+	}
+	if asked > free {
+		return nil, fmt.Errorf("ot: sinkhorn: %w", &engine.MemoryError{What: fmt.Sprintf("clouds of %d and %d points in %d dimensions", k.n, k.m, k.d), Asked: asked, Free: free})
+	}
+	p := new(sinkhornPlan)
+	if s.Dtype == engine.F32 {
+		// z is rounded to its own size, and the error is a sum of exponentials of it.
+		floor := 4 * engine.F32.Eps() * (1 + k.scale/k.eps)
+		switch {
+		case s.Tol < 0:
+			p.stages = []sinkhornStage{{dtype: engine.F32}}
+		case floor > 0.1:
+			p.note = fmt.Sprintf("eps is %.1e of the cost's scale, too small for f32: iterations in f64; ", k.eps/k.scale)
+		default:
+			p.stages = []sinkhornStage{{dtype: engine.F32, floor: floor}}
+		}
+	}
+	if s.Dtype == engine.F64 || s.Tol >= 0 {
+		p.stages = append(p.stages, sinkhornStage{dtype: engine.F64})
+	}
+	p.note += fmt.Sprintf("streaming: %d bytes; costs recomputed in every pass, keeping them would take %d bytes",
+		asked, int64(k.n)*int64(k.m)*int64(s.Dtype.Size()))
+	return p, nil
+}

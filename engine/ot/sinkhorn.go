@@ -1,0 +1,390 @@
+package ot
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"time"
+
+	"monge/engine"
+)
+
+// SinkhornSettings are the settings of [Sinkhorn].
+type SinkhornSettings struct {
+	// Eps is the regularisation, in units of the cost; EpsRel gives it as a multiple of the weighted mean
+	// cost sum_ij a_i b_j |x_i - y_j|^2. Exactly one of them is positive. (Where the mean cost is 0, EpsRel
+	// is the regularisation itself.)
+	Eps, EpsRel float64
+	// Tol is the L1 norm of the row marginal's error at which the iteration ends. 0 = 1e-6; a negative
+	// one runs exactly MaxIter iterations.
+	Tol float64
+	// MaxIter bounds the iterations, steps of the schedule included; 0 = 10000.
+	MaxIter int
+	// NoSchedule starts at Eps instead of coming down to it from the scale of the cost.
+	NoSchedule bool
+	// F0 [n] and G0 [m] are potentials to start from, in the form of the result; there is no schedule
+	// then. An iteration starts from the column potentials, so F0 is used only where G0 is nil.
+	F0, G0 []float64
+	// Dtype is the type of the iterations. With F32 the last ones, below its rounding, are made in F64.
+	Dtype engine.Dtype
+	// MaxMemory bounds the solver's arrays in bytes; 0 = what the engine has free.
+	MaxMemory int64
+	// Progress is called after every iteration with the marginal's error; nil = none.
+	Progress func(iteration int, err float64)
+}
+
+// Defaults of SinkhornSettings.
+const (
+	defaultTol     = 1e-6
+	defaultMaxIter = 10000
+)
+
+// Sinkhorn solves the entropic transport problem
+//
+//	min <P, C> + eps KL(P | a b')   over P >= 0, P 1 = a, P' 1 = b,   C_ij = |x_i - y_j|^2
+//
+// in the log domain, for clouds of any sizes and weights, zeros included, in O((n + m) d) memory. The
+// potentials give the plan, P_ij = a_i b_j exp((F_i + G_j - C_ij) / eps). One iteration is
+//
+//	F_i = -eps ln sum_j b_j exp((G_j - C_ij) / eps),   then   G_j = -eps ln sum_i a_i exp((F_i - C_ij) / eps),
+//
+// from G = 0: both halves are made from one engine.Softmax, whose row sums give F and whose column sums
+// c_j of the row-normalised plan give G_j += eps ln(b_j / c_j). Columns whose sum is near underflow are
+// done again by their own log-sum-exp. Unless told otherwise eps comes down to its value geometrically,
+// one iteration a step.
+//
+// The columns' marginal is exact after every iteration; MarginalError is the row marginal's error in L1,
+// and Status says whether it is within Tol. Cost is <P, C>. Dual is the entropic dual value
+// <a, F> + <b, G> - eps (sum P - 1). Lower and Upper bracket the unregularised optimum: Lower is the dual
+// value of the potentials' c-transforms less a bound of its rounding, Upper the cost of P rounded to the
+// exact marginals. They are evaluated in float64 whatever Dtype is.
+//
+// Errors: weights and points as in [OneDim]; eps that is not one positive number; *engine.MemoryError;
+// the engine's own; ctx.Err().
+//
+// Source: Cuturi, NeurIPS 2013; Schmitzer, SIAM J. Sci. Comput. 41 (2019), for the log domain and the
+// schedule; Altschuler, Weed, Rigollet, NeurIPS 2017, for the rounding.
+func Sinkhorn(ctx context.Context, e engine.Engine, c Clouds, s *SinkhornSettings) (*Result, error) {
+	start := time.Now()
+	k, err := newSinkhorn(c, s)
+	if err != nil {
+		return nil, err
+	}
+	plan, err := planSinkhorn(e.Info(), k, s)
+	if err != nil {
+		return nil, err
+	}
+	r := &Result{Solver: "sinkhorn", Status: IterationLimit, Eps: k.eps, Note: plan.note}
+	limit := s.MaxIter
+	if limit == 0 {
+		limit = defaultMaxIter
+	}
+	tol := s.Tol
+	if tol == 0 {
+		tol = defaultTol
+	}
+	k.steps = k.schedule(s, limit)
+	for _, stage := range plan.stages {
+		if err := k.open(e, stage.dtype); err != nil {
+			return nil, err
+		}
+		goal := tol
+		if tol >= 0 {
+			goal = max(tol, stage.floor)
+		}
+		err := k.start(ctx, s)
+		if err == nil {
+			err = k.iterate(ctx, r, goal, limit, s.Progress)
+		}
+		k.reduction.free()
+		if err != nil {
+			return nil, err
+		}
+	}
+	if err := k.open(e, engine.F64); err != nil {
+		return nil, err
+	}
+	defer k.reduction.free()
+	if err := k.finish(ctx, r); err != nil {
+		return nil, err
+	}
+	if r.MarginalError <= tol {
+		r.Status = Converged
+	}
+	r.Seconds = time.Since(start).Seconds()
+	return r, nil
+}
+
+// sinkhorn is a run's state. Its potentials are shifted, with x and y centred and D the distance of their
+// means: F_i = f_i + |x_i + D|^2 and G_j = g_j + |y_j|^2 - 2 <y_j, D>, which leaves
+//
+//	(F_i + G_j - C_ij) / eps = (f_i + g_j + 2 <x_i, y_j>) / eps
+//
+// so that one bias vector and dot products are all that the engine sees, and offsets of the clouds never
+// meet its rounding.
+type sinkhorn struct {
+	*problem
+	mx, my       moments
+	moved        []float64 // x_i + D, [n, d]
+	shiftX       []float64 // F - f
+	shiftY       []float64 // G - g
+	eps          float64
+	scale        float64 // largest 2 |<x_i, y_j>| that can be
+	logA, logB   []float64
+	f, g         []float64
+	steps        []float64 // eps of the first iterations
+	done         int       // iterations
+	started      bool
+	reduction    *reduction
+	bias         []float64
+	lse, columns []float64
+}
+
+func newSinkhorn(c Clouds, s *SinkhornSettings) (*sinkhorn, error) {
+	if s == nil {
+		s = new(SinkhornSettings)
+	}
+	for _, v := range []struct {
+		name  string
+		value float64
+	}{{"eps", s.Eps}, {"eps-rel", s.EpsRel}} {
+		if !(v.value >= 0) || math.IsInf(v.value, 0) {
+			return nil, fmt.Errorf("ot: sinkhorn: %s = %v, want a positive number", v.name, v.value)
+		}
+	}
+	if (s.Eps > 0) == (s.EpsRel > 0) {
+		return nil, fmt.Errorf("ot: sinkhorn: eps = %v and eps-rel = %v, want exactly one of them positive", s.Eps, s.EpsRel)
+	}
+	if math.IsNaN(s.Tol) || s.MaxIter < 0 {
+		return nil, fmt.Errorf("ot: sinkhorn: tolerance %v, %d iterations", s.Tol, s.MaxIter)
+	}
+	if s.Dtype != engine.F64 && s.Dtype != engine.F32 {
+		return nil, fmt.Errorf("ot: sinkhorn: %v: %w", s.Dtype, engine.ErrDtype)
+	}
+	p, err := c.check()
+	if err != nil {
+		return nil, err
+	}
+	k := &sinkhorn{problem: p, mx: momentsOf(p.x, p.a, p.d), my: momentsOf(p.y, p.b, p.d)}
+	mean := meanCost(k.mx, k.my)
+	if math.IsInf(mean, 0) || math.IsNaN(mean) {
+		return nil, fmt.Errorf("ot: sinkhorn: mean cost %v: %w", mean, ErrNotFinite)
+	}
+	if k.eps = s.Eps; s.EpsRel > 0 {
+		if k.eps = s.EpsRel * mean; mean == 0 {
+			k.eps = s.EpsRel
+		}
+	}
+	k.scale = 2 * k.mx.radius * k.my.radius
+	if !(k.eps > k.scale*engine.F64.Eps()) || math.IsInf(k.scale/k.eps, 0) {
+		return nil, fmt.Errorf("ot: sinkhorn: eps = %v is below the rounding of the cost, whose scale is %.3g", k.eps, k.scale)
+	}
+	for _, w := range []struct {
+		name  string
+		v     []float64
+		count int
+	}{{"f0", s.F0, p.n}, {"g0", s.G0, p.m}} {
+		if w.v != nil && len(w.v) != w.count {
+			return nil, fmt.Errorf("ot: sinkhorn: %s has %d numbers, want %d: %w", w.name, len(w.v), w.count, engine.ErrShape)
+		}
+		for i, v := range w.v {
+			if math.IsNaN(v) || math.IsInf(v, 0) {
+				return nil, fmt.Errorf("ot: sinkhorn: %s, row %d is %v: %w", w.name, i, v, ErrNotFinite)
+			}
+		}
+	}
+	k.shifts()
+	k.f, k.g = make([]float64, p.n), make([]float64, p.m)
+	k.lse, k.columns, k.bias = make([]float64, p.n), make([]float64, p.m), make([]float64, p.m)
+	k.logA, k.logB = logs(p.a), logs(p.b)
+	return k, nil
+}
+
+// shifts computes what separates the shifted potentials from F and G.
+func (k *sinkhorn) shifts() {
+	d := k.d
+	delta := make([]float64, d)
+	for t := range delta {
+		delta[t] = k.mx.mean[t] - k.my.mean[t]
+	}
+	k.moved = make([]float64, k.n*d)
+	k.shiftX, k.shiftY = make([]float64, k.n), make([]float64, k.m)
+	for i := range k.shiftX {
+		row := k.moved[i*d : i*d+d]
+		for t := range row {
+			row[t] = k.mx.centred[i*d+t] + delta[t]
+		}
+		k.shiftX[i] = dot(row, row)
+	}
+	for j := range k.shiftY {
+		y := k.my.centred[j*d : j*d+d]
+		k.shiftY[j] = dot(y, y) - 2*dot(y, delta)
+	}
+}
+
+func logs(w []float64) []float64 {
+	l := make([]float64, len(w))
+	for i, v := range w {
+		l[i] = math.Log(v)
+	}
+	return l
+}
+
+// schedule returns the regularisations of the first iterations: from the scale of the cost down to eps by
+// a constant factor, in at most half of the iterations.
+func (k *sinkhorn) schedule(s *SinkhornSettings, limit int) []float64 {
+	const factor = 0.7
+	top := meanCost(k.mx, k.my)
+	if s.NoSchedule || s.F0 != nil || s.G0 != nil || top <= k.eps {
+		return nil
+	}
+	count := min(int(math.Ceil(math.Log(k.eps/top)/math.Log(factor))), limit/2)
+	steps := make([]float64, count)
+	for i := range steps {
+		steps[i] = top * math.Pow(k.eps/top, float64(i)/float64(count))
+	}
+	return steps
+}
+
+// at returns the regularisation of iteration i, from 0.
+func (k *sinkhorn) at(i int) float64 {
+	if i < len(k.steps) {
+		return k.steps[i]
+	}
+	return k.eps
+}
+
+// open puts the clouds onto the engine.
+func (k *sinkhorn) open(e engine.Engine, t engine.Dtype) (err error) {
+	k.reduction, err = newReduction(e, t, k.mx.centred, k.my.centred, k.d)
+	return err
+}
+
+// start sets the first column potentials.
+func (k *sinkhorn) start(ctx context.Context, s *SinkhornSettings) error {
+	if k.started {
+		return nil
+	}
+	k.started = true
+	for j := range k.g {
+		k.g[j] = -k.shiftY[j]
+		if s.G0 != nil {
+			k.g[j] += s.G0[j]
+		}
+	}
+	if s.G0 != nil || s.F0 == nil {
+		return nil
+	}
+	for i := range k.f {
+		k.f[i] = s.F0[i] - k.shiftX[i]
+	}
+	return k.columnsAlone(ctx, k.eps, nil)
+}
+
+// iterate runs iterations until the row marginal's error is at most goal or limit of them are done.
+func (k *sinkhorn) iterate(ctx context.Context, r *Result, goal float64, limit int, progress func(int, float64)) error {
+	for {
+		eps := k.at(k.done)
+		k.setBias(eps)
+		err := k.reduction.run(ctx, &pass{scale: 2 / eps, bias: k.bias, weight: k.a, lse: k.lse, colSum: k.columns})
+		if err != nil {
+			return err
+		}
+		if k.done > 0 {
+			// The rows of the plan that the iteration before left behind. The first iteration in a new
+			// type measures that again.
+			residual := k.residual(k.at(k.done-1), eps)
+			if n := len(r.Trace); n > 0 && r.Trace[n-1].Iteration == k.done {
+				r.Trace = r.Trace[:n-1]
+			}
+			r.Trace = append(r.Trace, Residual{Iteration: k.done, Eps: k.at(k.done - 1), Error: residual})
+			if progress != nil {
+				progress(k.done, residual)
+			}
+			if residual <= goal && k.at(k.done-1) == k.eps {
+				return nil
+			}
+		}
+		if k.done >= limit {
+			return nil
+		}
+		if err := k.update(ctx, eps); err != nil {
+			return err
+		}
+		k.done++
+	}
+}
+
+func (k *sinkhorn) setBias(eps float64) {
+	for j, g := range k.g {
+		k.bias[j] = g/eps + k.logB[j]
+	}
+}
+
+// residual returns the L1 error of the row marginal after an iteration at eps; while the schedule moves on
+// to next it is the column marginal's, before the columns' half.
+func (k *sinkhorn) residual(eps, next float64) float64 {
+	var s accumulator
+	if eps != next {
+		for j, c := range k.columns {
+			s.add(math.Abs(c - k.b[j]))
+		}
+		return s.sum()
+	}
+	for i, f := range k.f {
+		if k.a[i] > 0 {
+			s.add(k.a[i] * math.Abs(math.Expm1(f/eps+k.lse[i])))
+		}
+	}
+	return s.sum()
+}
+
+// update sets both potentials from a reduction's row and column sums.
+func (k *sinkhorn) update(ctx context.Context, eps float64) error {
+	// Below this a column sum has lost digits to underflow in its terms.
+	least := 1e-290
+	if k.reduction.t == engine.F32 {
+		least = 1e-30
+	}
+	for i, l := range k.lse {
+		k.f[i] = -eps * l
+	}
+	var again []int
+	for j, c := range k.columns {
+		switch {
+		case k.b[j] == 0:
+		case c < least:
+			again = append(again, j)
+		default:
+			k.g[j] += eps * (k.logB[j] - math.Log(c))
+		}
+	}
+	if again == nil {
+		return nil
+	}
+	return k.columnsAlone(ctx, eps, again)
+}
+
+// columnsAlone sets the potentials of some columns (nil = all) from f by a log-sum-exp over the rows.
+func (k *sinkhorn) columnsAlone(ctx context.Context, eps float64, some []int) error {
+	bias := make([]float64, k.n)
+	for i, f := range k.f {
+		bias[i] = f/eps + k.logA[i]
+	}
+	count := k.m
+	if some != nil {
+		count = len(some)
+	}
+	lse := make([]float64, count)
+	if err := k.reduction.run(ctx, &pass{side: rowsOfY, some: some, scale: 2 / eps, bias: bias, lse: lse}); err != nil {
+		return err
+	}
+	for q, l := range lse {
+		j := q
+		if some != nil {
+			j = some[q]
+		}
+		k.g[j] = -eps * l
+	}
+	return nil
+}
