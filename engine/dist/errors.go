@@ -19,11 +19,23 @@ func (e *parameterError) Error() string { return "dist: " + e.text }
 
 func (e *parameterError) Is(target error) bool { return target == ErrParameters }
 
+// outsideError is an error from elsewhere, of a file that a law names.
+type outsideError struct {
+	place string // "law.toml: cov: "
+	err   error
+}
+
+func (e *outsideError) Error() string { return "dist: " + e.place + e.err.Error() }
+
+func (e *outsideError) Unwrap() error { return e.err }
+
 // at puts the place of an error in front of it: a file, a key.
 func at(place string, err error) error {
-	var p *parameterError
-	if errors.As(err, &p) && p == err {
-		return &parameterError{place + ": " + p.text}
+	switch e := err.(type) {
+	case *parameterError:
+		return &parameterError{place + ": " + e.text}
+	case *outsideError:
+		return &outsideError{place + ": " + e.place, e.err}
 	}
-	return fmt.Errorf("dist: %s: %w", place, err)
+	return &outsideError{place + ": ", err}
 }

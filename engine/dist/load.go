@@ -2,7 +2,6 @@ package dist
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"maps"
 	"os"
@@ -113,7 +112,7 @@ func (l *loader) spec(spec, dir string) (Distribution, error) {
 		return nil, bad("no distribution %q: want %s, or a TOML file", spec, strings.Join(known, ", "))
 	}
 	if err != nil {
-		return nil, fmt.Errorf("dist: %w", err)
+		return nil, &outsideError{err: err}
 	}
 	return l.parse(path, text)
 }
