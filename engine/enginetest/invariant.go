@@ -342,7 +342,7 @@ func checkTrace(d *device) error {
 			}
 		}
 		if !(math.Abs(trace-div[i]) <= 100*d.t.Eps()*(1+size)) {
-			return fmt.Errorf("Div[%d] = %v, trace %v", i, div[i], trace)
+			return fmt.Errorf("output Div[%d] = %v, trace %v", i, div[i], trace)
 		}
 	}
 	return nil

@@ -194,10 +194,10 @@ func checkParts(d *device) error {
 	}
 	for _, off := range []int{-1, 27, 31} {
 		if err := d.wants(engine.ErrShape, func() error { return d.e.Write(buf, off, part[:4]) }); err != nil {
-			return fmt.Errorf("Write of 4 at %d of 30: %w", off, err)
+			return fmt.Errorf("writing 4 at %d of 30: %w", off, err)
 		}
 		if err := d.wants(engine.ErrShape, func() error { return d.e.Read(part[:4], buf, off) }); err != nil {
-			return fmt.Errorf("Read of 4 at %d of 30: %w", off, err)
+			return fmt.Errorf("reading 4 at %d of 30: %w", off, err)
 		}
 	}
 	return same("buffer", d.read(buf), want)
@@ -265,7 +265,7 @@ func checkViewEnd(d *device) error {
 	}
 	for _, s := range [][4]int{{0, 1, 7, 4}, {1, 1, 6, 4}, {-1, 1, 1, 1}, {25, 1, 0, 1}, {0, 1, -1, 2}} {
 		if !panics(func() { buf.View(s[0], s[1], s[2], s[3]) }) {
-			return fmt.Errorf("View%v of 24 numbers does not panic", s)
+			return fmt.Errorf("no panic of View%v of 24 numbers", s)
 		}
 	}
 	return nil

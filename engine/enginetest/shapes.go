@@ -67,10 +67,10 @@ func shapeTable() []Case {
 		softmax("dtype-lse", engine.ErrDtype, func(d *device, op *engine.Softmax) { op.LSE = d.allocType(other(d), 2, 3, 1) }),
 		softmax("dtype-arg", engine.ErrDtype, func(d *device, op *engine.Softmax) { op.Arg = d.alloc(2, 3, 1) }),
 		softmax("dtype-skip", engine.ErrDtype, func(d *device, op *engine.Softmax) { op.Skip = d.alloc(2, 3, 1) }),
-		softmax("missing-queries", nil, func(d *device, op *engine.Softmax) { op.Q = nil }),
-		softmax("missing-keys", nil, func(d *device, op *engine.Softmax) { op.K = nil }),
-		softmax("missing-tangents", nil, func(d *device, op *engine.Softmax) { op.T = nil }),
-		softmax("missing-rank-one", nil, func(d *device, op *engine.Softmax) { op.W = nil }),
+		softmax("missing-queries", engine.ErrShape, func(d *device, op *engine.Softmax) { op.Q = nil }),
+		softmax("missing-keys", engine.ErrShape, func(d *device, op *engine.Softmax) { op.K = nil }),
+		softmax("missing-tangents", engine.ErrShape, func(d *device, op *engine.Softmax) { op.T = nil }),
+		softmax("missing-rank-one", engine.ErrShape, func(d *device, op *engine.Softmax) { op.W = nil }),
 
 		mixture("shape-coef", engine.ErrShape, func(d *device, op *engine.Mixture) { op.Coef = d.alloc(1, 3, 3) }),
 		mixture("shape-coef-rows", engine.ErrShape, func(d *device, op *engine.Mixture) { op.Coef = d.alloc(1, 2, 4) }),
@@ -86,9 +86,9 @@ func shapeTable() []Case {
 		mixture("shape-logr", engine.ErrShape, func(d *device, op *engine.Mixture) { op.LogR = d.alloc(1, 3, 3) }),
 		mixture("dtype-x", engine.ErrDtype, func(d *device, op *engine.Mixture) { op.X = d.allocType(other(d), 1, 3, 2) }),
 		mixture("dtype-mean", engine.ErrDtype, func(d *device, op *engine.Mixture) { op.P.Mean = d.allocType(other(d), 1, 4, 2) }),
-		mixture("missing-x", nil, func(d *device, op *engine.Mixture) { op.X = nil }),
-		mixture("missing-params", nil, func(d *device, op *engine.Mixture) { op.P = nil }),
-		mixture("missing-tangents", nil, func(d *device, op *engine.Mixture) { op.T = nil }),
+		mixture("missing-x", engine.ErrShape, func(d *device, op *engine.Mixture) { op.X = nil }),
+		mixture("missing-params", engine.ErrShape, func(d *device, op *engine.Mixture) { op.P = nil }),
+		mixture("missing-tangents", engine.ErrShape, func(d *device, op *engine.Mixture) { op.T = nil }),
 
 		follow("shape-branch", engine.ErrShape, func(d *device, op *engine.MixtureFollow) { op.Branch = d.allocType(engine.I32, 1, 2, 1) }),
 		follow("shape-to", engine.ErrShape, func(d *device, op *engine.MixtureFollow) { op.To = d.alloc(1, 4, 4) }),
@@ -96,7 +96,7 @@ func shapeTable() []Case {
 		follow("shape-ty", engine.ErrShape, func(d *device, op *engine.MixtureFollow) { op.TY = d.alloc(3, 1, 2) }),
 		follow("dtype-branch", engine.ErrDtype, func(d *device, op *engine.MixtureFollow) { op.Branch = d.alloc(1, 3, 1) }),
 		follow("dtype-from", engine.ErrDtype, func(d *device, op *engine.MixtureFollow) { op.From = d.allocType(other(d), 1, 3, 4) }),
-		follow("missing-branch", nil, func(d *device, op *engine.MixtureFollow) { op.Branch = nil }),
+		follow("missing-branch", engine.ErrShape, func(d *device, op *engine.MixtureFollow) { op.Branch = nil }),
 
 		call("LinComb", "shape-coef", engine.ErrShape, func(d *device, e engine.Engine) error {
 			return e.LinComb(d.alloc(1, 3, 2), d.alloc(1, 3, 4), d.alloc(3, 5, 2))
@@ -152,7 +152,7 @@ func shapeTable() []Case {
 		call("Reduce", "shape-y", engine.ErrShape, func(d *device, e engine.Engine) error {
 			return e.Reduce(d.alloc(2, 1, 1), engine.Dot, d.alloc(2, 3, 4), d.alloc(2, 4, 3))
 		}),
-		call("Reduce", "missing-y", nil, func(d *device, e engine.Engine) error {
+		call("Reduce", "missing-y", engine.ErrShape, func(d *device, e engine.Engine) error {
 			return e.Reduce(d.alloc(2, 1, 1), engine.SumAbsDiff, d.alloc(2, 3, 4), nil)
 		}),
 		call("Reduce", "dtype", engine.ErrDtype, func(d *device, e engine.Engine) error {

@@ -229,12 +229,12 @@ func (c SoftmaxCase) check(d *device) error {
 		return err
 	}
 	ref := softmaxPlain[float64](h)
-	unit := h.units(ref)
 	low := &softmaxOut[float32]{}
 	if d.t == engine.F32 {
 		low = softmaxPlain[float32](h)
 	}
 	sum := max(c.M, c.N) + c.D + c.Dv
+	unit := h.units(ref, growth(sum)*d.t.Eps())
 	for _, o := range []output{
 		{"LSE", d.read(op.LSE), ref.lse, unit.lse, low.lse, sum},
 		{"Mean", d.read(op.Mean), ref.mean, unit.mean, low.mean, sum},
@@ -266,7 +266,7 @@ func (c SoftmaxCase) checkArg(t engine.Dtype, got []float64, ref *softmaxOut[flo
 		}
 		if c.Integers || want < 0 || arg < 0 || arg >= c.M ||
 			ref.most[row]-ref.z[row*c.M+arg] > 2*growth(sum)*t.Eps()*unit.most[row] {
-			return fmt.Errorf("Arg[%d] = %d, want %d", row, arg, want)
+			return fmt.Errorf("output Arg[%d] = %d, want %d", row, arg, want)
 		}
 	}
 	return nil

@@ -145,8 +145,10 @@ type softmaxUnit struct {
 }
 
 // units bounds what one rounding of every term does. A change of z_ij by its terms' size a_ij changes
-// L_i by sum_j r_ij a_ij and r_ij, relatively, by a_ij plus that.
-func (h *softmaxHost) units(o *softmaxOut[float64]) *softmaxUnit {
+// L_i by sum_j r_ij a_ij and r_ij, relatively, by a_ij plus that. Where limit, the allowed count of
+// roundings, of a_ij reaches 1/4, the row's weights are not known to first order: then L_i is off by at
+// most the largest a_ij, and each weight may be anything from 0 to 1.
+func (h *softmaxHost) units(o *softmaxOut[float64], limit float64) *softmaxUnit {
 	nb, n, m := h.q.b, h.q.n, h.k.n
 	d, dv, np := h.q.d, h.values().d, h.tangents()
 	u := &softmaxUnit{
@@ -180,12 +182,19 @@ func (h *softmaxHost) units(o *softmaxOut[float64]) *softmaxUnit {
 				dl += r[j] * a[j]
 				u.most[row] = max(u.most[row], a[j])
 			}
+			lost := limit*u.most[row] > .25
+			if lost {
+				dl += u.most[row]
+			}
 			u.lse[row] = dl
 			for j := range a {
-				if r[j] == 0 {
+				rel := r[j] * (a[j] + dl + 2) // 2: the quotient or product, and the exponential
+				if lost && !math.IsInf(z[j], -1) {
+					rel = 1 / limit
+				}
+				if rel == 0 {
 					continue
 				}
-				rel := r[j] * (a[j] + dl + 2) // 2: the quotient or product, and the exponential
 				vj := h.values().row(b, j)
 				var square float64
 				for c, x := range vj {
