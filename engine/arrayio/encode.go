@@ -164,7 +164,7 @@ type orderedGroup struct {
 
 func (g *orderedGroup) Fields() []parquet.Field { return g.fields }
 
-// writeParquet writes the columns x0, x1, ... as doubles or 64-bit integers, in row groups of about 32 MB.
+// writeParquet writes the columns x0, x1, ... as doubles or 64-bit integers, in row groups of about 8 MB.
 func writeParquet[T element](w io.Writer, path string, shape []int, data []T) error {
 	n, d := tableShape(shape)
 	if d == 0 || d > parquet.MaxColumnIndex {
@@ -188,7 +188,7 @@ func writeParquet[T element](w io.Writer, path string, shape []int, data []T) er
 	schema := parquet.NewSchema("points", &orderedGroup{Group: group, fields: fields})
 	pw := parquet.NewGenericWriter[any](w, schema, parquet.Compression(&parquet.Uncompressed), parquet.CreatedBy("monge", "", ""))
 	columns := pw.ColumnWriters()
-	perGroup := max(1, (4<<20)/d)
+	perGroup := max(1, (1<<20)/d)
 	values := make([]parquet.Value, 0, 1024)
 	for from := 0; from < n; from += perGroup {
 		to := min(n, from+perGroup)

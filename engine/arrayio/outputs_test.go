@@ -96,7 +96,7 @@ func TestRoundTrip(t *testing.T) {
 
 // TestManyRows crosses the chunks of the readers and writers, the pages and row groups of .parquet.
 func TestManyRows(t *testing.T) {
-	const n, d = 70001, 71
+	const n, d = 20001, 61
 	want := make([]float64, n*d)
 	for i := range want {
 		want[i] = float64(i) / 3

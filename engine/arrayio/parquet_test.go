@@ -4,10 +4,14 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
+
+	"github.com/parquet-go/parquet-go/format"
 )
 
 // TestOtherWriters reads what numpy and pyarrow wrote; testdata/make.py tells how.
@@ -105,5 +109,68 @@ func TestMalformedParquet(t *testing.T) {
 			_, err := ReadPoints(path, Options{})
 			wantError(t, err, path, c.want)
 		})
+	}
+}
+
+// TestDamagedParquet changes every byte of small files in turn. Whatever the decoder makes of it, there is
+// an array or an error, and little memory was taken.
+func TestDamagedParquet(t *testing.T) {
+	for _, name := range []string{"snappy", "pages2"} {
+		good, err := os.ReadFile(filepath.Join("testdata", name+".parquet"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range good {
+			for _, flip := range []byte{0x80, 0xff} {
+				data := bytes.Clone(good)
+				data[i] ^= flip
+				var before, after runtime.MemStats
+				runtime.ReadMemStats(&before)
+				a, err := readParquet(bytes.NewReader(data), int64(len(data)), 1<<20, nil)
+				runtime.ReadMemStats(&after)
+				if err == nil && len(a.Data) != a.Shape[0]*a.Shape[1] {
+					t.Fatalf("%s, byte %d: %d numbers of shape %v", name, i, len(a.Data), a.Shape)
+				}
+				// The decoder's own buffers take 0.4 MB.
+				if got := after.TotalAlloc - before.TotalAlloc; got > 4<<20 {
+					t.Errorf("%s, byte %d: %d bytes allocated, %v", name, i, got, err)
+				}
+			}
+		}
+	}
+}
+
+// TestPageClaims holds page headers that claim what the file has not against it.
+func TestPageClaims(t *testing.T) {
+	for _, c := range []struct {
+		uncompressed, compressed, values int64
+		want                             string
+	}{
+		{8, 8, 1, ""},
+		{8, 9, 1, "page of 9 bytes where 8 are left"},
+		{8, -1, 1, "page of -1 bytes"},
+		{math.MaxInt32, 8, 1, "uncompressed to 2147483647"},
+		{-1, 8, 1, "uncompressed to -1"},
+		{8, 8, math.MaxInt32, "page of 2147483647 values"},
+		{8, 8, -1, "page of -1 values"},
+		{1 << 21, 8, 1, "out of memory"},
+		{8, 8, 1 << 20, "out of memory"},
+	} {
+		page := []byte{0x15, 0} // field 1, type: data page
+		page = binary.AppendVarint(append(page, 0x15), c.uncompressed)
+		page = binary.AppendVarint(append(page, 0x15), c.compressed)
+		page = binary.AppendVarint(append(page, 0x2c, 0x15), c.values) // field 5, its field 1
+		page = append(page, 0, 0)
+		page = append(page, make([]byte, 8)...)
+		size := int64(len(page))
+		err := scanParquetPages(bytes.NewReader(page), size, 1<<20, &format.ColumnMetaData{TotalCompressedSize: size})
+		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+			t.Errorf("%+v: %v, want %q", c, err, c.want)
+		}
+	}
+	for _, m := range []format.ColumnMetaData{{DataPageOffset: -1}, {DataPageOffset: 9}, {TotalCompressedSize: 9}, {TotalCompressedSize: -1}, {TotalCompressedSize: 8}} {
+		if err := scanParquetPages(bytes.NewReader(bytes.Repeat([]byte{0xff}, 8)), 8, 1<<20, &m); err == nil {
+			t.Errorf("%+v: no error", m)
+		}
 	}
 }
