@@ -35,7 +35,8 @@ func Gaussian(c Clouds) (*Result, error) {
 		return nil, err
 	}
 	// Two clouds of equal moments leave a rounding error of either sign.
-	cost := squaredDistance(x.mean, y.mean) + max(0, x.square+y.square-2*common)
+	delta := separation(x, y)
+	cost := dot(delta, delta) + max(0, x.square+y.square-2*common)
 	if math.IsInf(cost, 0) || math.IsNaN(cost) {
 		return nil, fmt.Errorf("ot: gaussian: cost %v: %w", cost, ErrNotFinite)
 	}

@@ -5,13 +5,14 @@ import "math"
 // moments are a cloud's weighted mean, the points relative to it, and their mean square.
 type moments struct {
 	mean    []float64 // [d]
+	low     []float64 // what rounding leaves of the mean: mean + low is the mean of the points
 	centred []float64 // [n, d]
 	square  float64   // sum_i w_i |x_i - mean|^2
 	radius  float64   // largest |x_i - mean|
 }
 
 // momentsOf moves the points x [n, d] with weights w, of sum 1, so that their mean is 0. The mean is taken
-// relative to the heaviest point and corrected once, so that the points keep their digits at any offset.
+// relative to the heaviest point and corrected twice, so that the points keep their digits at any offset.
 // Points of no weight move along and do not count for radius.
 func momentsOf(x []float64, w []float64, d int) moments {
 	n := len(w)
@@ -21,10 +22,13 @@ func momentsOf(x []float64, w []float64, d int) moments {
 			top = i
 		}
 	}
-	m := moments{mean: append([]float64(nil), x[top*d:top*d+d]...), centred: make([]float64, n*d)}
+	m := moments{mean: append([]float64(nil), x[top*d:top*d+d]...), low: make([]float64, d), centred: make([]float64, n*d)}
 	sums := make([]accumulator, d)
-	for range 2 {
+	for range 3 {
 		clear(sums)
+		for t, v := range m.low {
+			m.mean[t] += v
+		}
 		for i := range n {
 			if w[i] == 0 {
 				continue
@@ -34,14 +38,14 @@ func momentsOf(x []float64, w []float64, d int) moments {
 			}
 		}
 		for t := range sums {
-			m.mean[t] += sums[t].sum()
+			m.low[t] = sums[t].sum()
 		}
 	}
 	var square accumulator
 	for i := range n {
 		row := m.centred[i*d : i*d+d]
 		for t, v := range x[i*d : i*d+d] {
-			row[t] = v - m.mean[t]
+			row[t] = v - m.mean[t] - m.low[t]
 		}
 		q := dot(row, row)
 		if w[i] > 0 {
@@ -55,7 +59,17 @@ func momentsOf(x []float64, w []float64, d int) moments {
 
 // meanCost returns sum_ij a_i b_j |x_i - y_j|^2 = |mean x - mean y|^2 + var x + var y.
 func meanCost(x, y moments) float64 {
-	return squaredDistance(x.mean, y.mean) + x.square + y.square
+	delta := separation(x, y)
+	return dot(delta, delta) + x.square + y.square
+}
+
+// separation returns mean x - mean y.
+func separation(x, y moments) []float64 {
+	delta := make([]float64, len(x.mean))
+	for t := range delta {
+		delta[t] = (x.mean[t] - y.mean[t]) + (x.low[t] - y.low[t])
+	}
+	return delta
 }
 
 func dot(x, y []float64) float64 {

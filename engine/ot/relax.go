@@ -78,10 +78,7 @@ func (c *certifier) relax(ctx context.Context) error {
 // |x - y|^2 = c + 2 <x', D> - 2 <y', D> + |D|^2.
 func (c *certifier) uncentred() (f, g []float64) {
 	d := c.d
-	delta := make([]float64, d)
-	for t := range delta {
-		delta[t] = c.mx.mean[t] - c.my.mean[t]
-	}
+	delta := separation(c.mx, c.my)
 	square := dot(delta, delta)
 	f, g = make([]float64, c.n), make([]float64, c.n)
 	for i := range f {

@@ -96,7 +96,8 @@ func (k *sinkhorn) planCost(ctx context.Context, r *Result) error {
 		cost.add(a * kept * spread[i])
 		missingA[i] = a * -math.Expm1(min(0, scaled[i]-k.lse[i]))
 	}
-	reach := k.mx.radius + k.my.radius + math.Sqrt(squaredDistance(k.mx.mean, k.my.mean))
+	delta := separation(k.mx, k.my)
+	reach := k.mx.radius + k.my.radius + math.Sqrt(dot(delta, delta))
 	r.Upper = cost.sum() + productCost(k.moved, missingA, k.my.centred, missingB, k.d) +
 		float64(k.d+16)*engine.F64.Eps()*reach*reach
 	return nil

@@ -203,10 +203,7 @@ func newSinkhorn(c Clouds, s *SinkhornSettings) (*sinkhorn, error) {
 // shifts computes what separates the shifted potentials from F and G.
 func (k *sinkhorn) shifts() {
 	d := k.d
-	delta := make([]float64, d)
-	for t := range delta {
-		delta[t] = k.mx.mean[t] - k.my.mean[t]
-	}
+	delta := separation(k.mx, k.my)
 	k.moved = make([]float64, k.n*d)
 	k.shiftX, k.shiftY = make([]float64, k.n), make([]float64, k.m)
 	for i := range k.shiftX {

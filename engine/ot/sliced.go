@@ -53,10 +53,7 @@ func Sliced(ctx context.Context, c Clouds, s *SlicedSettings) (*Result, error) {
 	x, y := momentsOf(p.x, p.a, p.d), momentsOf(p.y, p.b, p.d)
 	q := *p
 	q.x, q.y = x.centred, y.centred
-	shift := make([]float64, p.d)
-	for t := range shift {
-		shift[t] = x.mean[t] - y.mean[t]
-	}
+	shift := separation(x, y)
 	theta, err := frames(ctx, count, p.d, s.Seed)
 	if err != nil {
 		return nil, err
