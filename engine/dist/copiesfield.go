@@ -117,7 +117,7 @@ type copiesJumper struct {
 func (f copiesJumper) Branches() int { return f.m * f.jump.Branches() }
 
 func (f copiesJumper) Dominant(branch, coef, x engine.Buffer) error {
-	n, _, err := checkRequest(&Request{Coef: coef, X: x}, f.Dim())
+	n, err := checkDominant(branch, coef, x, f.Dim(), f.Branches())
 	if err != nil || n == 0 {
 		return err
 	}

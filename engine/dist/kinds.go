@@ -50,6 +50,16 @@ func (t *table) make(key string, law Distribution, err error) Distribution {
 	return law
 }
 
+// single is make for a mixture, which with one component is a Gaussian.
+func (t *table) single(key string, m *Mixture, err error) Distribution {
+	if err != nil || m.Components() > 1 {
+		return t.make(key, m, err)
+	}
+	_, mean, cov := m.Component(0)
+	law, err := NewGaussian(mean, cov)
+	return t.make(key, law, err)
+}
+
 func (t *table) gaussian() Distribution {
 	mean := t.vector("mean")
 	key := t.oneOf("cov", "diag", "var")
@@ -106,7 +116,7 @@ func (t *table) mixture() Distribution {
 		return nil
 	}
 	law, err := NewMixture(weights, means, covs)
-	return t.make("means", law, err)
+	return t.single("means", law, err)
 }
 
 func (t *table) length(key string, got, want int) {
@@ -210,7 +220,7 @@ func (t *table) scaleMixture() Distribution {
 		return nil
 	}
 	law, err := NewScaleMixture(d, weights, scales)
-	return t.make("scales", law, err)
+	return t.single("scales", law, err)
 }
 
 func (t *table) product() Distribution {

@@ -2,6 +2,8 @@ package dist
 
 import (
 	"errors"
+	"fmt"
+	"io"
 	"io/fs"
 	"maps"
 	"os"
@@ -107,7 +109,7 @@ func (l *loader) spec(spec, dir string) (Distribution, error) {
 	if dir != "" && !filepath.IsAbs(path) {
 		path = filepath.Join(dir, path)
 	}
-	text, err := os.ReadFile(path)
+	text, err := readText(path)
 	if errors.Is(err, fs.ErrNotExist) && !strings.HasSuffix(spec, ".toml") && !strings.ContainsRune(spec, filepath.Separator) {
 		return nil, bad("no distribution %q: want %s, or a TOML file", spec, strings.Join(known, ", "))
 	}
@@ -115,6 +117,22 @@ func (l *loader) spec(spec, dir string) (Distribution, error) {
 		return nil, &outsideError{err: err}
 	}
 	return l.parse(path, text)
+}
+
+// maxText bounds a TOML file, against paths of endless devices. Large arrays belong in files of their own.
+const maxText = 64 << 20
+
+func readText(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, maxText+1))
+	if err == nil && len(text) > maxText {
+		return nil, fmt.Errorf("%s: more than %d bytes: put large arrays into files of their own", path, maxText)
+	}
+	return text, err
 }
 
 // named makes a law from the parameters behind its name.

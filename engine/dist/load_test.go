@@ -274,6 +274,15 @@ func TestFromTable(t *testing.T) {
 	if len(m) != 3 {
 		t.Error("the caller's table was changed")
 	}
+	one, err := Parse("law.toml", []byte("kind = 'mixture'\nmeans = [[1, 2], [3, 4]]\nweights = [0, 1]\nvars = [1, 2]"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if g, ok := one.Law.(GaussianLaw); !ok {
+		t.Error("a mixture of one component is not Gaussian")
+	} else if mean, _ := g.Spectrum(); !slices.Equal(mean, []float64{3, 4}) {
+		t.Errorf("mean %v", mean)
+	}
 	m["cov"] = []any{[]any{-1.0}}
 	if _, err = FromTable("bound.toml", "data", m, nil); err == nil || !strings.HasPrefix(err.Error(), "dist: bound.toml: data.cov: ") {
 		t.Errorf("error %v does not name data.cov", err)

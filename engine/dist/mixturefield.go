@@ -92,7 +92,7 @@ func (f *mixtureField) Eval(r *Request) error {
 }
 
 func (f *mixtureField) Dominant(branch, coef, x engine.Buffer) error {
-	n, _, err := checkRequest(&Request{Coef: coef, X: x}, f.d)
+	n, err := checkDominant(branch, coef, x, f.d, 1)
 	if err != nil || n == 0 {
 		return err
 	}

@@ -11,6 +11,9 @@ import (
 // maxDim bounds the dimensions of a law: beyond it a row's index in a batch of rows passes 32 bits.
 const maxDim = 1 << 24
 
+// maxNumbers bounds the parameters that a few keys can ask for: 1 GB.
+const maxNumbers = 1 << 27
+
 // Name is a law known by name.
 type Name struct {
 	Name        string

@@ -175,7 +175,7 @@ func (f *pointsField) tangents(r *Request, mean, tmean, b, spread engine.Buffer,
 }
 
 func (f *pointsField) Dominant(branch, coef, x engine.Buffer) error {
-	n, _, err := checkRequest(&Request{Coef: coef, X: x}, f.d)
+	n, err := checkDominant(branch, coef, x, f.d, 1)
 	if err != nil || n == 0 {
 		return err
 	}

@@ -95,7 +95,7 @@ type productJumper struct{ *productField }
 func (f productJumper) Branches() int { return f.branches }
 
 func (f productJumper) Dominant(branch, coef, x engine.Buffer) error {
-	n, _, err := checkRequest(&Request{Coef: coef, X: x}, f.d)
+	n, err := checkDominant(branch, coef, x, f.d, f.branches)
 	if err != nil || n == 0 {
 		return err
 	}

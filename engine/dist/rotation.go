@@ -170,7 +170,7 @@ type rotationJumper struct {
 func (f rotationJumper) Branches() int { return f.jump.Branches() }
 
 func (f rotationJumper) Dominant(branch, coef, x engine.Buffer) error {
-	n, _, err := checkRequest(&Request{Coef: coef, X: x}, f.d)
+	n, err := checkDominant(branch, coef, x, f.d, f.Branches())
 	if err != nil || n == 0 {
 		return err
 	}

@@ -6,6 +6,9 @@ func NewScaleMixture(d int, weights, scales []float64) (*Mixture, error) {
 	if d < 1 || d > maxDim {
 		return nil, bad("dimension %d: want 1 to %d", d, maxDim)
 	}
+	if len(scales) > maxNumbers/d {
+		return nil, bad("%d scales in %d dimensions: want at most %d", len(scales), d, maxNumbers/d)
+	}
 	covs := make([]*Covariance, len(scales))
 	means := make([][]float64, len(scales))
 	for k, s := range scales {
