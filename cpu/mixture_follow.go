@@ -147,7 +147,7 @@ func (p *followTask[T]) axesPanel(w *worker, row, n int) {
 
 func (p *followTask[T]) ownPanel(w *worker, row, n int) {
 	D, P := p.D, p.P
-	rows := make([]int, 0, n)
+	rows := w.i32.take(n)[:0]
 	in, z, back := scratch[T](w, n*D), scratch[T](w, n*D), scratch[T](w, n*D)
 	y, ratio := scratch[T](w, n*D), w.f64.take(n*D)
 	var tan, tz []T
@@ -158,7 +158,7 @@ func (p *followTask[T]) ownPanel(w *worker, row, n int) {
 		rows = rows[:0]
 		for i := range n {
 			if int(p.branch[row+i]) == k {
-				rows = append(rows, i)
+				rows = append(rows, int32(i))
 			}
 		}
 		if len(rows) == 0 {
@@ -166,6 +166,7 @@ func (p *followTask[T]) ownPanel(w *worker, row, n int) {
 		}
 		mk, q := p.mean[k*D:(k+1)*D], p.basis[k*D*D:(k+1)*D*D]
 		for l, i := range rows {
+			i := int(i)
 			a0, _, _, _ := timeOf(p.from, row+i)
 			p.ratios(row+i, ratio[l*D:(l+1)*D])
 			for j, xj := range p.x[(row+i)*D : (row+i+1)*D] {
@@ -179,6 +180,7 @@ func (p *followTask[T]) ownPanel(w *worker, row, n int) {
 		if p.y != nil || p.others != nil {
 			gemm(w, true, false, len(rows), D, D, z, D, q, D, back, D)
 			for l, i := range rows {
+				i := int(i)
 				a1, _, _, _ := timeOf(p.to, row+i)
 				for j, b := range back[l*D : (l+1)*D] {
 					y[i*D+j] = T(a1*float64(mk[j]) + float64(b))
@@ -187,12 +189,14 @@ func (p *followTask[T]) ownPanel(w *worker, row, n int) {
 		}
 		if p.v != nil {
 			for l, i := range rows {
+				i := int(i)
 				for j := range D {
 					in[l*D+j] = T(p.velocityFactor(row+i, j) * float64(z[l*D+j]))
 				}
 			}
 			gemm(w, true, false, len(rows), D, D, in, D, q, D, back, D)
 			for l, i := range rows {
+				i := int(i)
 				_, _, c1, _ := timeOf(p.to, row+i)
 				for j, b := range back[l*D : (l+1)*D] {
 					p.v[(row+i)*D+j] = T(c1*float64(mk[j]) + float64(b))
@@ -201,7 +205,7 @@ func (p *followTask[T]) ownPanel(w *worker, row, n int) {
 		}
 		for l0 := 0; p.ty != nil && l0 < len(rows)*P; l0 += panelRows {
 			c := min(panelRows, len(rows)*P-l0)
-			at := func(l int) int { return ((row+rows[(l0+l)/P])*P + (l0+l)%P) * D }
+			at := func(l int) int { return ((row+int(rows[(l0+l)/P]))*P + (l0+l)%P) * D }
 			for l := range c {
 				copy(tan[l*D:(l+1)*D], p.t[at(l):])
 			}
@@ -223,7 +227,7 @@ func (p *followTask[T]) ownPanel(w *worker, row, n int) {
 	}
 	if p.others != nil {
 		zs, logits := scratch[T](w, p.K*n*D), w.f64.take(n*p.K)
-		p.ownLogits(w, n, y, p.tables(w, p.to, row, n), zs, logits)
+		p.ownLogits(w, n, y, p.timesOf(w, p.to, row, n), zs, logits)
 		for i := range n {
 			p.ratioOthers(row+i, logits[i*p.K:(i+1)*p.K])
 		}

@@ -105,6 +105,8 @@ func householder[T float](v []T, x []float64) {
 	}
 }
 
+const ln2Pi = 1.83787706640934548356 // ln(2 pi)
+
 // table holds what depends on a row's time alone: 1/D_kj [VarK, D], sum_j ln(2 pi D_kj) [VarK], and the
 // eigenvalues of A_k, (c1 alpha l - c2)/D.
 type table struct {
@@ -128,7 +130,7 @@ func (m *model[T]) at(t *table, alpha, sigma float64) {
 		t.inv[i] = a2*l + s2
 	}
 	for k := range m.VarK {
-		t.logDet[k] = sumLog(t.inv[k*m.D:(k+1)*m.D]) + float64(m.D)*math.Log(2*math.Pi)
+		t.logDet[k] = sumLog(t.inv[k*m.D:(k+1)*m.D]) + float64(m.D)*ln2Pi
 	}
 	for i, d := range t.inv {
 		t.inv[i] = 1 / d

@@ -1,14 +1,14 @@
 package cpu
 
 // ownLogits computes for n rows x, in every component's own axes, Z_k = (x - alpha m_k) Q_k [K, n, D],
-// and ln w_k + ln N(x; alpha m_k, D_k) [n, K]. tables holds one table a row, or fewer where rows share.
-func (m *model[T]) ownLogits(w *worker, n int, x []T, tables []*table, zs []T, logits []float64) {
+// and ln w_k + ln N(x; alpha m_k, D_k) [n, K].
+func (m *model[T]) ownLogits(w *worker, n int, x []T, ts tables, zs []T, logits []float64) {
 	D := m.D
 	y := scratch[T](w, n*D)
 	for k := range m.K {
 		mk := m.mean[k*D : (k+1)*D]
 		for i := range n {
-			alpha := tables[i].alpha
+			alpha := ts.of(i).alpha
 			for j, xj := range x[i*D : (i+1)*D] {
 				y[i*D+j] = T(float64(xj) - alpha*float64(mk[j]))
 			}
@@ -16,7 +16,8 @@ func (m *model[T]) ownLogits(w *worker, n int, x []T, tables []*table, zs []T, l
 		z := zs[k*n*D : (k+1)*n*D]
 		gemm(w, false, false, n, D, D, y, D, m.basis[k*D*D:], D, z, D)
 		for i := range n {
-			logits[i*m.K+k] = m.logW[k] - 0.5*(m.logDet(tables[i], k)+weighted(z[i*D:(i+1)*D], m.of(tables[i].inv, k)))
+			t := ts.of(i)
+			logits[i*m.K+k] = m.logW[k] - 0.5*(m.logDet(t, k)+weighted(z[i*D:(i+1)*D], m.of(t.inv, k)))
 		}
 	}
 }
@@ -39,29 +40,41 @@ func weighted[T float](z []T, inv []float64) float64 {
 	return (s0 + s1) + (s2 + s3)
 }
 
-// tables returns the table of each of n rows from row on; consecutive rows of one time share it.
-func (m *model[T]) tables(w *worker, coef []T, row, n int) []*table {
-	ts := make([]*table, n)
+// tables holds one table a time, and which one each row of a panel uses.
+type tables struct {
+	list []table
+	row  []int32
+}
+
+func (t *tables) of(i int) *table { return &t.list[t.row[i]] }
+
+// timesOf makes the tables of n rows from row on; consecutive rows of one time share theirs.
+func (m *model[T]) timesOf(w *worker, coef []T, row, n int) tables {
+	ts := tables{w.tables[:0], w.i32.take(n)}
 	for i := range n {
 		alpha, sigma, c1, c2 := timeOf(coef, row+i)
-		if i > 0 {
-			if t := ts[i-1]; t.alpha == alpha && t.sigma == sigma && t.c1 == c1 && t.c2 == c2 {
-				ts[i] = t
-				continue
-			}
+		last := len(ts.list) - 1
+		if last < 0 || !ts.list[last].is(alpha, sigma, c1, c2) {
+			t := m.newTable(w)
+			m.at(&t, alpha, sigma)
+			m.coefficients(&t, c1, c2)
+			ts.list = append(ts.list, t)
+			last++
 		}
-		t := m.newTable(w)
-		m.at(&t, alpha, sigma)
-		m.coefficients(&t, c1, c2)
-		ts[i] = &t
+		ts.row[i] = int32(last)
 	}
+	w.tables = ts.list
 	return ts
+}
+
+func (t *table) is(alpha, sigma, c1, c2 float64) bool {
+	return t.alpha == alpha && t.sigma == sigma && t.c1 == c1 && t.c2 == c2
 }
 
 // ownPanel evaluates n rows from row on where every component has its own axes.
 func (p *mixtureTask[T]) ownPanel(w *worker, row, n int) {
 	D, K := p.D, p.K
-	ts := p.tables(w, p.coef, row, n)
+	ts := p.timesOf(w, p.coef, row, n)
 	zs, r := scratch[T](w, K*n*D), w.f64.take(n*K)
 	p.ownLogits(w, n, p.x[row*D:], ts, zs, r)
 	for i := range n {
@@ -72,7 +85,7 @@ func (p *mixtureTask[T]) ownPanel(w *worker, row, n int) {
 	}
 	v := w.f64.take(n * D)
 	clear(v)
-	rows := make([]int, 0, n) // those that component k has a weight for
+	rows := w.i32.take(n)[:0] // those that component k has a weight for
 	in, back := scratch[T](w, n*D), scratch[T](w, n*D)
 	if p.tv == nil && p.div == nil {
 		for k := range K {
@@ -81,7 +94,8 @@ func (p *mixtureTask[T]) ownPanel(w *worker, row, n int) {
 				continue
 			}
 			for l, i := range rows {
-				a, z := p.of(ts[i].a, k), zs[(k*n+i)*D:][:D]
+				i := int(i)
+				a, z := p.of(ts.of(i).a, k), zs[(k*n+i)*D:][:D]
 				rk := r[i*K+k]
 				for j, zj := range z {
 					in[l*D+j] = T(rk * a[j] * float64(zj))
@@ -89,7 +103,8 @@ func (p *mixtureTask[T]) ownPanel(w *worker, row, n int) {
 			}
 			gemm(w, true, false, len(rows), D, D, in, D, p.basis[k*D*D:], D, back, D)
 			for l, i := range rows {
-				f := r[i*K+k] * ts[i].c1
+				i := int(i)
+				f := r[i*K+k] * ts.of(i).c1
 				for j, b := range back[l*D : (l+1)*D] {
 					v[i*D+j] += f*float64(mk[j]) + float64(b)
 				}
@@ -109,9 +124,10 @@ func (p *mixtureTask[T]) ownPanel(w *worker, row, n int) {
 		}
 		for pass := range 2 {
 			for l, i := range rows {
-				f, sign := p.of(ts[i].a, k), 1.0
+				i := int(i)
+				f, sign := p.of(ts.of(i).a, k), 1.0
 				if pass == 1 {
-					f, sign = p.of(ts[i].inv, k), -1
+					f, sign = p.of(ts.of(i).inv, k), -1
 				}
 				for j, zj := range zs[(k*n+i)*D:][:D] {
 					in[l*D+j] = T(sign * f[j] * float64(zj))
@@ -119,6 +135,7 @@ func (p *mixtureTask[T]) ownPanel(w *worker, row, n int) {
 			}
 			gemm(w, true, false, len(rows), D, D, in, D, p.basis[k*D*D:], D, back, D)
 			for l, i := range rows {
+				i := int(i)
 				rk, b := r[i*K+k], back[l*D:(l+1)*D]
 				if pass == 1 {
 					copy(gs[(k*n+i)*D:], b)
@@ -129,7 +146,7 @@ func (p *mixtureTask[T]) ownPanel(w *worker, row, n int) {
 				}
 				u := us[(k*n+i)*D:][:D]
 				for j, x := range b {
-					uj := ts[i].c1*float64(mk[j]) + float64(x)
+					uj := ts.of(i).c1*float64(mk[j]) + float64(x)
 					u[j] = T(uj)
 					v[i*D+j] += rk * uj
 				}
@@ -141,7 +158,7 @@ func (p *mixtureTask[T]) ownPanel(w *worker, row, n int) {
 	}
 	if p.div != nil {
 		for i := range n {
-			p.div[row+i] = T(p.ownDivergence(i, n, r, ts[i], us, gs, v, g))
+			p.div[row+i] = T(p.ownDivergence(i, n, r, ts.of(i), us, gs, v, g))
 		}
 	}
 	if p.tv != nil {
@@ -150,11 +167,11 @@ func (p *mixtureTask[T]) ownPanel(w *worker, row, n int) {
 }
 
 // alive lists the rows in which component k has a weight.
-func (p *mixtureTask[T]) alive(rows []int, r []float64, k int) []int {
+func (p *mixtureTask[T]) alive(rows []int32, r []float64, k int) []int32 {
 	rows = rows[:0]
 	for i := range len(r) / p.K {
 		if r[i*p.K+k] != 0 {
-			rows = append(rows, i)
+			rows = append(rows, int32(i))
 		}
 	}
 	return rows
@@ -179,13 +196,13 @@ func (p *mixtureTask[T]) ownDivergence(i, n int, r []float64, t *table, us, gs [
 }
 
 // ownTangents writes sum_k r_k (A_k t + (u_k - v) <g_k - g, t>) for the tangents of n rows.
-func (p *mixtureTask[T]) ownTangents(w *worker, row, n int, r []float64, ts []*table, us, gs []T, v, g []float64) {
+func (p *mixtureTask[T]) ownTangents(w *worker, row, n int, r []float64, ts tables, us, gs []T, v, g []float64) {
 	D, P := p.D, p.P
 	acc := w.f64.take(n * P * D)
 	clear(acc)
 	in, z := scratch[T](w, panelRows*D), scratch[T](w, panelRows*D)
 	du, dg := w.f64.take(D), w.f64.take(D)
-	list := make([]int, 0, n*P)
+	list := w.i32.take(n * P)[:0]
 	for k := range p.K {
 		list = list[:0]
 		for i := range n {
@@ -198,7 +215,7 @@ func (p *mixtureTask[T]) ownTangents(w *worker, row, n int, r []float64, ts []*t
 				dg[j] = float64(gs[o+j]) - g[i*D+j]
 			}
 			for q := range P {
-				list = append(list, i*P+q)
+				list = append(list, int32(i*P+q))
 				t, out := p.t[((row+i)*P+q)*D:][:D], acc[(i*P+q)*D:][:D]
 				var dot float64
 				for j, tj := range t {
@@ -213,18 +230,21 @@ func (p *mixtureTask[T]) ownTangents(w *worker, row, n int, r []float64, ts []*t
 			c := list[:min(panelRows, len(list))]
 			list = list[len(c):]
 			for l, iq := range c {
+				iq := int(iq)
 				copy(in[l*D:(l+1)*D], p.t[(row*P+iq)*D:])
 			}
 			gemm(w, false, false, len(c), D, D, in, D, p.basis[k*D*D:], D, z, D)
 			for l, iq := range c {
+				iq := int(iq)
 				i := iq / P
-				rk, a := r[i*p.K+k], p.of(ts[i].a, k)
+				rk, a := r[i*p.K+k], p.of(ts.of(i).a, k)
 				for j := range D {
 					in[l*D+j] = T(rk * a[j] * float64(z[l*D+j]))
 				}
 			}
 			gemm(w, true, false, len(c), D, D, in, D, p.basis[k*D*D:], D, z, D)
 			for l, iq := range c {
+				iq := int(iq)
 				for j, x := range z[l*D : (l+1)*D] {
 					acc[iq*D+j] += float64(x)
 				}

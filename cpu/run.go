@@ -61,7 +61,8 @@ type worker struct {
 	f32 arena[float32]
 	i32 arena[int32]
 
-	pack []float32 // float32 rows copied to aligned places; see packed
+	tables []table   // of a panel's times
+	pack   []float32 // float32 rows copied to aligned places; see packed
 }
 
 func (w *worker) reset() {

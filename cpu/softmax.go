@@ -10,7 +10,6 @@ import (
 const (
 	tileKeys    = 192     // keys that are worked on at a time
 	panelStore  = 1 << 20 // numbers z that a panel of rows keeps at most, as long as it has 8 rows
-	directDims  = 4       // dimensions up to which dot products are written out
 	colGroups   = 32      // parts that a problem's rows are cut into for the column sums, at most
 	colStore    = 8 << 20 // numbers of partial column sums at a time, as long as one problem fits
 	colSumChunk = 1024    // columns merged by one item
@@ -42,7 +41,8 @@ type softmaxTask[T float] struct {
 	scale                           float64
 	kStride, vStride, uStride, wStr int // numbers from one problem to the next; 0 = shared
 
-	norms           []float64 // |v_j|^2 [B or 1, M]
+	none            [tileKeys]T // no biases
+	norms           []float64   // |v_j|^2 [B or 1, M]
 	nStr            int
 	first           int       // problem of item 0
 	groups          int       // items a problem
@@ -168,13 +168,13 @@ func (p *softmaxTask[T]) streamPanel(w *worker, b, row, n int) {
 	for i := range n {
 		m[i], sum[i], arg[i] = math.Inf(-1), 0, -1
 	}
-	dots := p.dotTile(w, n)
+	t := p.newTile(w, n)
 	for j := 0; j < p.M; j += tileKeys {
 		nj := min(tileKeys, p.M-j)
-		p.dots(w, dots, b, row, n, j, nj)
+		p.products(w, t, b, row, n, j, nj)
 		for i := range n {
 			zi := z[:nj]
-			p.bias(zi, dots, b, row+i, i, j)
+			p.logits(zi, t, b, row+i, i, j)
 			if mx, at := maximum(zi); mx > m[i] {
 				sum[i] *= exp1(m[i] - mx)
 				m[i], arg[i] = mx, int32(j+at)
@@ -216,12 +216,12 @@ func (p *softmaxTask[T]) finish(i int, m, sum float64, arg int32) {
 // storedPanel does the same with the weights of all keys kept, for the sums that they weight.
 func (p *softmaxTask[T]) storedPanel(w *worker, b, row, n int, sums []float64) {
 	e, inv := w.f64.take(n*p.M), w.f64.take(n)
-	dots := p.dotTile(w, n)
+	t := p.newTile(w, n)
 	for j := 0; j < p.M; j += tileKeys {
 		nj := min(tileKeys, p.M-j)
-		p.dots(w, dots, b, row, n, j, nj)
+		p.products(w, t, b, row, n, j, nj)
 		for i := range n {
-			p.bias(e[i*p.M+j:i*p.M+j+nj], dots, b, row+i, i, j)
+			p.logits(e[i*p.M+j:i*p.M+j+nj], t, b, row+i, i, j)
 		}
 	}
 	for i := range n {
@@ -267,8 +267,8 @@ func (p *softmaxTask[T]) weights(z []float64, i int) (inv float64) {
 		clear(z)
 	} else {
 		for j := 0; j < len(z); j += tileKeys {
-			t := z[j:min(j+tileKeys, len(z))]
-			sum += expTo(t, t, m)
+			part := z[j:min(j+tileKeys, len(z))]
+			sum += expTo(part, part, m)
 		}
 		inv = 1 / sum
 	}
