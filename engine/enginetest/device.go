@@ -26,10 +26,23 @@ func (a *array) row(b, i int) []float64 {
 // device keeps a case's buffers and the first error of handling them, so that a case reads as a list
 // of operations.
 type device struct {
-	e    engine.Engine
-	t    engine.Dtype
-	bufs []engine.Buffer
-	err  error
+	e      engine.Engine
+	t      engine.Dtype
+	bufs   []engine.Buffer
+	inputs []input
+	err    error
+	// shift puts every array that many numbers into a larger buffer, where nothing is aligned.
+	shift int
+	// poison fills row poisoned of what a rowwise operation reads with NaN.
+	poison bool
+}
+
+const poisoned = 5
+
+// input is a buffer that put has filled, and what with.
+type input struct {
+	buf engine.Buffer
+	x   []float64
 }
 
 func (d *device) free() {
@@ -51,12 +64,21 @@ func (d *device) allocType(t engine.Dtype, b, n, w int) engine.Buffer {
 	if d.err != nil {
 		return nil
 	}
-	buf, err := d.e.Alloc(t, b, n, w)
+	var buf engine.Buffer
+	var err error
+	if d.shift == 0 {
+		buf, err = d.e.Alloc(t, b, n, w)
+	} else {
+		buf, err = d.e.Alloc(t, 1, b*n*w+d.shift, 1)
+	}
 	if err != nil {
 		d.fail(fmt.Errorf("Alloc(%v, %d, %d, %d): %w", t, b, n, w, err))
 		return nil
 	}
 	d.bufs = append(d.bufs, buf)
+	if d.shift != 0 {
+		buf = buf.View(d.shift, b, n, w)
+	}
 	return buf
 }
 
@@ -71,20 +93,36 @@ func (d *device) putType(t engine.Dtype, a *array) engine.Buffer {
 		return nil
 	}
 	buf := d.allocType(t, a.b, a.n, a.d)
-	if d.err == nil {
-		d.fail(d.e.Write(buf, 0, a.x))
-	}
+	d.write(buf, a.x)
+	d.inputs = append(d.inputs, input{buf, a.x})
 	return buf
+}
+
+func (d *device) write(buf engine.Buffer, x []float64) {
+	if d.err == nil {
+		d.fail(d.e.Write(buf, 0, x))
+	}
+}
+
+// unchanged reports an input that an operation has written to.
+func (d *device) unchanged() error {
+	for i, in := range d.inputs {
+		if err := same(fmt.Sprintf("input %d", i), d.read(in.buf), in.x); err != nil {
+			return fmt.Errorf("the operation wrote to its arguments: %w", err)
+		}
+	}
+	return d.err
 }
 
 // fill allocates a buffer of NaNs (or -7 for indices), so that an output that an operation leaves
 // unwritten is seen.
 func (d *device) fill(t engine.Dtype, b, n, w int) engine.Buffer {
-	a := newArray(b, n, w)
-	for i := range a.x {
-		a.x[i] = unwritten(t)
+	buf, x := d.allocType(t, b, n, w), make([]float64, b*n*w)
+	for i := range x {
+		x[i] = unwritten(t)
 	}
-	return d.putType(t, a)
+	d.write(buf, x)
+	return buf
 }
 
 // out is fill in the case's dtype.

@@ -287,5 +287,5 @@ func (c FollowCase) check(d *device) error {
 			return err
 		}
 	}
-	return d.err
+	return d.unchanged()
 }

@@ -20,6 +20,8 @@ func invariantTable() []Case {
 	for _, o := range rowwiseOps() {
 		list = append(list,
 			Case{Op: o.op, Name: "rows-alone" + o.suffix, run: o.checkRows},
+			Case{Op: o.op, Name: "rows-unaligned" + o.suffix, run: o.checkUnaligned},
+			Case{Op: o.op, Name: "rows-beside-nan" + o.suffix, run: o.checkBesideNaN},
 			Case{Op: o.op, Name: "repeated" + o.suffix, run: o.checkRepeated})
 	}
 	return append(list,
@@ -39,6 +41,19 @@ type rowOutput struct {
 	name string
 	x    []float64
 	d    int
+}
+
+// spoiled returns a with row poisoned filled with NaN, if the case asks for that.
+func (d *device) spoiled(a *array, n int) *array {
+	if !d.poison {
+		return a
+	}
+	width := len(a.x) / n
+	out := &array{a.b, a.n, a.d, append([]float64{}, a.x...)}
+	for i := range width {
+		out.x[poisoned*width+i] = math.NaN()
+	}
+	return out
 }
 
 // pick returns the rows of an array; nil stays nil. Arrays with one problem a row ([N, K, D]) pick
@@ -65,6 +80,7 @@ func rowwiseOps() []rowwise {
 		c.RankOne, c.RowScale, c.Skip, c.Want = true, true, true, AllOutputs&^ColSum
 		return rowwise{"Softmax", suffix, n, func(d *device, rows []int) []rowOutput {
 			h := c.host(d.t)
+			h.q = d.spoiled(h.q, n)
 			part := *h
 			for _, a := range []**array{&part.q, &part.s, &part.c, &part.skip, &part.t} {
 				*a = pick(*a, n, rows)
@@ -84,6 +100,7 @@ func rowwiseOps() []rowwise {
 		c.Name, c.N, c.P, c.Want = "rows"+suffix, n, 2, AllMixture
 		return rowwise{"Mixture", suffix, n, func(d *device, rows []int) []rowOutput {
 			part := *c.host(d.t)
+			part.x = d.spoiled(part.x, n)
 			for _, a := range []**array{&part.coef, &part.x, &part.t} {
 				*a = pick(*a, n, rows)
 			}
@@ -101,6 +118,7 @@ func rowwiseOps() []rowwise {
 		c := FollowCase{Name: "rows", N: n, K: 3, D: 5, P: 2, VarRows: true, VarCols: true, Bases: 3, Want: AllFollow}
 		h := c.host(d.t)
 		m := *h.mixtureHost
+		m.x = d.spoiled(m.x, n)
 		part := &followHost{&m, h.branch, h.to}
 		for _, a := range []**array{&m.coef, &m.x, &m.t, &part.branch, &part.to} {
 			*a = pick(*a, n, rows)
@@ -116,7 +134,7 @@ func rowwiseOps() []rowwise {
 	}}
 	lincomb := rowwise{"LinComb", "", n, func(d *device, rows []int) []rowOutput {
 		g := newUneven("LinComb/rows", d.t)
-		coef, x := g.coefficients(1, n, 5), g.cloud(n, 5, 17, 0)
+		coef, x := g.coefficients(1, n, 5), d.spoiled(g.cloud(n, 5, 17, 0), n)
 		out, cb, xb := d.out(1, len(rows), 17), d.put(pick(coef, n, rows)), d.put(pick(x, n, rows))
 		if d.err == nil {
 			d.fail(d.e.LinComb(out, cb, xb))
@@ -125,7 +143,7 @@ func rowwiseOps() []rowwise {
 	}}
 	errorNorm := rowwise{"ErrorNorm", "", n, func(d *device, rows []int) []rowOutput {
 		g := newUneven("ErrorNorm/rows", d.t)
-		coef, x := g.coefficients(n, 2, 5), g.cloud(n, 5, 17, 0)
+		coef, x := g.coefficients(n, 2, 5), d.spoiled(g.cloud(n, 5, 17, 0), n)
 		out, cb, xb := d.out(1, len(rows), 2), d.put(pick(coef, n, rows)), d.put(pick(x, n, rows))
 		if d.err == nil {
 			d.fail(d.e.ErrorNorm(out, cb, xb, 5, 1e-3, 1e-3))
@@ -135,7 +153,7 @@ func rowwiseOps() []rowwise {
 	matmul := func(transY bool, suffix string) rowwise {
 		return rowwise{"MatMul", suffix, n, func(d *device, rows []int) []rowOutput {
 			g := newUneven("MatMul/rows", d.t)
-			x, y := g.cloud(1, n, 65, 0), g.cloud(1, 65, 65, 0)
+			x, y := d.spoiled(g.cloud(1, n, 65, 0), n), g.cloud(1, 65, 65, 0)
 			out, xb, yb := d.out(1, len(rows), 65), d.put(pick(x, n, rows)), d.put(y)
 			if d.err == nil {
 				d.fail(d.e.MatMul(out, xb, yb, transY))
@@ -145,7 +163,7 @@ func rowwiseOps() []rowwise {
 	}
 	rowDot := rowwise{"RowDot", "", n, func(d *device, rows []int) []rowOutput {
 		g := newUneven("RowDot/rows", d.t)
-		x, y := g.cloud(1, n, 65, 0), g.cloud(1, n, 65, 0)
+		x, y := d.spoiled(g.cloud(1, n, 65, 0), n), g.cloud(1, n, 65, 0)
 		out, xb, yb := d.out(1, len(rows), 1), d.put(pick(x, n, rows)), d.put(pick(y, n, rows))
 		if d.err == nil {
 			d.fail(d.e.RowDot(out, xb, yb))
@@ -163,36 +181,88 @@ func rowwiseOps() []rowwise {
 	}
 }
 
+// all returns every row.
+func (o rowwise) all() []int {
+	rows := make([]int, o.n)
+	for i := range rows {
+		rows[i] = i
+	}
+	return rows
+}
+
+// compare reports a row of part, which ran on rows, that is not bitwise that row of whole.
+func (o rowwise) compare(whole, part []rowOutput, rows []int) error {
+	for k, p := range part {
+		w := whole[k]
+		for at, i := range rows {
+			if err := same("row", p.x[at*p.d:][:p.d], w.x[i*w.d:][:w.d]); err != nil {
+				return fmt.Errorf("%s of row %d among %d rows, against all %d: %w", p.name, i, len(rows), o.n, err)
+			}
+		}
+	}
+	return nil
+}
+
 // checkRows compares whole calls with calls on single rows and on ranges that start and end anywhere.
 func (o rowwise) checkRows(d *device) error {
-	all := make([]int, o.n)
-	for i := range all {
-		all[i] = i
-	}
+	all := o.all()
 	whole := o.call(d, all)
 	for _, rows := range [][]int{{0}, {1}, {63}, {64}, {o.n - 1}, all[1:4], all[60:70], all[3:136], {7, 3, 99, 3}} {
 		part := o.call(d, rows)
 		if d.err != nil {
 			return d.err
 		}
-		for k, p := range part {
-			for at, i := range rows {
-				w := whole[k]
-				if err := same("row", p.x[at*p.d:][:p.d], w.x[i*w.d:][:w.d]); err != nil {
-					return fmt.Errorf("%s of row %d among %d rows, against all %d: %w", p.name, i, len(rows), o.n, err)
-				}
+		if err := o.compare(whole, part, rows); err != nil {
+			return err
+		}
+	}
+	return d.err
+}
+
+// checkUnaligned: the same rows in views that start at odd places give the same bits, as single rows of
+// a larger buffer do.
+func (o rowwise) checkUnaligned(d *device) error {
+	all := o.all()
+	whole := o.call(d, all)
+	for _, shift := range []int{1, 3} {
+		d.shift = shift
+		for _, rows := range [][]int{all, all[60:71]} {
+			part := o.call(d, rows)
+			if d.err != nil {
+				return d.err
+			}
+			if err := o.compare(whole, part, rows); err != nil {
+				return fmt.Errorf("%d numbers into a buffer: %w", shift, err)
 			}
 		}
 	}
 	return d.err
 }
 
+// checkBesideNaN: a row that has broken down leaves the others alone, and shows in its own result.
+func (o rowwise) checkBesideNaN(d *device) error {
+	all := o.all()
+	whole := o.call(d, all)
+	d.poison = true
+	spoiled := o.call(d, all)
+	if d.err != nil {
+		return d.err
+	}
+	p := spoiled[0]
+	for i, x := range p.x[poisoned*p.d:][:p.d] {
+		if !math.IsNaN(x) {
+			return fmt.Errorf("%s[%d] = %v of a row of NaN", p.name, i, x)
+		}
+	}
+	for k, w := range whole { // that row may differ
+		copy(spoiled[k].x[poisoned*w.d:][:w.d], w.x[poisoned*w.d:][:w.d])
+	}
+	return o.compare(whole, spoiled, all)
+}
+
 // checkRepeated runs the same call again, with another one between.
 func (o rowwise) checkRepeated(d *device) error {
-	all := make([]int, o.n)
-	for i := range all {
-		all[i] = i
-	}
+	all := o.all()
 	first := o.call(d, all)
 	o.call(d, all[:5])
 	second := o.call(d, all)

@@ -1,6 +1,7 @@
 package enginetest
 
 import (
+	"fmt"
 	"math"
 
 	"monge/engine"
@@ -32,6 +33,7 @@ func lincombTable() []Case {
 		{name: "k14-d784", n: 17, k: 14, d: 784},
 		{name: "wide", n: 3, k: 8, d: 3072},
 		{name: "long", n: 1003, k: 5, d: 2},
+		{name: "no-terms", n: 5, k: 0, d: 3},
 		{name: "no-rows", n: 0, k: 3, d: 2},
 	} {
 		list = append(list, Case{Op: "LinComb", Name: c.name, run: c.checkLinComb})
@@ -50,7 +52,36 @@ func lincombTable() []Case {
 	} {
 		list = append(list, Case{Op: "ErrorNorm", Name: c.name, run: c.checkErrorNorm})
 	}
-	return list
+	return append(list, Case{Op: "ErrorNorm", Name: "nan-shows", run: checkErrorNaN})
+}
+
+// checkErrorNaN: a step that broke down in one coordinate must not pass for a good one, whichever group
+// it is in.
+func checkErrorNaN(d *device) error {
+	const n, dim = 7, 7
+	x := newUneven("ErrorNorm/nan", d.t).cloud(n, 2, dim, 0)
+	for i := range n {
+		x.row(i, 1)[i] = math.NaN()
+	}
+	coef := newArray(n, 1, 2)
+	for i := range coef.x {
+		coef.x[i] = 1
+	}
+	out, cb, xb := d.out(1, n, 1), d.put(coef), d.put(x)
+	for _, group := range []int{0, 1, 2, 3} {
+		if d.err != nil {
+			return d.err
+		}
+		if err := d.e.ErrorNorm(out, cb, xb, group, 1e-3, 1e-3); err != nil {
+			return err
+		}
+		for i, got := range d.read(out) {
+			if got <= math.MaxFloat64 {
+				return fmt.Errorf("norm %v of an error with NaN in coordinate %d, groups of %d", got, i, group)
+			}
+		}
+	}
+	return d.err
 }
 
 // terms draws x [n, k, d], with NaN and infinity in what the zero coefficients of every set hide. Term 0
@@ -91,7 +122,10 @@ func (c lincombCase) checkLinComb(d *device) error {
 	if d.t == engine.F32 {
 		o.low, _ = sums[float32](c, coef.x, x.x)
 	}
-	return o.check(d.t)
+	if err := o.check(d.t); err != nil {
+		return err
+	}
+	return d.unchanged()
 }
 
 // sums evaluates sum_k coef_iek x_ikj, [N, E, D], and the unit sum_k |coef_iek x_ikj|.
@@ -137,7 +171,10 @@ func (c lincombCase) checkErrorNorm(d *device) error {
 		low, _ := sums[float32](c, coef.x, x.x)
 		o.low = norms(c, low, x.x)
 	}
-	return o.check(d.t)
+	if err := o.check(d.t); err != nil {
+		return err
+	}
+	return d.unchanged()
 }
 
 // norms evaluates the weighted group norms of the error vectors s [N, E, D].

@@ -64,6 +64,8 @@ func MixtureCases() []MixtureCase {
 		{Name: "atoms-data-end", N: 65, K: 3, D: 2, P: 2, Var: 1e-10, VarRows: true, VarCols: true, Bases: 3, Data: true},
 		{Name: "thin", N: 65, K: 3, D: 3, P: 2, Var: 1e-5, VarCols: true, Reflect: 2},
 		{Name: "far", N: 65, K: 3, D: 3, P: 2, VarRows: true, Far: 100},
+		{Name: "very-far", N: 65, K: 3, D: 3, P: 2, VarRows: true, VarCols: true, Bases: 3, Far: 1e6},
+		{Name: "jacobian", N: 9, K: 3, D: 16, P: 16, VarRows: true, VarCols: true, Bases: 1},
 		{Name: "offset-1e3", N: 65, K: 3, D: 2, P: 2, VarRows: true, Offset: 1e3},
 		{Name: "offset-1e6", N: 65, K: 3, D: 2, P: 2, VarRows: true, VarCols: true, Bases: 3, Offset: 1e6},
 		{Name: "zero-weight", N: 33, K: 4, D: 3, P: 2, VarRows: true, ZeroWeight: true},
@@ -291,5 +293,5 @@ func (c MixtureCase) check(d *device) error {
 			return err
 		}
 	}
-	return d.err
+	return d.unchanged()
 }

@@ -85,7 +85,10 @@ func (c productCase) checkMatMul(d *device) error {
 			}
 		}
 	}
-	return o.check(d.t)
+	if err := o.check(d.t); err != nil {
+		return err
+	}
+	return d.unchanged()
 }
 
 // add appends one number's reference, unit and, in float32, plain value.
@@ -117,5 +120,8 @@ func (c productCase) checkRowDot(d *device) error {
 		}
 		o.add(d.t, s, u, low)
 	}
-	return o.check(d.t)
+	if err := o.check(d.t); err != nil {
+		return err
+	}
+	return d.unchanged()
 }

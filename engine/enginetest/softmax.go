@@ -15,6 +15,8 @@ const (
 	Potential             // normal numbers; every seventh key is removed by -Inf
 	Distance              // -scale |k_j|^2 / 2, which makes z a squared distance up to a row constant
 	Removed               // every key is removed
+	Rising                // 3 j: every key outweighs all before it
+	Falling               // -3 j
 )
 
 // Outputs is a set of outputs of engine.Softmax.
@@ -84,6 +86,11 @@ func SoftmaxCases() []SoftmaxCase {
 		{Name: "ties-shared", B: 3, N: 65, M: 200, D: 3, Integers: true, Shared: true, Want: Max | Arg},
 		{Name: "offset-1e3", B: 1, N: 65, M: 65, D: 3, P: 1, Offset: 1e3, Scale: .5, Bias: Distance, Want: AllOutputs},
 		{Name: "offset-1e6", B: 1, N: 65, M: 65, D: 2, P: 1, Offset: 1e6, Scale: .5, Bias: Distance, Want: AllOutputs},
+		{Name: "rising", B: 1, N: 17, M: 700, D: 3, P: 1, Scale: .5, Bias: Rising, Weights: true, Want: AllOutputs},
+		{Name: "falling", B: 1, N: 17, M: 700, D: 3, P: 1, Scale: .5, Bias: Falling, Weights: true, Want: AllOutputs},
+		{Name: "many-keys", B: 1, N: 2, M: 20_011, D: 3, P: 1, Scale: .5, Bias: Potential, Want: AllOutputs},
+		{Name: "many-rows", B: 1, N: 20_011, M: 2, D: 3, Scale: .5, Weights: true, Want: AllOutputs &^ TMean},
+		{Name: "no-outputs", B: 1, N: 5, M: 7, D: 3},
 		{Name: "no-keys", B: 2, N: 5, M: 0, D: 3, P: 1, Want: AllOutputs},
 		{Name: "no-rows", B: 1, N: 0, M: 5, D: 3, P: 1, Want: AllOutputs},
 	}
@@ -165,6 +172,12 @@ func (c SoftmaxCase) bias(g uneven, h *softmaxHost, kb int) *array {
 			k := h.k.row(b, j)
 			return -scale * dot(k, k) / 2
 		})
+	case Rising, Falling:
+		step := 3.0
+		if c.Bias == Falling {
+			step = -3
+		}
+		return g.array(kb, c.M, 1, func(_, j, _ int) float64 { return step * float64(j) })
 	case Removed:
 		return g.array(kb, c.M, 1, func(_, _, _ int) float64 { return math.Inf(-1) })
 	}
@@ -250,8 +263,8 @@ func (c SoftmaxCase) check(d *device) error {
 			return err
 		}
 	}
-	if op.Arg == nil {
-		return d.err
+	if err := d.unchanged(); err != nil || op.Arg == nil {
+		return err
 	}
 	return c.checkArg(d.t, d.read(op.Arg), ref, unit, sum)
 }

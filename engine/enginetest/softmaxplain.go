@@ -90,7 +90,7 @@ func softmaxPlain[T float](h *softmaxHost) *softmaxOut[T] {
 				if h.skip != nil && int(h.skip.x[row]) == j {
 					z[j] = T(math.Inf(-1))
 				}
-				if z[j] > most {
+				if z[j] > most || z[j] != z[j] { // NaN stays
 					most, arg = z[j], j
 				}
 			}
