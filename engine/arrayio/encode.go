@@ -186,7 +186,7 @@ func writeParquet[T element](w io.Writer, path string, shape []int, data []T) er
 		fields[byName[f.Name()]] = f
 	}
 	schema := parquet.NewSchema("points", &orderedGroup{Group: group, fields: fields})
-	pw := parquet.NewGenericWriter[any](w, schema, parquet.Compression(&parquet.Uncompressed), parquet.CreatedBy("monge", "", ""))
+	pw := parquet.NewGenericWriter[any](w, schema, parquet.Compression(&parquet.Uncompressed))
 	columns := pw.ColumnWriters()
 	perGroup := max(1, (1<<20)/d)
 	values := make([]parquet.Value, 0, 1024)

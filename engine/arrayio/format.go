@@ -33,7 +33,7 @@ func formatOf(path string) (f fileFormat, gz bool, err error) {
 		f = formatTSV
 	case ".parquet":
 		f = formatParquet
-	case "":
+	case "", ".":
 		return 0, gz, inputf(path, "no extension: want %s", extensions)
 	default:
 		return 0, gz, inputf(path, "unknown extension %s: want %s", ext, extensions)

@@ -323,6 +323,29 @@ func TestNpyAllocation(t *testing.T) {
 	}
 }
 
+// TestGrowth reads a compressed array of many chunks, whose memory grows with what has come.
+func TestGrowth(t *testing.T) {
+	data := make([]byte, 100001)
+	for i := range data {
+		data[i] = byte(i * i >> 3)
+	}
+	a, err := ReadPoints(save(t, "a.npy.gz", gzipped(npy(npyHead("|u1", "(100001,)"), data))), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, v := range a.Data {
+		if v != float64(data[i]) {
+			t.Fatalf("number %d: %v, want %d", i, v, data[i])
+		}
+	}
+	path := save(t, "a.npy.gz", gzipped(npy(npyHead("|u1", "(110000,)"), data)))
+	_, err = ReadPoints(path, Options{})
+	wantError(t, err, path, "cut short", "[110000]")
+	path = save(t, "a.npz.gz", gzipped(make([]byte, 100000)))
+	_, err = ReadPoints(path, Options{MaxMemory: 5000})
+	wantError(t, err, path, "out of memory", "5000")
+}
+
 func TestMemoryLimit(t *testing.T) {
 	data := npy(npyHead("|u1", "(1000, 10)"), make([]byte, 10000))
 	for name, data := range map[string][]byte{
@@ -393,6 +416,25 @@ func TestVector(t *testing.T) {
 	wantError(t, err, path, "no numbers")
 }
 
+func TestTensor(t *testing.T) {
+	nan := binary.LittleEndian.AppendUint64(make([]byte, 8*6), math.Float64bits(math.NaN()))
+	path := save(t, "v.npy", npy(npyHead("<f8", "(2, 2, 2)"), append(nan, 0, 0, 0, 0, 0, 0, 0, 0)))
+	_, err := ReadTensor(path, Options{})
+	wantError(t, err, path, "row 2, entry [2, 2, 1], counted from 1: value NaN")
+	_, err = ReadTensor(path, Options{Columns: []string{"1"}})
+	wantError(t, err, path, "columns can be picked of an array [N, D]")
+	path = save(t, "v.npy", npy(npyHead("<f8", "()"), make([]byte, 8)))
+	a, err := ReadTensor(path, Options{})
+	if err != nil || len(a.Shape) != 0 || len(a.Data) != 1 {
+		t.Errorf("a scalar: %v, %v", a, err)
+	}
+	path = save(t, "v.npy", npy(npyHead(">f4", "(3, 0, 2)"), nil))
+	a, err = ReadTensor(path, Options{})
+	if err != nil || fmt.Sprint(a.Shape) != "[3 0 2]" || len(a.Data) != 0 {
+		t.Errorf("an empty array: %v, %v", a, err)
+	}
+}
+
 func TestBadPlaces(t *testing.T) {
 	dir := t.TempDir()
 	sub := filepath.Join(dir, "d.npy")
@@ -405,6 +447,7 @@ func TestBadPlaces(t *testing.T) {
 		missing:                    "no such file",
 		filepath.Join(dir, "a.h5"): "unknown extension .h5",
 		filepath.Join(dir, "a"):    "no extension",
+		"":                         "no extension",
 		filepath.Join(dir, "a.gz"): "no extension",
 	} {
 		_, err := ReadPoints(path, Options{})
