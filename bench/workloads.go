@@ -1,0 +1,119 @@
+// Package bench holds the workloads that monge is measured on, and their benchmarks:
+//
+//	go test -run '^$' -bench . -count 6 ./bench | tee new.txt && benchstat new.txt
+//
+// A benchmark's name ends in /engine=E/dtype=T/n=N/d=D. Inputs come from fixed seeds.
+package bench
+
+import (
+	"math"
+
+	"monge/engine"
+	"monge/engine/dist"
+	"monge/engine/rng"
+
+	"gonum.org/v1/gonum/mat"
+	"gorgonia.org/tensor"
+)
+
+// Normals returns n standard normal points, each coordinate times scale plus shift.
+func Normals(n, d int, shift, scale float64, seed uint64) *tensor.Dense {
+	x := make([]float64, n*d)
+	rng.Normals(x, seed, 0, 0)
+	for i := range x {
+		x[i] = shift + scale*x[i]
+	}
+	return engine.Points(x, n, d)
+}
+
+// SinkhornClouds returns the clouds of SinkhornDense: x ~ N(0, I) and y ~ N(.5, 1.3^2 I).
+func SinkhornClouds(n, d int) (x, y *tensor.Dense) {
+	return Normals(n, d, 0, 1, 1), Normals(n, d, .5, 1.3, 2)
+}
+
+// EncoderPair returns x ~ N(0, S) and y = (S^-1/2 + .05 A) x with A antisymmetric of Frobenius norm
+// sqrt(2), a stand-in for an encoder that is nearly a gradient. S has a geometric spectrum from .1 to 2.
+func EncoderPair(n, d int) (x, y *tensor.Dense) {
+	q := orthogonal(d, 3)
+	s := make([]float64, d)
+	for i := range s {
+		s[i] = .1 * math.Pow(20, float64(i)/math.Max(1, float64(d-1)))
+	}
+	power := func(e float64) *mat.Dense { // S^e
+		var l, out mat.Dense
+		l.CloneFrom(q)
+		for i := range d {
+			for j := range d {
+				l.Set(i, j, q.At(i, j)*math.Pow(s[j], e))
+			}
+		}
+		out.Mul(&l, q.T())
+		return &out
+	}
+	skew := make([]float64, d*d)
+	rng.Normals(skew, 3, 1, 0)
+	var norm float64
+	m := power(-.5)
+	for i := range d {
+		for j := range d {
+			a := skew[i*d+j] - skew[j*d+i]
+			norm += a * a / 2
+		}
+	}
+	for i := range d {
+		for j := range d {
+			m.Set(i, j, m.At(i, j)+.05*(skew[i*d+j]-skew[j*d+i])/math.Sqrt(norm))
+		}
+	}
+	var xs, ys mat.Dense
+	xs.Mul(mat.NewDense(n, d, Normals(n, d, 0, 1, 4).Data().([]float64)), power(.5))
+	ys.Mul(&xs, m.T())
+	return engine.Points(xs.RawMatrix().Data, n, d), engine.Points(ys.RawMatrix().Data, n, d)
+}
+
+// FlowMixture returns the law of the workload of that name: 16 full covariances in 64 dimensions with
+// eigenvalues log-uniform in [.05, 2], standard normal means, weights uniform in [.5, 1.5].
+func FlowMixture() (*dist.Mixture, error) {
+	const k, d = 16, 64
+	u := make([]float64, k+k*d)
+	rng.Uniforms(u, 7, 0, 0)
+	means := make([][]float64, k)
+	covs := make([]*dist.Covariance, k)
+	weights := make([]float64, k)
+	for i := range k {
+		weights[i] = .5 + u[i]
+		means[i] = make([]float64, d)
+		rng.Normals(means[i], 7, 1, uint64(i*d))
+		q := orthogonal(d, 100+uint64(i))
+		var l, c mat.Dense
+		l.CloneFrom(q)
+		for a := range d {
+			for b := range d {
+				l.Set(a, b, q.At(a, b)*.05*math.Pow(40, u[k+i*d+b]))
+			}
+		}
+		c.Mul(&l, q.T())
+		sym := mat.NewSymDense(d, nil)
+		for a := range d {
+			for b := range a + 1 {
+				sym.SetSym(a, b, (c.At(a, b)+c.At(b, a))/2)
+			}
+		}
+		var err error
+		if covs[i], err = dist.Full(sym); err != nil {
+			return nil, err
+		}
+	}
+	return dist.NewMixture(weights, means, covs)
+}
+
+// orthogonal returns the Q of a standard normal d x d matrix's QR factorisation.
+func orthogonal(d int, seed uint64) *mat.Dense {
+	a := make([]float64, d*d)
+	rng.Normals(a, seed, 2, 0)
+	var qr mat.QR
+	qr.Factorize(mat.NewDense(d, d, a))
+	var q mat.Dense
+	qr.QTo(&q)
+	return &q
+}
