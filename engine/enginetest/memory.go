@@ -11,6 +11,7 @@ import (
 func memoryTable() []Case {
 	return []Case{
 		{Op: "Info", Name: "filled", run: checkInfo},
+		{Op: "Info", Name: "free-follows", run: checkFreeFollows},
 		{Op: "Alloc", Name: "zeros", run: checkZeros},
 		{Op: "Alloc", Name: "empty", run: checkEmpty},
 		{Op: "Alloc", Name: "too-large", run: func(d *device) error { return d.tooLarge(1<<20, 1<<20, 1<<10) }},
@@ -50,6 +51,24 @@ func checkInfo(d *device) error {
 	i := d.e.Info()
 	if i.Name == "" || i.Device == "" || i.Memory <= 0 || i.Free <= 0 || i.Free > i.Memory || i.Threads < 0 {
 		return fmt.Errorf("%+v", i)
+	}
+	return nil
+}
+
+// checkFreeFollows: what is allocated is no longer free, and is again once given back, also where a
+// pool keeps it. 2 MiB either way is room for an allocator's pages and for other users of a device.
+func checkFreeFollows(d *device) error {
+	const bytes, slack = 32 << 20, 2 << 20
+	before := d.e.Info().Free
+	buf, err := d.e.Alloc(d.t, 1, bytes/d.t.Size(), 1)
+	if err != nil {
+		return err
+	}
+	during := d.e.Info().Free
+	buf.Free()
+	after := d.e.Info().Free
+	if during > before-bytes+slack || after < before-slack {
+		return fmt.Errorf("free: %d, with %d allocated %d, then %d", before, bytes, during, after)
 	}
 	return nil
 }

@@ -12,8 +12,11 @@ import (
 // and wrong where tamper says so, to see that the table passes the one and catches the other.
 type plain struct {
 	limit int64 // numbers that one buffer may have
+	used  int64 // bytes
 	// tamper may change an output of an operation before it is stored.
 	tamper func(op, out string, t engine.Dtype, b, n, d int, x []float64)
+	// scribble writes to Softmax's queries and Mixture's rows.
+	scribble bool
 	// lenient leaves argument checks out.
 	lenient bool
 }
@@ -22,17 +25,24 @@ type plainBuffer struct {
 	t       engine.Dtype
 	b, n, d int
 	x       []float64
+	owner   *plain // whose memory Free gives back; nil for views and once it has
 }
 
 func (p *plainBuffer) Dtype() engine.Dtype  { return p.t }
 func (p *plainBuffer) Shape() (b, n, d int) { return p.b, p.n, p.d }
-func (p *plainBuffer) Free()                {}
-func (p *plainBuffer) array() *array        { return &array{p.b, p.n, p.d, p.x} }
+func (p *plainBuffer) Free() {
+	if p.owner != nil {
+		p.owner.used -= int64(len(p.x) * p.t.Size())
+		p.owner = nil
+	}
+}
+
+func (p *plainBuffer) array() *array { return &array{p.b, p.n, p.d, p.x} }
 func (p *plainBuffer) View(off, b, n, d int) engine.Buffer {
 	if b < 0 || n < 0 || d < 0 {
 		panic("negative shape")
 	}
-	return &plainBuffer{p.t, b, n, d, p.x[:len(p.x):len(p.x)][off : off+b*n*d]}
+	return &plainBuffer{t: p.t, b: b, n: n, d: d, x: p.x[:len(p.x):len(p.x)][off : off+b*n*d]}
 }
 
 func (p *plainBuffer) set(i int, x float64) {
@@ -54,7 +64,7 @@ func host(b engine.Buffer) *array {
 }
 
 func (e *plain) Info() engine.Info {
-	return engine.Info{Name: "plain", Device: "formulas", Memory: 8 * e.limit, Free: 8 * e.limit, Threads: 1}
+	return engine.Info{Name: "plain", Device: "formulas", Memory: 8 * e.limit, Free: 8*e.limit - e.used, Threads: 1}
 }
 
 func (e *plain) Alloc(t engine.Dtype, b, n, d int) (engine.Buffer, error) {
@@ -68,7 +78,8 @@ func (e *plain) Alloc(t engine.Dtype, b, n, d int) (engine.Buffer, error) {
 		}
 		return nil, &engine.MemoryError{What: "a buffer", Asked: asked, Free: 8 * e.limit}
 	}
-	buf := &plainBuffer{t, b, n, d, make([]float64, b*n*d)}
+	buf := &plainBuffer{t, b, n, d, make([]float64, b*n*d), e}
+	e.used += int64(len(buf.x) * t.Size())
 	if e.tamper != nil {
 		e.tamper("Alloc", "", t, b, n, d, buf.x)
 	}
@@ -130,12 +141,21 @@ func (e *plain) Softmax(a *engine.Softmax) error {
 		q: host(a.Q), k: host(a.K), v: host(a.V), s: host(a.S), u: host(a.U), c: host(a.C), w: host(a.W),
 		skip: host(a.Skip), t: host(a.T), a: host(a.A), scale: a.Scale,
 	}
+	if e.scribble {
+		defer scribble(h.q)
+	}
 	if a.Q.Dtype() == engine.F32 {
 		storeSoftmax(e, a, softmaxPlain[float32](h))
 	} else {
 		storeSoftmax(e, a, softmaxPlain[float64](h))
 	}
 	return nil
+}
+
+func scribble(a *array) {
+	if n := len(a.x); n > 0 {
+		a.x[n-1]++
+	}
 }
 
 func storeSoftmax[T float](e *plain, a *engine.Softmax, o *softmaxOut[T]) {
@@ -162,6 +182,9 @@ func (e *plain) Mixture(a *engine.Mixture) error {
 	}
 	h := hostMixture(a.P)
 	h.coef, h.x, h.t = host(a.Coef), host(a.X), host(a.T)
+	if e.scribble {
+		defer scribble(h.x)
+	}
 	if a.X.Dtype() == engine.F32 {
 		storeMixture[float32](e, a, &h)
 	} else {

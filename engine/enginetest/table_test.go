@@ -214,3 +214,48 @@ func TestDirtyMemoryIsCaught(t *testing.T) {
 		t.Errorf("cases that fail: %v", got)
 	}
 }
+
+func TestScribblingIsCaught(t *testing.T) {
+	e := &plain{limit: plainLimit, scribble: true}
+	for _, op := range []string{"Softmax", "Mixture"} {
+		if firstCaught(e, op, engine.F64) == "" {
+			t.Errorf("%s: no case fails", op)
+		}
+	}
+}
+
+// An engine that takes a row of NaN for an empty one hides that the row broke down.
+func TestHiddenNaNIsCaught(t *testing.T) {
+	for _, op := range []string{"Softmax", "Mixture", "MixtureFollow", "LinComb", "ErrorNorm", "MatMul", "RowDot"} {
+		e := &plain{limit: plainLimit, tamper: func(o, name string, _ engine.Dtype, _, _, _ int, x []float64) {
+			for i, v := range x {
+				if o == op && math.IsNaN(v) {
+					x[i] = 0
+				}
+			}
+		}}
+		if got := firstCaught(e, op, engine.F64); !strings.HasPrefix(got, "rows-beside-nan") && !strings.HasPrefix(got, "nan-shows") {
+			t.Errorf("%s: the first case that fails is %q", op, got)
+		}
+	}
+}
+
+// Two engines whose results differ by less than any tolerance are not the same.
+func TestSame(t *testing.T) {
+	a := &plain{limit: plainLimit}
+	b := &plain{limit: plainLimit, tamper: func(op, _ string, _ engine.Dtype, _, _, _ int, x []float64) {
+		for i, v := range x {
+			if op == "LinComb" {
+				x[i] = math.Nextafter(v, 1e300)
+			}
+		}
+	}}
+	for _, c := range Cases() {
+		if c.Dtype != engine.F64 || c.Name != "k3" && c.Name != "odd" {
+			continue
+		}
+		if err := c.same(a, b); (err != nil) != (c.Op == "LinComb") {
+			t.Errorf("%s: %v", c, err)
+		}
+	}
+}
