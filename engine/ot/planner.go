@@ -24,7 +24,7 @@ func planSinkhorn(info engine.Info, k *sinkhorn, s *SinkhornSettings) (*sinkhorn
 	vectors := int64(k.n + k.m)
 	// Two types at most, one after the other; float64 at the end. A pass over rows of means is the
 	// largest temporary.
-	asked := 8 * (points + int64(k.n)*int64(k.d) + 8*vectors)
+	asked := 8 * (points + int64(k.n)*int64(k.d) + 8*vectors + 2*mixingDepth*int64(k.m))
 	free := info.Free
 	if s.MaxMemory > 0 {
 		free = min(free, s.MaxMemory)
@@ -50,5 +50,8 @@ func planSinkhorn(info engine.Info, k *sinkhorn, s *SinkhornSettings) (*sinkhorn
 	}
 	p.note += fmt.Sprintf("streaming: %d bytes; costs recomputed in every pass, keeping them would take %d bytes",
 		asked, int64(k.n)*int64(k.m)*int64(s.Dtype.Size()))
+	if s.Tol >= 0 && !s.NoSchedule {
+		p.note += fmt.Sprintf("; falling eps, then Anderson acceleration of depth %d", mixingDepth)
+	}
 	return p, nil
 }
