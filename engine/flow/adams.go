@@ -1,0 +1,351 @@
+package flow
+
+import (
+	"context"
+	"math"
+
+	"monge/engine"
+	"monge/engine/dist"
+)
+
+// slots of a row's history: the state, maxOrder slopes, and one free for the slope in the making.
+const historySlots = 1 + maxOrder + 1
+
+// track is the host's part of a row in an Adams integration: its time, step, order, and where in the
+// history its slopes lie.
+type track struct {
+	row      int // in the chunk
+	u, h     float64
+	next     float64 // end of the step in the making
+	order    int
+	known    int                   // slopes in the history
+	time     [maxOrder + 1]float64 // times of the slopes, newest first
+	slot     [maxOrder + 1]uint8   // and their slots; the one after the known is free
+	steps    int
+	rejected int      // rejections in a row
+	landing  approach // decoding: when to look for the closed form
+}
+
+// push makes the slope in the free slot the newest.
+func (t *track) push(time float64) {
+	free := t.slot[maxOrder]
+	if t.known < maxOrder {
+		free = t.slot[t.known]
+	}
+	n := min(t.known, maxOrder-1)
+	last := t.slot[n] // falls out of the history, or is the free one itself
+	copy(t.time[1:n+1], t.time[:n])
+	copy(t.slot[1:n+1], t.slot[:n])
+	t.time[0], t.slot[0] = time, free
+	if t.known < maxOrder {
+		t.known++
+	} else {
+		t.slot[maxOrder] = last
+	}
+}
+
+// free returns the slot for the next slope.
+func (t *track) free() uint8 { return t.slot[t.known] }
+
+func (t *track) reset(row int) {
+	*t = track{row: row, order: 1}
+	for i := range t.slot {
+		t.slot[i] = uint8(i + 1)
+	}
+}
+
+// adams is the variable-order, variable-step Adams method of one evaluation a step (predict, evaluate,
+// correct), each row with its own time, step and order: the polynomial through the last k slopes predicts,
+// the slope f(t + h, y predicted) joins them and corrects, and is kept as the new slope. The term of order j
+// of the corrector is the error of order j. Before it the closed-form flow of the row's own component is
+// followed as far as it holds; decoding ends with it.
+// Source: Shampine and Gordon, Computer Solution of Ordinary Differential Equations, 1975; Hairer, Norsett
+// and Wanner, Solving Ordinary Differential Equations I, III.5.
+type adams struct {
+	*run
+	control  stepControl
+	maxOrder int
+
+	hist             array // [N, historySlots, S]
+	flat             array // the same, [1, N historySlots, S]
+	z, f             array // [1, N, S]
+	pred, corr, errc staging
+	norm             staging
+	move             movers
+	tracks           []track
+	jump             *jumper // nil where the law has no closed form of its parts
+
+	diff  differences
+	nodes [maxNodes]float64
+}
+
+func adamsSize(d, p int, ell bool) int { // numbers a row
+	return (historySlots + 2) * stateSize(d, p, ell)
+}
+
+func newAdams(r *run) (solver, error) {
+	a := &adams{run: r, control: adamsControl, maxOrder: maxOrder}
+	if r.t == engine.F32 {
+		a.maxOrder = 6 // the coefficients of higher orders alternate and amplify float32's roundoff
+	}
+	m, n, k := &r.mem, r.cap, historySlots
+	a.hist = m.alloc(r.t, n, k, r.s)
+	a.z, a.f = m.alloc(r.t, n, 0, r.s), m.alloc(r.t, n, 0, r.s)
+	a.pred, a.corr = m.stage(r.t, n, 0, k), m.stage(r.t, n, 0, k)
+	a.errc, a.norm = m.stage(r.t, n, 3, k), m.stage(r.t, n, 0, 3)
+	a.move = newMovers(r)
+	if m.err != nil {
+		return nil, m.err
+	}
+	a.flat = array{base: a.hist.base.View(0, 1, n*k, r.s), d: r.s}
+	a.tracks = make([]track, n)
+	if j, ok := r.f.(dist.Jumper); ok {
+		var err error
+		if a.jump, err = newJumper(r, j); err != nil {
+			return nil, err
+		}
+	}
+	return a, nil
+}
+
+// solve integrates the first n rows of run.in into run.out.
+func (a *adams) solve(ctx context.Context, n int) error {
+	live, err := a.begin(n)
+	if err != nil {
+		return err
+	}
+	for live > 0 {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := a.step(live); err != nil {
+			return err
+		}
+		if live, err = a.retire(live); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// begin gives every row its first slopes, from the closed form where the jump holds, and puts the rows that
+// are not finished by it first.
+func (a *adams) begin(n int) (live int, err error) {
+	tracks := a.tracks[:n]
+	for i := range tracks {
+		tracks[i].reset(i)
+		tracks[i].u = a.run.start()
+		tracks[i].h = a.firstStep()
+	}
+	state := a.in.rows(n)
+	if err := a.e.Copy2D(a.hist.base, 0, historySlots*a.s, state, 0, a.s, n, a.s); err != nil {
+		return 0, err
+	}
+	if a.jump != nil && a.dir > 0 {
+		if live, err = a.leap(n); err != nil {
+			return 0, err
+		}
+	} else {
+		if live, err = a.approach(n); err != nil {
+			return 0, err
+		}
+	}
+	if live == 0 {
+		return 0, nil
+	}
+	// Rows without slopes want one evaluation at their start.
+	bare := 0
+	for i := range live {
+		t := &a.tracks[i]
+		a.move.source.host[bare] = float64(i * historySlots)
+		if t.known == 0 {
+			a.move.target.host[bare] = float64(i*historySlots + int(t.free()))
+			a.at(&a.coef, bare, t.u)
+			a.nfe[t.row]++
+			bare++
+		}
+	}
+	if bare == 0 {
+		return live, nil
+	}
+	flat := a.flat.rows(live * historySlots)
+	if err := a.move.gather(a.run, a.z.rows(bare), flat, bare); err != nil {
+		return 0, err
+	}
+	if err := a.eval(a.f.rows(bare), a.z.rows(bare), bare); err != nil {
+		return 0, err
+	}
+	if err := a.move.scatter(a.run, flat, a.f.rows(bare), bare); err != nil {
+		return 0, err
+	}
+	for i := range live {
+		if t := &a.tracks[i]; t.known == 0 {
+			t.push(t.u)
+		}
+	}
+	return live, nil
+}
+
+// firstStep is the step of rows that start at order 1.
+func (a *adams) firstStep() float64 {
+	h := .01
+	if a.tol() < 1e-5 {
+		h = .004
+	}
+	return h * a.unit()
+}
+
+// step tries one step of the first n rows: those accepted have their new state in the history and in z.
+func (a *adams) step(n int) error {
+	for i := range n {
+		a.predict(i)
+	}
+	e := a.e
+	hist, z, f := a.hist.rows(n), a.z.rows(n), a.f.rows(n)
+	pred, err := a.pred.push(e, n)
+	if err != nil {
+		return err
+	}
+	if err := e.LinComb(z, pred, hist); err != nil {
+		return err
+	}
+	if err := a.eval(f, z, n); err != nil {
+		return err
+	}
+	if err := a.move.scatter(a.run, a.flat.rows(n*historySlots), f, n); err != nil {
+		return err
+	}
+	errc, err := a.errc.push(e, n)
+	if err != nil {
+		return err
+	}
+	if err := e.ErrorNorm(a.norm.rows(n), errc, hist, a.d, a.Atol, a.Rtol); err != nil {
+		return err
+	}
+	if err := a.norm.pull(e, n); err != nil {
+		return err
+	}
+	for i := range n {
+		if err := a.decide(i); err != nil {
+			return err
+		}
+	}
+	corr, err := a.corr.push(e, n)
+	if err != nil {
+		return err
+	}
+	if err := e.LinComb(z, corr, hist); err != nil {
+		return err
+	}
+	return e.Copy2D(a.hist.base, 0, historySlots*a.s, z, 0, a.s, n, a.s)
+}
+
+// predict fills row i's coefficients of the predictor, the corrector and the errors.
+func (a *adams) predict(i int) {
+	t := &a.tracks[i]
+	t.next = a.land(t.u, t.h)
+	h := t.next - t.u
+	k := t.order
+	a.at(&a.coef, i, t.next)
+	a.move.target.host[i] = float64(i*historySlots + int(t.free()))
+
+	old := min(t.known, k+1)
+	u := a.nodes[:old+1]
+	for j := range old {
+		u[j+1] = (t.time[j] - t.u) / h
+	}
+	c := &a.diff
+	c.build(u[1 : k+1])
+	row := a.pred.row(i)
+	clear(row)
+	row[0] = 1
+	for m := range k {
+		sum := 0.0
+		for j := m; j < k; j++ {
+			sum += c.g[j] * c.w[j][m]
+		}
+		row[t.slot[m]] = h * sum
+	}
+
+	u[0] = 1
+	c.build(u)
+	row = a.corr.row(i)
+	clear(row)
+	row[0] = 1
+	errs := a.errc.row(i)
+	clear(errs)
+	for m := range u {
+		slot := t.free()
+		if m > 0 {
+			slot = t.slot[m-1]
+		}
+		sum := 0.0
+		for j := m; j <= k; j++ {
+			sum += c.g[j] * c.w[j][m]
+		}
+		if m <= k {
+			row[slot] = h * sum
+		}
+		for e := range 3 {
+			if j := k - 1 + e; m <= j && j < len(u) {
+				errs[e*historySlots+int(slot)] = h * c.g[j] * c.w[j][m]
+			}
+		}
+	}
+}
+
+// decide accepts or rejects row i's step and sets its next order and step.
+func (a *adams) decide(i int) error {
+	t := &a.tracks[i]
+	e := a.norm.row(i)
+	k := t.order
+	h := math.Abs(t.next - t.u)
+	a.nfe[t.row]++
+	accepted := e[1] <= 1 // false for NaN
+	higher := k < a.maxOrder && t.known > k
+	order, factor := a.control.choose(k, e, higher, accepted, t.rejected > 0)
+	t.order, t.h = order, h*factor
+	if accepted {
+		t.push(t.next)
+		t.u = t.next
+		t.steps++
+		t.rejected = 0
+		return nil
+	}
+	row := a.corr.row(i)
+	clear(row)
+	row[0] = 1
+	t.rejected++
+	a.rejected++
+	if t.h < a.underflow() {
+		return a.diverged(t.row, t.steps, t.u)
+	}
+	return nil
+}
+
+// retire moves the finished rows among the first n to the output and fills their places with the last.
+func (a *adams) retire(n int) (live int, err error) {
+	if a.jump != nil && a.dir < 0 {
+		if err := a.touch(n); err != nil {
+			return 0, err
+		}
+	}
+	done := 0
+	for i := range n {
+		a.move.target.host[i] = -1
+		if t := &a.tracks[i]; t.u == a.end() {
+			a.move.target.host[i] = float64(t.row)
+			done++
+		}
+	}
+	if done == 0 {
+		return n, nil
+	}
+	if err := a.move.scatter(a.run, a.out.base, a.z.rows(n), n); err != nil {
+		return 0, err
+	}
+	a.finished(done)
+	return a.move.compact(a.run, a.hist.base, n,
+		func(i int) bool { return a.tracks[i].u == a.end() },
+		func(i, j int) { a.tracks[i], a.tracks[j] = a.tracks[j], a.tracks[i] })
+}

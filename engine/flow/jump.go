@@ -1,0 +1,356 @@
+package flow
+
+import (
+	"math"
+
+	"monge/engine"
+	"monge/engine/dist"
+)
+
+// jumper follows rows along the closed-form flow of their own component.
+type jumper struct {
+	*run
+	field    dist.Jumper
+	branches int
+	single   bool    // one component alone: the closed form is the whole flow
+	latent   float64 // ln of the other components' share at the latent end, as a guess for all rows
+
+	branch         staging // I32 [1, N, Branches]
+	own            []float64
+	from, to       staging // [1, N, CoefCount]
+	x, y           array   // [1, N, D]
+	tan, ty        array   // [N, P, D]
+	logDet, others staging // [1, N, 1]
+	index          staging // I32 [1, N, 1]: the rows below, on the engine
+	rows           []int   // of the chunk, for the batch at hand
+	search         []search
+}
+
+func newJumper(r *run, f dist.Jumper) (*jumper, error) {
+	j := &jumper{run: r, field: f, branches: f.Branches()}
+	m, n := &r.mem, r.cap
+	j.branch = m.stage(engine.I32, n, 0, j.branches)
+	j.own = make([]float64, n*j.branches)
+	j.from, j.to = m.stage(r.t, n, 0, engine.CoefCount), m.stage(r.t, n, 0, engine.CoefCount)
+	j.x, j.y = m.alloc(r.t, n, 0, r.d), m.alloc(r.t, n, 0, r.d)
+	if r.p > 0 {
+		j.tan, j.ty = m.alloc(r.t, n, r.p, r.d), m.alloc(r.t, n, r.p, r.d)
+	}
+	j.logDet, j.others = m.stage(r.t, n, 0, 1), m.stage(r.t, n, 0, 1)
+	j.index = m.stage(engine.I32, n, 0, 1)
+	j.rows, j.search = make([]int, 0, n), make([]search, n)
+	if m.err != nil {
+		return nil, m.err
+	}
+	// At the latent end all components are N(0, I) and responsibilities are weights, whatever x.
+	for _, c := range []*staging{&j.from, &j.to} {
+		copy(c.row(0), []float64{engine.CoefSigma: 1, engine.CoefCount - 1: 0})
+	}
+	if err := j.follow(1, dist.Follow{Others: j.others.rows(1)}); err != nil {
+		return nil, err
+	}
+	if err := j.others.pull(r.e, 1); err != nil {
+		return nil, err
+	}
+	v := j.others.host[0]
+	j.single = math.IsInf(v, -1)
+	j.latent = math.Min(math.Max(v, -3), 12)
+	return j, nil
+}
+
+func jumperSize(d, p int) int { return 2*d + 2*p*d } // numbers a row
+
+// follow fills in what every request holds, for the first n rows of the batch.
+func (j *jumper) follow(n int, f dist.Follow) (err error) {
+	if f.Branch, err = j.branch.push(j.e, n); err != nil {
+		return err
+	}
+	if f.From, err = j.from.push(j.e, n); err != nil {
+		return err
+	}
+	if f.To, err = j.to.push(j.e, n); err != nil {
+		return err
+	}
+	f.X = j.x.rows(n)
+	return j.field.Follow(&f)
+}
+
+// threshold is the logarithm of the share of the other components below which a row moves with its own
+// alone: a tenth of the tolerance, a hundredth where derivatives are carried, whose slopes weigh the others
+// by their distance.
+func (j *jumper) threshold() float64 {
+	part := .1
+	if j.s > j.d {
+		part = .01
+	}
+	return math.Log(part * j.tol())
+}
+
+// dominant finds the components of the first n rows of the batch.
+func (j *jumper) dominant(c *staging, n int) error {
+	coef, err := c.push(j.e, n)
+	if err != nil {
+		return err
+	}
+	if err := j.field.Dominant(j.branch.rows(n), coef, j.x.rows(n)); err != nil {
+		return err
+	}
+	return j.branch.pull(j.e, n)
+}
+
+// keepBranch and takeBranch move the components of a row between the batch and the chunk.
+func (j *jumper) keepBranch(i, row int) {
+	copy(j.own[row*j.branches:(row+1)*j.branches], j.branch.row(i))
+}
+
+func (j *jumper) takeBranch(i, row int) {
+	copy(j.branch.row(i), j.own[row*j.branches:(row+1)*j.branches])
+}
+
+// search is the bracketing of the time up to which a row's closed form holds: secant on the logarithm of the
+// other components' share against 1/(tan^2 theta + l), in which it is a straight line for components of one
+// variance l far apart.
+type search struct {
+	u       float64 // to try next
+	lo, hi  float64 // holds at lo, does not at hi
+	l       float64 // the component's variance, as its volume tells it
+	p, q    seen    // the last two values, q the newest
+	tries   int
+	settled bool
+}
+
+type seen struct{ theta, log float64 }
+
+func (s *search) x(theta float64) float64 {
+	t := math.Tan(theta)
+	return 1 / (t*t + s.l)
+}
+
+// variance returns the l for which d/2 ln(cos^2 + sin^2 / l) is the logarithm of the volume.
+func variance(alpha, sigma, logDet float64, d int) float64 {
+	n2 := alpha*alpha + sigma*sigma
+	l := sigma * sigma / (math.Exp(2*logDet/float64(d)) - alpha*alpha)
+	if !(l > 0) || l > 1e8*n2 {
+		return 1
+	}
+	return l
+}
+
+// observe takes in the share found at s.u and says where to look next.
+func (s *search) observe(r *run, latent, threshold, log, logDet float64) {
+	a, sg, _, _ := r.Path.At(s.u)
+	s.l = variance(a, sg, logDet, r.d)
+	s.tries++
+	grid := r.grid()
+	first := s.tries == 1
+	s.p, s.q = s.q, seen{math.Atan2(sg, a), log}
+	if first {
+		s.p = seen{math.Pi / 2, latent}
+	}
+	if log <= threshold {
+		s.lo = s.u
+		if s.u == r.u1 || log >= threshold-3 {
+			s.settled = true
+			return
+		}
+	} else { // also where the share is not a number
+		s.hi = s.u
+	}
+	if s.hi-s.lo < 1.5*grid || s.tries >= 12 || math.IsNaN(log) {
+		s.settled = true
+		return
+	}
+	if s.lo == 0 {
+		s.u = grid
+		if s.hi <= grid {
+			s.settled = true
+		}
+		return
+	}
+	xp, xq := s.x(s.p.theta), s.x(s.q.theta)
+	x := xq + (threshold-1-s.q.log)*(xp-xq)/(s.p.log-s.q.log)
+	u := r.u1
+	if t2 := 1/x - s.l; t2 < 0 {
+		u = s.lo
+	} else if theta := math.Atan(math.Sqrt(t2)); x > 0 && theta < r.theta1 {
+		u = r.snap(r.Path.U(theta))
+	}
+	if !(u > s.lo && u < s.hi) || s.tries > 6 {
+		if s.hi > r.u1 { // nothing failed yet
+			u = math.Min(r.snap(s.lo+.5*(r.u1-s.lo)), r.u1)
+			if u <= s.lo {
+				u = r.u1
+			}
+		} else {
+			u = r.snap((s.lo + s.hi) / 2)
+		}
+	}
+	s.u = u
+	if u <= s.lo {
+		s.settled = true
+	}
+}
+
+// leap moves the first n rows along their own component as far as it holds, gives those that moved the
+// slopes behind their new start, and returns the count of the rows that are not at the end.
+func (a *adams) leap(n int) (live int, err error) {
+	j := a.jump
+	if err := a.system.split(j.x.rows(n), j.tan.rows(n), a.in.rows(n), n); err != nil {
+		return 0, err
+	}
+	for i := range n {
+		a.at(&j.from, i, a.u0)
+	}
+	if err := j.dominant(&j.from, n); err != nil {
+		return 0, err
+	}
+	copy(j.own, j.branch.host[:n*j.branches])
+	if err := j.bracket(n); err != nil {
+		return 0, err
+	}
+	// All rows go from the data to where their search ended.
+	if err := a.system.split(j.x.rows(n), j.tan.rows(n), a.in.rows(n), n); err != nil {
+		return 0, err
+	}
+	for i := range n {
+		a.at(&j.from, i, a.u0)
+		a.at(&j.to, i, j.search[i].lo)
+		j.takeBranch(i, i)
+		a.tracks[i].u = j.search[i].lo
+	}
+	if err := j.follow(n, dist.Follow{Y: j.y.rows(n), T: j.tan.rows(n), TY: j.ty.rows(n), LogDet: j.logDet.rows(n)}); err != nil {
+		return 0, err
+	}
+	z := a.z.rows(n)
+	if err := a.join(z, j.y.rows(n), j.ty.rows(n), j.logDet.rows(n), n); err != nil {
+		return 0, err
+	}
+	if err := a.e.Copy2D(a.hist.base, 0, historySlots*a.s, z, 0, a.s, n, a.s); err != nil {
+		return 0, err
+	}
+	if a.s == a.d && !j.single {
+		if err := a.prepend(n); err != nil {
+			return 0, err
+		}
+	}
+	return a.retire(n)
+}
+
+// bracket searches, for the first n rows, the last grid time up to which the row's own component holds, and
+// leaves it in search.lo.
+func (j *jumper) bracket(n int) error {
+	grid, threshold := j.grid(), j.threshold()
+	j.rows = j.rows[:0]
+	for i := range n {
+		j.search[i] = search{u: math.Min(8*grid, j.u1), hi: math.Inf(1)}
+		if j.single {
+			j.search[i].lo = j.u1
+			continue
+		}
+		j.nfe[i] += .5
+		j.rows = append(j.rows, i)
+	}
+	for m := len(j.rows); m > 0; m = len(j.rows) {
+		if m < n {
+			if err := j.gather(m); err != nil {
+				return err
+			}
+		}
+		for i, row := range j.rows {
+			j.at(&j.from, i, j.u0)
+			j.at(&j.to, i, j.search[row].u)
+			j.takeBranch(i, row)
+		}
+		if err := j.follow(m, dist.Follow{LogDet: j.logDet.rows(m), Others: j.others.rows(m)}); err != nil {
+			return err
+		}
+		if err := j.logDet.pull(j.e, m); err != nil {
+			return err
+		}
+		if err := j.others.pull(j.e, m); err != nil {
+			return err
+		}
+		rest := j.rows[:0]
+		for i, row := range j.rows {
+			s := &j.search[row]
+			j.nfe[row] += .5
+			s.observe(j.run, j.latent, threshold, j.others.host[i], j.logDet.host[i])
+			if !s.settled {
+				rest = append(rest, row)
+			}
+		}
+		j.rows = rest
+	}
+	return nil
+}
+
+// gather puts the points of the rows j.rows into the batch.
+func (j *jumper) gather(m int) error {
+	for i, row := range j.rows {
+		j.index.host[i] = float64(row)
+	}
+	idx, err := j.index.push(j.e, m)
+	if err != nil {
+		return err
+	}
+	if j.s == j.d {
+		return j.e.CopyRows(j.x.rows(m), nil, j.in.base, idx)
+	}
+	if err := j.e.CopyRows(j.out.rows(m), nil, j.in.base, idx); err != nil { // out is free until rows finish
+		return err
+	}
+	return j.split(j.x.rows(m), nil, j.out.rows(m), m)
+}
+
+// behind is the count of slopes behind a jump's end.
+const behind = 7
+
+// prepend gives the rows that jumped the slopes at and behind their new start, from the closed form. It
+// holds behind the data, too, where the path goes on there.
+func (a *adams) prepend(n int) error {
+	j := a.jump
+	_, _, c, _ := a.Path.At(-a.grid())
+	beyond := !math.IsNaN(c)
+	for k := behind; k >= 0; k-- {
+		moved := 0
+		for i := range n {
+			t, s := &a.tracks[i], &j.search[i]
+			a.move.target.host[i] = -1
+			u := t.u
+			if u > a.u0 && u < a.u1 {
+				t.h = a.spacing(u, s.l, beyond)
+				u -= float64(k) * t.h
+				a.move.target.host[i] = float64(i*historySlots + int(t.free()))
+				t.push(u)
+				t.order = 3
+				moved++
+			}
+			a.at(&j.to, i, u)
+		}
+		if moved == 0 {
+			return nil
+		}
+		if err := j.follow(n, dist.Follow{V: a.f.rows(n)}); err != nil {
+			return err
+		}
+		if err := a.move.scatter(a.run, a.flat.rows(n*historySlots), a.f.rows(n), n); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// spacing is the distance of the slopes behind a jump to u, small against the distance sqrt(u^2 + l) of
+// the closed form's branch points.
+func (a *adams) spacing(u, l float64, beyond bool) float64 {
+	s := .02
+	if a.tol() < 1e-9 {
+		s = .015
+	}
+	theta := a.theta(u)
+	s = math.Min(s, .1*math.Sqrt(theta*theta+l)) * a.unit()
+	if !beyond {
+		s = math.Min(s, u/behind)
+	}
+	return s
+}

@@ -1,0 +1,84 @@
+package flow
+
+import (
+	"context"
+	"math"
+
+	"monge/engine"
+)
+
+// run is one chunk of rows on its way through a method: the system, the plan, and the states at both ends.
+type run struct {
+	*system
+	*plan
+	in, out  array // states [1, N, S]
+	base     int   // row of the input that is the chunk's first
+	nfe      []float64
+	rejected int
+	finished func(rows int) // told of rows that are done
+}
+
+// solver integrates the first n rows of run.in into run.out.
+type solver interface {
+	solve(ctx context.Context, n int) error
+}
+
+// start and end are the path's variable where the integration begins and stops.
+func (r *run) start() float64 {
+	if r.dir > 0 {
+		return r.u0
+	}
+	return r.u1
+}
+
+func (r *run) end() float64 {
+	if r.dir > 0 {
+		return r.u1
+	}
+	return r.u0
+}
+
+// gridSteps is the count of steps of the time grid over the whole path. Rows that land on it share
+// their times, so that an engine may keep what depends on time alone; the price is about a twentieth more
+// evaluations.
+const gridSteps = 1024
+
+func (r *run) grid() float64 { return r.Path.End() / gridSteps }
+
+// land returns the end of a step of length h from u: the integration's end if the step reaches it but for
+// a billionth, else the last grid time before, unless that keeps less than .6 of the step.
+func (r *run) land(u, h float64) float64 {
+	if math.Abs(r.end()-u) <= h*(1+1e-9) {
+		return r.end()
+	}
+	next := u + r.dir*h
+	if g := r.snap(next); r.dir*(g-u) >= .6*h {
+		return g
+	}
+	return next
+}
+
+// snap returns the last grid time not after u, in the direction of the integration. A time within a
+// billionth of a grid step of the grid counts as on it.
+func (r *run) snap(u float64) float64 {
+	grid := r.grid()
+	if r.dir > 0 {
+		return math.Floor(u/grid+1e-9) * grid
+	}
+	return math.Ceil(u/grid-1e-9) * grid
+}
+
+// underflow is the step below which an integration has broken down: u + h is hardly u any more.
+func (r *run) underflow() float64 { return 1e-14 * r.Path.End() }
+
+func (r *run) diverged(row, steps int, u float64) error {
+	return &engine.DivergedError{Row: r.base + row, Step: steps, Time: r.theta(u)}
+}
+
+// node returns the k-th of the Steps + 1 equally spaced nodes of a method without control.
+func (r *run) node(k int) float64 {
+	if k >= r.Steps {
+		return r.end()
+	}
+	return r.start() + (r.end()-r.start())*float64(k)/float64(r.Steps)
+}
