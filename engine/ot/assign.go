@@ -5,7 +5,6 @@ import "math"
 const (
 	coarseFrom = 1024 // clouds of this size may start from clusters
 	cluster    = 4    // points a cluster
-	maxRepairs = 6    // passes that mend what rounding left
 )
 
 // assign matches two uniform clouds of one size.
@@ -18,26 +17,23 @@ func assign(w *work, in *instance, src pairs) (*solution, error) {
 	for i, j := range s.col {
 		sol.plan = append(sol.plan, flow{int32(i), j, 1})
 	}
-	var err error
-	for range maxRepairs {
+	for last := math.Inf(1); ; last = sol.gap {
 		sol.iterations = s.bids + s.paths
-		if err = in.certify(w, src, sol); err != nil || sol.optimal() {
-			break
+		if err := in.certify(w, src, sol); err != nil || sol.tight() || sol.gap > last/2 {
+			return sol, err
 		}
 		// Paths across the whole cloud leave v with the rounding of their length. With v moved back to
 		// small numbers, the few pairs that are not tight are solved again.
-		centre(s.u, s.v)
-		if err = s.rebuildAll(); err != nil {
-			break
+		if err := s.rebuildAll(); err != nil {
+			return nil, err
 		}
-		if err = s.finish(); err != nil {
-			break
+		if err := s.finish(); err != nil {
+			return nil, err
 		}
 		for i, j := range s.col {
 			sol.plan[i].j = j
 		}
 	}
-	return sol, err
 }
 
 // solve matches all rows at least cost.

@@ -130,7 +130,7 @@ func (s *assigner) phases(start, end float64) error {
 		return nil
 	}
 	eps := start * unit
-	for ; eps < 1000*unit; eps *= phaseFactor {
+	for limit := 1000 * unit; eps < limit; eps *= phaseFactor {
 		done, err := s.auction(eps, bidBudget*s.n)
 		if err != nil {
 			return err
@@ -140,11 +140,21 @@ func (s *assigner) phases(start, end float64) error {
 			break
 		}
 	}
-	for eps /= phaseFactor; eps > end*unit; eps /= phaseFactor {
-		if _, err := s.auction(eps, bidBudget*s.n); err != nil {
+	for {
+		for eps /= phaseFactor; eps > end*unit; eps /= phaseFactor {
+			if _, err := s.auction(eps, bidBudget*s.n); err != nil {
+				return err
+			}
+			s.step(10)
+		}
+		// The unit was that of the start. Where it was far too large, because of outliers, the phases go on.
+		if err := s.rebuildAll(); err != nil {
 			return err
 		}
-		s.step(10)
+		last := unit
+		if unit = s.scale(); unit == 0 || unit > last/phaseFactor {
+			return nil
+		}
+		eps *= phaseFactor
 	}
-	return nil
 }

@@ -35,7 +35,7 @@ func (s *assigner) augment(r int32) error {
 	s.visit(r, 0, &free)
 	var sink int32
 	for pops := 1; ; pops++ {
-		if pops%64 == 0 && s.ctx.Err() != nil {
+		if pops%16 == 0 && s.ctx.Err() != nil {
 			return s.ctx.Err()
 		}
 		e := s.pop()

@@ -75,18 +75,25 @@ func Exact(ctx context.Context, c Clouds, s *ExactSettings) (*Result, error) {
 	return r, nil
 }
 
+// mostCopies is the largest count of equal points in a cloud that the auction takes: copies fill the lists.
+const mostCopies = listLen / 4
+
 func solveExact(w *work, in *instance, limit int64) (*Result, error) {
-	src, note, err := newPairs(w, in, limit)
+	small := in.merge()
+	bids := in.uniform && in.n == in.m && in.d > 1 && small.most <= mostCopies
+	q, method := small.instance, "network simplex; "
+	if bids {
+		q, method = in, "auction and shortest paths; "
+	}
+	src, kept, err := newPairs(w, q, limit)
 	if err != nil {
 		return nil, err
 	}
 	var sol *solution
-	if in.uniform && in.n == in.m && in.d > 1 {
-		sol, err = assign(w, in, src)
-		note = "auction and shortest paths; " + note
-	} else {
-		sol, err = networkSimplex(w, in, src, limit)
-		note = "network simplex; " + note
+	if bids {
+		sol, err = assign(w, q, src)
+	} else if sol, err = networkSimplex(w, q, src, limit); err == nil {
+		sol = small.spread(in, sol)
 	}
 	if err != nil {
 		return nil, err
@@ -95,7 +102,7 @@ func solveExact(w *work, in *instance, limit int64) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.Note = note
+	r.Note = method + kept
 	return r, nil
 }
 

@@ -17,11 +17,14 @@ const denseMoments = 256
 //
 // B being the optimal map from y's Gaussian N(b, Σy) to x's N(a, Σx). It is the exact potential where one
 // cloud is the image of the other under a symmetric positive map, and a start everywhere.
+//
+// Points farther from the origin than 8 times the median are left out of the moments.
 func gaussianPotential(in *instance, v []float64) {
 	d := in.d
-	wx, wy := masses(in.a), masses(in.b)
+	x, wx := bulk(in.x, in.a, d)
+	y, wy := bulk(in.y, in.b, d)
 	a, b := make([]float64, d), make([]float64, d)
-	X, Y := mat.NewDense(in.n, d, in.x), mat.NewDense(in.m, d, in.y)
+	X, Y := mat.NewDense(len(x)/d, d, x), mat.NewDense(len(y)/d, d, y)
 	for t := range d {
 		a[t] = stat.Mean(mat.Col(nil, t, X), wx)
 		b[t] = stat.Mean(mat.Col(nil, t, Y), wy)
@@ -57,17 +60,25 @@ func gaussianPotential(in *instance, v []float64) {
 	}
 }
 
-// masses are units as weights for moments; nil where all are equal.
-func masses(p []int64) []float64 {
-	w, even := make([]float64, len(p)), true
-	for i, u := range p {
-		w[i] = float64(u)
-		even = even && u == p[0]
+// bulk returns the points without outliers, and their units as weights for moments; nil where all are equal.
+func bulk(x []float64, mass []int64, d int) ([]float64, []float64) {
+	square := make([]float64, len(mass))
+	for i := range square {
+		p := x[i*d : (i+1)*d]
+		square[i] = dot(p, p)
+	}
+	far := 64 * median(square)
+	kept, w, even := make([]float64, 0, len(x)), make([]float64, 0, len(mass)), true
+	for i, q := range square {
+		if q <= far {
+			kept, w = append(kept, x[i*d:(i+1)*d]...), append(w, float64(mass[i]))
+			even = even && mass[i] == mass[0]
+		}
 	}
 	if even {
-		return nil
+		w = nil
 	}
-	return w
+	return kept, w
 }
 
 // covariance is the covariance with divisor Σ w. gonum divides by Σ w - 1: with units as weights that is

@@ -1,6 +1,10 @@
 package ot
 
-import "math"
+import (
+	"cmp"
+	"math"
+	"slices"
+)
 
 // pairs serves the costs c_ij = |x_i - y_j|² of an instance. A cost has the same bits whichever method
 // gives it: coordinates are summed in order.
@@ -53,6 +57,29 @@ func (s *scratch) scan(c, v []float64, k int) {
 				last = s.insert(w, c[j], int32(j))
 			}
 		}
+	}
+}
+
+// sortAll sorts all columns of row i by c - v.
+func (s *scratch) sortAll(p pairs, i int32, v []float64) {
+	s.begin(len(v))
+	type column struct {
+		key, cost float64
+		j         int32
+	}
+	all := make([]column, len(v))
+	for j := range all {
+		c := p.cost(i, int32(j))
+		all[j] = column{c - v[j], c, int32(j)}
+	}
+	slices.SortFunc(all, func(a, b column) int {
+		if c := cmp.Compare(a.key, b.key); c != 0 {
+			return c
+		}
+		return cmp.Compare(a.j, b.j)
+	})
+	for t, e := range all {
+		s.key[t], s.cost[t], s.idx[t] = e.key, e.cost, e.j
 	}
 }
 

@@ -21,14 +21,23 @@ type solution struct {
 	gap, scale float64 // Σ P (c - u - v), Σ P (c + |u| + |v|), with Σ P = 1
 }
 
-// gapRounding is the largest gap, relative to scale, that counts as rounding.
-const gapRounding = 0x1p-46
+// gapRounding is the largest gap, relative to scale, that counts as rounding. The solvers aim at tightGap.
+const (
+	gapRounding = 0x1p-46
+	tightGap    = 0x1p-49
+)
 
 func (s *solution) optimal() bool { return s.gap <= gapRounding*s.scale }
+func (s *solution) tight() bool   { return s.gap <= tightGap*s.scale }
 
-// certify sets u_i = min over all j of c_ij - v_j, the largest feasible u, and the gap of the plan to it.
+// certify moves v to 0 at its median, where its rounding is least, and sets u_i = min over all j of c_ij - v_j,
+// the largest feasible u, and the gap of the plan to it.
 func (in *instance) certify(w *work, src pairs, s *solution) error {
 	var err error
+	middle := median(s.v)
+	for j := range s.v {
+		s.v[j] -= middle
+	}
 	if c, ok := src.(*stored); ok {
 		s.u, err = c.cTransform(w, s.v)
 	} else {
@@ -104,15 +113,9 @@ func least(c, v []float64) (float64, int) {
 	return best, at
 }
 
-// centre moves v by a constant so that half of it lies on either side of 0, and u by the same the other way.
-func centre(u, v []float64) {
+// median returns the upper median.
+func median(v []float64) float64 {
 	s := slices.Clone(v)
 	slices.Sort(s)
-	c := s[len(s)/2]
-	for j := range v {
-		v[j] -= c
-	}
-	for i := range u {
-		u[i] += c
-	}
+	return s[len(s)/2]
 }

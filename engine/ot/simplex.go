@@ -67,11 +67,16 @@ func (s *simplex) after(k, top int32) int32 {
 	return -1
 }
 
-// potentials computes u and v from the tree, so that c = u + v on its pairs.
+// potentials computes u and v from the tree, so that c = u + v on its pairs, with v about 0 at its median:
+// not by moving them there, which would leave the rounding of larger numbers.
 func (s *simplex) potentials() {
-	s.pot[s.root] = 0
-	for k := s.after(s.root, s.root); k >= 0; k = s.after(k, s.root) {
-		s.pot[k] = s.price[k] - s.pot[s.parent[k]]
+	middle := 0.
+	for range 2 {
+		s.pot[s.root] -= middle
+		for k := s.after(s.root, s.root); k >= 0; k = s.after(k, s.root) {
+			s.pot[k] = s.price[k] - s.pot[s.parent[k]]
+		}
+		middle = median(s.v)
 	}
 }
 

@@ -1,7 +1,11 @@
 package ot
 
-// maxRounds bounds the rounds of column generation; only rounding could ever use them up.
-const maxRounds = 10000
+import "math"
+
+const (
+	maxRounds   = 10000 // rounds of column generation; only rounding could ever use them up
+	extraRounds = 4     // rounds that may still improve single pairs when the plan is optimal as a whole
+)
 
 // networkSimplex solves an instance of any weights and sizes: an optimal plan over the pairs on short lists,
 // then new lists under its potentials, the pairs of least reduced cost among all, until none improves.
@@ -10,20 +14,24 @@ func networkSimplex(w *work, in *instance, src pairs, limit int64) (*solution, e
 	if err := s.start(in, limit); err != nil {
 		return nil, err
 	}
-	for range maxRounds {
+	for round, extra := 0, 0; round < maxRounds && extra < extraRounds; round++ {
 		s.potentials()
-		centre(s.pot[:s.n], s.v)
 		if err := s.rebuildAll(); err != nil {
 			return nil, err
 		}
-		if !s.violated() {
+		violated, small := s.violation(in)
+		if !violated {
 			break
+		}
+		if small {
+			extra++
 		}
 		if err := s.optimise(); err != nil {
 			return nil, err
 		}
 		s.step(s.done + 2)
 	}
+	s.potentials()
 	sol := &solution{v: s.v, iterations: s.pivots}
 	for k, p := range s.parent {
 		if p < 0 || s.flow[k] == 0 {
@@ -38,13 +46,16 @@ func networkSimplex(w *work, in *instance, src pairs, limit int64) (*solution, e
 	return sol, in.certify(w, src, sol)
 }
 
-// violated says whether some pair of the new lists improves.
-func (s *simplex) violated() bool {
+// violation says whether some pair of the new lists improves, and whether all of them together are rounding
+// of the plan's cost: the gap of the dual value that they stand for against gapRounding.
+func (s *simplex) violation(in *instance) (any, small bool) {
+	var gap, scale float64
 	for i := range s.lists {
-		l := &s.lists[i]
-		if improves(l.key[0]-s.pot[i], l.cost[0], s.pot[i], s.v[l.idx[0]]) {
-			return true
-		}
+		l, u := &s.lists[i], s.pot[i]
+		v := s.v[l.idx[0]]
+		any = any || improves(l.key[0]-u, l.cost[0], u, v)
+		gap += float64(in.a[i]) * max(0, u-l.key[0])
+		scale += float64(in.a[i]) * (l.cost[0] + math.Abs(u) + math.Abs(v))
 	}
-	return false
+	return any, gap <= gapRounding/2*scale
 }

@@ -31,10 +31,10 @@ func (s *simplex) start(in *instance, limit int64) error {
 	return s.optimise() // on the lists of the sampled potential: that of the first basis is far from optimal
 }
 
-// sampled sets v from the assignment of max(n, m) points that represent each cloud, every one as often as its
+// sampled sets v from the assignment of points that represent the clouds, each drawn about as often as its
 // weight says: an auction, not run to the end, and one c-transform of its rows' potentials.
 func (s *simplex) sampled(in *instance, limit int64) error {
-	n := max(in.n, in.m)
+	n := min(max(in.n, in.m), 2*min(in.n, in.m))
 	q := &instance{n: n, m: n, d: in.d, x: gather(in.x, drawn(in.a, n), in.d), y: gather(in.y, drawn(in.b, n), in.d)}
 	q.rows, q.cols = make([]int, n), make([]int, n)
 	q.a, q.b = make([]int64, n), make([]int64, n)
@@ -58,21 +58,30 @@ func (s *simplex) sampled(in *instance, limit int64) error {
 	return err
 }
 
-// drawn returns n nodes, each as often as its mass says, by systematic sampling.
+// drawn returns n nodes by systematic sampling, each as often as its mass says but about mostCopies times at
+// most.
 func drawn(mass []int64, n int) []int32 {
+	w := make([]float64, len(mass))
 	var total float64
-	for _, a := range mass {
-		total += float64(a)
+	for i, a := range mass {
+		w[i] = float64(a)
+		total += w[i]
+	}
+	top := total * mostCopies / float64(n)
+	total = 0
+	for i := range w {
+		w[i] = min(w[i], top)
+		total += w[i]
 	}
 	r := make([]int32, 0, n)
 	var sum float64
-	for i, a := range mass {
-		sum += float64(a)
+	for i, a := range w {
+		sum += a
 		for len(r) < n && (float64(len(r))+.5)*total < sum*float64(n) {
 			r = append(r, int32(i))
 		}
 	}
-	for len(r) < n {
+	for len(r) < n { // rounding of the sums
 		r = append(r, int32(len(mass)-1))
 	}
 	return r
