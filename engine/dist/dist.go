@@ -1,5 +1,5 @@
 // Package dist holds the laws whose diffusion is known in closed form: Gaussians, mixtures, smoothed
-// points, scale mixtures, and products, copies and rotations of them.
+// points, scale mixtures, and products, copies and rotations of them. [Load] makes them from names and files.
 package dist
 
 import (

@@ -3,6 +3,8 @@ package dist
 import (
 	"errors"
 	"fmt"
+	"strings"
+	"unicode"
 )
 
 // ErrParameters is what every error about a law's own parameters is: the input describes no law.
@@ -15,7 +17,7 @@ func bad(format string, args ...any) error {
 	return &parameterError{fmt.Sprintf(format, args...)}
 }
 
-func (e *parameterError) Error() string { return "dist: " + e.text }
+func (e *parameterError) Error() string { return oneLine("dist: " + e.text) }
 
 func (e *parameterError) Is(target error) bool { return target == ErrParameters }
 
@@ -25,9 +27,19 @@ type outsideError struct {
 	err   error
 }
 
-func (e *outsideError) Error() string { return "dist: " + e.place + e.err.Error() }
+func (e *outsideError) Error() string { return oneLine("dist: " + e.place + e.err.Error()) }
 
 func (e *outsideError) Unwrap() error { return e.err }
+
+// oneLine keeps what a user wrote from breaking a message into lines.
+func oneLine(s string) string {
+	return strings.TrimSpace(strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, s))
+}
 
 // at puts the place of an error in front of it: a file, a key.
 func at(place string, err error) error {

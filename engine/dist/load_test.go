@@ -105,6 +105,8 @@ func TestParseErrors(t *testing.T) {
 		{"kind = 'cauchy'", `kind: "cauchy": want gaussian`},
 		{"kind = 'gaussian'\nmean = [1\n", "row 3"},
 		{"kind = 'gaussian'\nkind = 'points'", "kind"},
+		{"kind\n= 'gaussian'", "row 1, column 5"},
+		{"kind = 'gaussian'\nmean = [0]\nvar = 1\n\"a\\nb\" = 1", "a b: unknown key"},
 		{"kind = 'gaussian'\nvar = 1", "mean: missing"},
 		{"kind = 'gaussian'\nmean = [0]", "cov, diag, var: want exactly one of them, got none"},
 		{"kind = 'gaussian'\nmean = [0]\nvar = 1\ndiag = [1]", "got diag, var"},
@@ -287,6 +289,32 @@ func TestFromTable(t *testing.T) {
 	if _, err = FromTable("bound.toml", "data", m, nil); err == nil || !strings.HasPrefix(err.Error(), "dist: bound.toml: data.cov: ") {
 		t.Errorf("error %v does not name data.cov", err)
 	}
+}
+
+func ExampleLoad() {
+	l, err := Load("copies:of=gaussian:d=3,seed=2,m=8", nil)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	_, gaussian := l.Law.(GaussianLaw)
+	fmt.Println(l.Law.Dim(), gaussian)
+	_, err = Load("clusters:std=-1", nil)
+	fmt.Println(err)
+	// Output:
+	// 24 true
+	// dist: clusters: std=-1: want a finite number above 0
+}
+
+func ExampleParse() {
+	text := `
+kind = "mixture"
+means = [[0, 0], [3, 1]]
+weights = [1, 3]
+covs = [[[1, 0.2], [0.2, 1]], [[1, 0.2], [0.3, 1]]]`
+	_, err := Parse("law.toml", []byte(text), nil)
+	fmt.Println(err)
+	// Output: dist: law.toml: covs[1]: not symmetric: [0][1] = 0.2, [1][0] = 0.3
 }
 
 // FuzzParse asserts that no text makes the reader panic, and that what it accepts can be sampled.

@@ -55,9 +55,9 @@ func NewPoints(y *tensor.Dense, weights []float64, h float64) (*Points, error) {
 	for i := range n {
 		r := 0.0
 		for j, v := range p.row(i) {
-			r = math.Hypot(r, v-p.centre[j])
+			r += (v - p.centre[j]) * (v - p.centre[j])
 		}
-		p.reach = max(p.reach, r)
+		p.reach = max(p.reach, math.Sqrt(r))
 	}
 	return p, nil
 }

@@ -33,7 +33,8 @@ type pointsField struct {
 
 func (p *Points) bind(e engine.Engine, t engine.Dtype) (*pointsField, error) {
 	f := &pointsField{queue: newQueue(e, t), d: p.d}
-	var y, u, w []float64
+	y := make([]float64, 0, p.n*p.d)
+	var u, w []float64
 	for i, weight := range p.w {
 		if weight == 0 {
 			continue
