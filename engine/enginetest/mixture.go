@@ -35,7 +35,7 @@ const (
 	AllMixture = V | TV | Div | LogP | LogR
 )
 
-// MixtureCases lists the shapes and data that every engine runs.
+// MixtureCases lists the shapes and data that every engine runs, the small ones first.
 func MixtureCases() []MixtureCase {
 	list := []MixtureCase{
 		{Name: "one", N: 1, K: 1, D: 1, P: 1},
@@ -50,14 +50,7 @@ func MixtureCases() []MixtureCase {
 		{Name: "k3-bases", N: 65, K: 3, D: 3, P: 2, VarRows: true, VarCols: true, Bases: 3},
 		{Name: "k3-bases-one-variance", N: 17, K: 3, D: 3, P: 2, VarCols: true, Bases: 3},
 		{Name: "k3-reflect", N: 65, K: 3, D: 7, P: 2, VarRows: true, VarCols: true, Reflect: 3},
-		{Name: "k16-d16", N: 200, K: 16, D: 16, P: 1, VarRows: true},
 		{Name: "k16-bases", N: 17, K: 16, D: 16, P: 2, VarRows: true, VarCols: true, Bases: 16},
-		{Name: "k333", N: 33, K: 333, D: 2, P: 1},
-		{Name: "d64", N: 33, K: 3, D: 64, P: 1, VarRows: true, VarCols: true, Bases: 1},
-		{Name: "d65", N: 17, K: 3, D: 65, P: 2, VarRows: true, VarCols: true, Bases: 3},
-		{Name: "d784", N: 5, K: 3, D: 784, P: 1, VarRows: true, VarCols: true, Reflect: 2},
-		{Name: "d3072", N: 3, K: 3, D: 3072, P: 1, VarCols: true, Reflect: 1},
-		{Name: "n1003", N: 1003, K: 2, D: 2, P: 1, VarRows: true, VarCols: true, Bases: 2},
 		{Name: "data-end", N: 33, K: 3, D: 3, P: 2, VarRows: true, VarCols: true, Data: true},
 		{Name: "latent-end", N: 33, K: 3, D: 3, P: 2, VarRows: true, VarCols: true, Bases: 3, End: true},
 		{Name: "atoms", N: 65, K: 3, D: 2, P: 2, Var: 1e-10},
@@ -70,6 +63,13 @@ func MixtureCases() []MixtureCase {
 		{Name: "offset-1e6", N: 65, K: 3, D: 2, P: 2, VarRows: true, VarCols: true, Bases: 3, Offset: 1e6},
 		{Name: "zero-weight", N: 33, K: 4, D: 3, P: 2, VarRows: true, ZeroWeight: true},
 		{Name: "no-rows", N: 0, K: 3, D: 3, P: 2},
+		{Name: "k16-d16", N: 200, K: 16, D: 16, P: 1, VarRows: true},
+		{Name: "k333", N: 33, K: 333, D: 2, P: 1},
+		{Name: "d64", N: 33, K: 3, D: 64, P: 1, VarRows: true, VarCols: true, Bases: 1},
+		{Name: "d65", N: 17, K: 3, D: 65, P: 2, VarRows: true, VarCols: true, Bases: 3},
+		{Name: "d784", N: 5, K: 3, D: 784, P: 1, VarRows: true, VarCols: true, Reflect: 2},
+		{Name: "d3072", N: 3, K: 3, D: 3072, P: 1, VarCols: true, Reflect: 1},
+		{Name: "n1003", N: 1003, K: 2, D: 2, P: 1, VarRows: true, VarCols: true, Bases: 2},
 	}
 	for i := range list {
 		list[i].Want = AllMixture

@@ -51,7 +51,7 @@ type SoftmaxCase struct {
 	Want       Outputs
 }
 
-// SoftmaxCases lists the shapes and data that every engine runs.
+// SoftmaxCases lists the shapes and data that every engine runs, the small ones first.
 func SoftmaxCases() []SoftmaxCase {
 	const plan = LSE | ColSum
 	list := []SoftmaxCase{
@@ -63,12 +63,7 @@ func SoftmaxCases() []SoftmaxCase {
 		{Name: "64x64", B: 1, N: 64, M: 64, D: 16, P: 2, Scale: .25, Want: AllOutputs},
 		{Name: "65x63", B: 1, N: 65, M: 63, D: 64, P: 1, Scale: .1, Bias: Potential, Want: AllOutputs},
 		{Name: "129x63-d65", B: 1, N: 129, M: 63, D: 65, P: 2, Scale: .1, Want: AllOutputs},
-		{Name: "200x333", B: 1, N: 200, M: 333, D: 16, P: 2, Scale: .2, Bias: Potential, RankOne: true, Weights: true, Want: AllOutputs},
-		{Name: "1003x901-d2", B: 1, N: 1003, M: 901, D: 2, Scale: 4, Bias: Distance, Want: AllOutputs &^ TMean},
-		{Name: "1003x901-plan", B: 1, N: 1003, M: 901, D: 16, Scale: .5, Bias: Potential, Weights: true, Want: plan},
 		{Name: "d1", B: 1, N: 65, M: 129, D: 1, P: 1, Scale: 2, Bias: Distance, Want: AllOutputs},
-		{Name: "d784", B: 1, N: 17, M: 65, D: 784, P: 1, Scale: .02, Bias: Distance, Want: AllOutputs},
-		{Name: "d3072", B: 1, N: 3, M: 33, D: 3072, P: 1, Scale: .005, Bias: Distance, Want: AllOutputs},
 		{Name: "values-wide", B: 1, N: 33, M: 65, D: 3, Dv: 130, P: 2, Scale: .5, Want: AllOutputs},
 		{Name: "values-narrow", B: 1, N: 65, M: 33, D: 17, Dv: 1, P: 1, Scale: .2, Want: AllOutputs},
 		{Name: "batch-shared", B: 5, N: 17, M: 33, D: 3, P: 2, Shared: true, Bias: Potential, RankOne: true, Weights: true, Want: AllOutputs},
@@ -88,11 +83,16 @@ func SoftmaxCases() []SoftmaxCase {
 		{Name: "offset-1e6", B: 1, N: 65, M: 65, D: 2, P: 1, Offset: 1e6, Scale: .5, Bias: Distance, Want: AllOutputs},
 		{Name: "rising", B: 1, N: 17, M: 700, D: 3, P: 1, Scale: .5, Bias: Rising, Weights: true, Want: AllOutputs},
 		{Name: "falling", B: 1, N: 17, M: 700, D: 3, P: 1, Scale: .5, Bias: Falling, Weights: true, Want: AllOutputs},
-		{Name: "many-keys", B: 1, N: 2, M: 20_011, D: 3, P: 1, Scale: .5, Bias: Potential, Want: AllOutputs},
-		{Name: "many-rows", B: 1, N: 20_011, M: 2, D: 3, Scale: .5, Weights: true, Want: AllOutputs &^ TMean},
 		{Name: "no-outputs", B: 1, N: 5, M: 7, D: 3},
 		{Name: "no-keys", B: 2, N: 5, M: 0, D: 3, P: 1, Want: AllOutputs},
 		{Name: "no-rows", B: 1, N: 0, M: 5, D: 3, P: 1, Want: AllOutputs},
+		{Name: "200x333", B: 1, N: 200, M: 333, D: 16, P: 2, Scale: .2, Bias: Potential, RankOne: true, Weights: true, Want: AllOutputs},
+		{Name: "1003x901-d2", B: 1, N: 1003, M: 901, D: 2, Scale: 4, Bias: Distance, Want: AllOutputs &^ TMean},
+		{Name: "1003x901-plan", B: 1, N: 1003, M: 901, D: 16, Scale: .5, Bias: Potential, Weights: true, Want: plan},
+		{Name: "d784", B: 1, N: 17, M: 65, D: 784, P: 1, Scale: .02, Bias: Distance, Want: AllOutputs},
+		{Name: "d3072", B: 1, N: 3, M: 33, D: 3072, P: 1, Scale: .005, Bias: Distance, Want: AllOutputs},
+		{Name: "many-keys", B: 1, N: 2, M: 20_011, D: 3, P: 1, Scale: .5, Bias: Potential, Want: AllOutputs},
+		{Name: "many-rows", B: 1, N: 20_011, M: 2, D: 3, Scale: .5, Weights: true, Want: AllOutputs &^ TMean},
 	}
 	for o, name := range map[Outputs]string{LSE: "lse", Mean: "mean", Second: "second", TMean: "tmean", ColSum: "colsum", Max: "max", Arg: "arg", Mean | TMean: "mean-tmean", plan: "lse-colsum", Mean | Second: "mean-second"} {
 		list = append(list, SoftmaxCase{Name: "only-" + name, B: 1, N: 67, M: 71, D: 5, P: 2, Scale: .5, Bias: Potential, RankOne: true, Skip: true, Weights: true, Want: o})
