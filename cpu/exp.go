@@ -15,24 +15,23 @@ const (
 	expC4     = 0x1.55555cf172b91p-5
 	expC5     = 0x1.1111167a4d017p-7
 
-	expNormal = -708   // above it the result is a normal number
-	expZero   = -745.2 // below it the result is 0
+	expZero = -690 // below it the result is 0
 )
 
 // expTo sets dst_j = e^(z_j - m) where z_j <= m, with an error below 0.53 units in the last place, and
-// returns the sum. dst may be z. NaNs stay, and -Inf gives 0.
+// returns the sum. dst may be z. NaNs stay. Below 1e-300 the result is exactly 0: products with such
+// weights would be subnormal, which is slow on many processors, and add nothing.
 func expTo(dst, z []float64, m float64) float64 {
 	var sum float64
 	dst = dst[:len(z)]
 	for j, v := range z {
 		x := v - m
-		if !(x >= expNormal) {
-			e := 0.0
-			if !(x < expZero) {
-				e = math.Exp(x)
+		if !(x >= expZero) {
+			if x == x {
+				x = 0
 			}
-			dst[j] = e
-			sum += e
+			dst[j] = x
+			sum += x
 			continue
 		}
 		s := x*expInvLn2 + expShift

@@ -45,7 +45,7 @@ func mixture[T float](e *Engine, a *engine.Mixture, s engine.MixtureDims) {
 	w := e.worker(0)
 	w.reset()
 	p.ready(w, a.P, s)
-	p.rows = p.panel()
+	p.rows = e.share(p.panel(), s.N)
 	e.run(p, (s.N+p.rows-1)/p.rows, p.work())
 	p.release()
 	*p = mixtureTask[T]{model: p.model}

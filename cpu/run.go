@@ -37,6 +37,13 @@ func (e *Engine) run(t task, items int, work float64) {
 	e.wait.Wait()
 }
 
+// share returns the rows of an item, at most the given number, such that every goroutine gets some. Only
+// operations whose rows do not depend on each other may cut by it.
+func (e *Engine) share(most, rows int) int {
+	const least = 8 // rows that are worth the transposing of keys
+	return min(most, max(least, (rows+2*e.threads-1)/(2*e.threads)))
+}
+
 func (e *Engine) drain(t task, w *worker, items int) {
 	for {
 		i := int(e.next.Add(1)) - 1

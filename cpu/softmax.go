@@ -6,7 +6,7 @@ import (
 	"monge/engine"
 )
 
-// Sizes of the softmax. None depends on the count of rows, so that a row's result does not either.
+// Sizes of the softmax. None depends on the goroutines, since column sums depend on the panels.
 const (
 	tileKeys    = 192     // keys that are worked on at a time
 	panelStore  = 1 << 20 // numbers z that a panel of rows keeps at most, as long as it has 8 rows
@@ -82,6 +82,9 @@ func softmax[T float](e *Engine, a *engine.Softmax, s engine.SoftmaxDims) {
 	p.rows = panelRows
 	if p.stored {
 		p.rows = min(panelRows, max(8, panelStore/max(1, s.M)))
+	}
+	if a.ColSum == nil {
+		p.rows = e.share(p.rows, s.B*s.N)
 	}
 	p.panels = (s.N + p.rows - 1) / p.rows
 	p.groups = p.panels

@@ -35,9 +35,9 @@ func (p *softmaxTask[T]) means(w *worker, e, inv []float64, b, row, n int) {
 	}
 }
 
-// flush rounds a weight to T; what would be subnormal, and slow, becomes 0.
+// flush rounds a weight to float32. What makes products subnormal, and slow, becomes 0.
 func flush[T float](x float64) T {
-	if unsafe.Sizeof(T(0)) == 4 && x < 0x1p-126 {
+	if x < 0x1p-110 {
 		return 0
 	}
 	return T(x)
@@ -61,7 +61,7 @@ func (p *softmaxTask[T]) tangents(w *worker, e, inv []float64, b, row, n int) {
 				ei := e[(r0+r)/p.P*p.M+j:][:nj]
 				cr := c[r*tileKeys:][:nj]
 				for l, x := range ei {
-					if x == 0 {
+					if x == 0 || unsafe.Sizeof(T(0)) == 4 && x < 0x1p-110 {
 						cr[l] = 0
 					} else {
 						cr[l] = T(x * float64(cr[l]))
