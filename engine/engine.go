@@ -92,7 +92,8 @@ func Len(x Buffer) int {
 // Operations return once their arguments may be reused; errors of an asynchronous device may come back
 // from a later call, at the latest from Sync or Read. An engine is used by one goroutine at a time;
 // parallelism inside an operation is the engine's own, and results do not depend on its degree. A row's
-// result does not depend on the other rows of the call, nor on how many there are.
+// result does not depend on the other rows of the call, nor on how many there are. A row of NaN gives
+// NaN, so that a row that has broken down shows; it never passes for one without keys.
 //
 // Unless said otherwise all floating-point arguments of one operation share one dtype (else ErrDtype),
 // nil buffers leave an input at its neutral value or an output out, outputs must not overlap inputs, and

@@ -253,3 +253,43 @@ func TestSame(t *testing.T) {
 		}
 	}
 }
+
+// Bound cases run as they are, for benchmarks, and leave nothing behind.
+func TestBind(t *testing.T) {
+	e := &plain{limit: plainLimit}
+	sm, freeSoftmax, err := SoftmaxCases()[3].Bind(e, engine.F32)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mx, freeMixture, err := MixtureCases()[3].Bind(e, engine.F64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fl, freeFollow, err := FollowCases()[2].Bind(e, engine.F64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, err := range []error{e.Softmax(sm), e.Mixture(mx), e.MixtureFollow(fl)} {
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	for name, out := range map[string]engine.Buffer{"Mean": sm.Mean, "V": mx.V, "Y": fl.Y} {
+		for _, x := range host(out).x {
+			if math.IsNaN(x) {
+				t.Errorf("%s is not written", name)
+				break
+			}
+		}
+	}
+	freeSoftmax()
+	freeMixture()
+	freeFollow()
+	if e.used != 0 {
+		t.Errorf("%d bytes are left", e.used)
+	}
+	none := &plain{limit: 1}
+	if _, _, err := SoftmaxCases()[3].Bind(none, engine.F32); err == nil || none.used != 0 {
+		t.Errorf("without memory: error %v, %d bytes left", err, none.used)
+	}
+}
