@@ -23,7 +23,8 @@ type CertifySettings struct {
 	// constant: where E is the gradient of a convex function, u is that function, and the potentials
 	// settle at once. "" uses them where they are given.
 	Line []float64
-	// MaxPasses bounds the passes over all pairs; 0 = 100.
+	// MaxPasses bounds the passes over all pairs; 0 = 100, and fewer where the bracket has all but stopped
+	// closing.
 	MaxPasses int
 	// Engine runs the passes; nil = plain loops on the host. The memory and time bounds below are the
 	// host's alone.
@@ -62,6 +63,8 @@ const (
 	exactDim         = 4
 	relaxations      = 4 // of tight potentials, at most
 	settledTolerance = 1e-12
+	stallPasses      = 16  // in which the bracket must close
+	stallRate        = 0.9 // to this of its width
 )
 
 // Certify brackets the optimal transport cost between the rows of x and y [n, d], and so says how far the

@@ -181,7 +181,8 @@ func (c *certifier) improve(ctx context.Context, limit int) error {
 	g, v, rounding := make([]float64, n), c.v, make([]float64, n)
 	arg := make([]int32, n)
 	owner := make([]int32, n)
-	for range limit {
+	var widths []float64
+	for k := range limit {
 		for i, j := range c.sigma {
 			g[j] = c.pair(i, int(j)) - c.f[i]
 			owner[j] = int32(i)
@@ -208,6 +209,10 @@ func (c *certifier) improve(ctx context.Context, limit int) error {
 		}
 		if violated == 0 {
 			c.settled = true
+			return nil
+		}
+		widths = append(widths, c.upper-c.lower)
+		if c.settings.MaxPasses == 0 && k >= stallPasses && widths[k] > stallRate*widths[k-stallPasses] {
 			return nil
 		}
 		if rotate(c.sigma, arg) {

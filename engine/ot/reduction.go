@@ -119,7 +119,7 @@ func (r *reduction) rowsPerCall(m int) int {
 	if r.e.Info().Threads == 0 { // a device
 		work = 1e12
 	}
-	return int(min(max(64, work/(int64(m)*int64(r.d+16))), math.MaxInt32))
+	return int(min(max(64, work/(int64(m)*int64(r.d+64))), math.MaxInt32))
 }
 
 // run computes the pass.

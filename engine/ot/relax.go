@@ -51,8 +51,8 @@ func (c *certifier) raiseColumns(ctx context.Context) error {
 // and k below hi_k. The mean of that and f keeps half of every slack besides, so that neighbours do not
 // swap their room back and forth. It stops at the first slack that is positive; true ties never come loose.
 func (c *certifier) relax(ctx context.Context) error {
-	const budget = 2e10 // coordinates of pairs
-	steps := min(relaxations, int(budget/(2*float64(c.n)*float64(c.n)*float64(c.d))))
+	const budget = 5e9 // coordinates of pairs; a pair costs as much as eight besides
+	steps := min(relaxations, int(budget/(2*float64(c.n)*float64(c.n)*float64(c.d+8))))
 	arg, rounding, w := make([]int32, c.n), make([]float64, c.n), make([]float64, c.n)
 	for range steps {
 		if c.slack > 0 {
