@@ -1,0 +1,192 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"runtime/debug"
+
+	"monge/engine"
+	"monge/engine/arrayio"
+	"monge/engine/auto"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+	"gorgonia.org/tensor"
+)
+
+// app is one invocation: the flags that every command has, and where it writes.
+type app struct {
+	stdout, stderr io.Writer
+
+	engineName, dtypeName string
+	threads               int
+	seed                  uint64
+	json, force, verbose  bool
+	key                   string
+	columns               []string
+
+	out outputs
+	bar progress
+}
+
+// newRoot makes the command tree.
+func newRoot(a *app) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "monge",
+		Short: "How far is a diffusion model's encoder from the optimal transport map?",
+		Long: `monge pushes points through the probability-flow ODE of a diffusion model whose score is known exactly,
+and compares the pairing of data with latents that it makes with optimal transport: the gap in cost with
+certified bounds, the asymmetry of the encoder's Jacobian, and pictures.
+
+Exit codes: 0 done; 1 failed while running; 2 wrong usage or input; 3 done, and something did not converge;
+130 interrupted.`,
+		Example: `  monge compare
+  monge compare --dist G1 -n 2000 --out g1
+  monge ot X.npy Y.npy --solver sinkhorn --eps-rel 0.01 --json`,
+		Version:                    version(),
+		SilenceUsage:               true,
+		SilenceErrors:              true,
+		DisableSuggestions:         true,
+		CompletionOptions:          cobra.CompletionOptions{HiddenDefaultCmd: true},
+		SuggestionsMinimumDistance: 1,
+	}
+	root.SetOut(a.stdout)
+	root.SetErr(a.stderr)
+	root.AddCommand(newCompare(a), newEncode(a), newDecode(a), newSample(a), newOT(a), newCertify(a), newEngines(a))
+	for _, c := range root.Commands() {
+		a.addFlags(c)
+	}
+	return root
+}
+
+// addFlags adds the flags that every command has.
+func (a *app) addFlags(c *cobra.Command) {
+	f := c.Flags()
+	f.SortFlags = false
+	f.StringVar(&a.engineName, "engine", "auto", "where to compute: auto, cpu, cuda, cuda:N")
+	f.StringVar(&a.dtypeName, "dtype", "f64", "type of the numbers computed with: f64, f32")
+	f.IntVar(&a.threads, "threads", 0, "most goroutines that compute at a time (0 = one a processor)")
+	f.Uint64Var(&a.seed, "seed", 1, "seed of everything random")
+	f.BoolVar(&a.json, "json", false, "one JSON object on stdout instead of a table")
+	f.BoolVar(&a.force, "force", false, "overwrite existing outputs")
+	f.BoolVarP(&a.verbose, "verbose", "v", false, "say on stderr what is done and why")
+}
+
+// addFileFlags adds the flags of commands that read arrays.
+func (a *app) addFileFlags(c *cobra.Command) {
+	c.Flags().StringVar(&a.key, "key", "", "name of the array in .npz inputs")
+	c.Flags().StringSliceVar(&a.columns, "columns", nil, "columns of the points to take: names, numbers from 1, ranges 2-5")
+}
+
+// command makes the function that cobra calls of one that runs a command.
+func (a *app) command(f func(ctx context.Context, args []string) error) func(*cobra.Command, []string) error {
+	return func(c *cobra.Command, args []string) error {
+		a.out.set.Force = a.force
+		a.bar.start(a.stderr)
+		if a.threads < 0 {
+			return usagef("--threads %d: want 0 or more", a.threads)
+		}
+		if _, err := engine.ParseDtype(a.dtypeName); err != nil {
+			return usagef("--dtype %q: want f64 or f32", a.dtypeName)
+		}
+		if err := f(c.Context(), args); err != nil {
+			return &runError{err}
+		}
+		return nil
+	}
+}
+
+// dtype returns --dtype, which command has checked.
+func (a *app) dtype() engine.Dtype {
+	t, _ := engine.ParseDtype(a.dtypeName)
+	return t
+}
+
+// open opens the engine that --engine names.
+func (a *app) open() (engine.Engine, error) {
+	e, notice, err := auto.Open(a.engineName, auto.Options{Threads: a.threads})
+	if err != nil {
+		return nil, usage(fmt.Errorf("--engine %s: %w", a.engineName, err))
+	}
+	if notice != "" {
+		a.note("%s", notice)
+	}
+	info := e.Info()
+	a.note("engine %s: %s, %d threads, %s free", info.Name, info.Device, info.Threads, bytesText(info.Free))
+	return e, nil
+}
+
+// fits returns an error where count numbers of what are more than the memory that is free.
+func fits(what string, free int64, counts ...int) error {
+	need := 8.0
+	for _, c := range counts {
+		need *= float64(c)
+	}
+	if need > float64(free) {
+		return usage(&engine.MemoryError{What: what, Asked: int64(min(need, 1<<62)), Free: free})
+	}
+	return nil
+}
+
+// warn writes a line to stderr.
+func (a *app) warn(format string, args ...any) {
+	a.bar.clear()
+	fmt.Fprintf(a.stderr, "monge: "+format+"\n", args...)
+}
+
+// note writes a line to stderr with -v.
+func (a *app) note(format string, args ...any) {
+	if a.verbose {
+		a.warn(format, args...)
+	}
+}
+
+// points reads a cloud of points.
+func (a *app) points(path string) (*tensor.Dense, error) {
+	arr, err := arrayio.ReadPoints(path, arrayio.Options{Key: a.key, Columns: a.columns})
+	if err != nil {
+		return nil, err
+	}
+	for _, n := range arr.Notes {
+		a.warn("%s: %s", path, n)
+	}
+	return arr.Points(), nil
+}
+
+// coloured says whether stdout is a terminal that wants colour.
+func (a *app) coloured() bool {
+	return isTerminal(a.stdout) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+}
+
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// version is the module's version and, where the build recorded it, the commit.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	v := info.Main.Version
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" {
+			v += " " + s.Value
+		}
+	}
+	return v + " " + info.GoVersion
+}
+
+func bytesText(b int64) string {
+	const unit = 1 << 10
+	switch {
+	case b >= unit*unit*unit:
+		return fmt.Sprintf("%.1f GiB", float64(b)/(unit*unit*unit))
+	case b >= unit*unit:
+		return fmt.Sprintf("%.1f MiB", float64(b)/(unit*unit))
+	}
+	return fmt.Sprintf("%d bytes", b)
+}

@@ -1,0 +1,98 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+
+	"monge/engine/arrayio"
+)
+
+// outputs is the command's set of files. The lock is held while files are written, so that an interrupt
+// finds all of them or none.
+type outputs struct {
+	mu     sync.Mutex
+	set    arrayio.Outputs
+	names  []string
+	kept   []string // committed
+	closed bool
+}
+
+// declare announces an array; declareFile and createDir announce other things. They come before all work.
+func (o *outputs) declare(path string, rank int) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.names = append(o.names, path)
+	return o.set.Declare(path, rank)
+}
+
+func (o *outputs) declareFile(path string, ext ...string) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.names = append(o.names, path)
+	return o.set.DeclareFile(path, ext...)
+}
+
+func (o *outputs) createDir(dir string) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.set.CreateDir(dir)
+}
+
+// shareDir is createDir for a directory that may hold other files.
+func (o *outputs) shareDir(dir string) error {
+	if info, err := os.Stat(dir); err == nil && info.IsDir() {
+		return nil
+	}
+	return o.createDir(dir)
+}
+
+// save writes all declared files and gives them their names, unless the command was interrupted.
+func (o *outputs) save(ctx context.Context, write func(*arrayio.Outputs) error) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.closed {
+		return context.Canceled
+	}
+	if err := write(&o.set); err != nil {
+		return err
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := o.set.Commit(); err != nil {
+		return err
+	}
+	o.kept = o.names
+	return nil
+}
+
+// close removes what was not committed and returns the names of what was.
+func (o *outputs) close() []string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.closed = true
+	o.set.Abort()
+	return o.kept
+}
+
+// print writes the answer to stdout: the JSON object or the table.
+func (a *app) print(v any, table fmt.Stringer) error {
+	a.bar.clear()
+	text := ""
+	if a.json {
+		b, err := marshal(v)
+		if err != nil {
+			return err
+		}
+		text = string(b)
+	} else {
+		text = table.String()
+	}
+	if _, err := io.WriteString(a.stdout, text); err != nil {
+		return fmt.Errorf("stdout: %w", err)
+	}
+	return nil
+}
