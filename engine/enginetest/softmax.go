@@ -40,6 +40,7 @@ type SoftmaxCase struct {
 	Dv         int     // width of the values; 0 = the keys are the values
 	P          int     // tangents a row; with TMean
 	Shared     bool    // keys, values and biases are shared by all problems
+	Mixed      bool    // values and U are shared by all problems, or with Shared are not; keys and W the other way round
 	Scale      float64 // engine.Softmax.Scale
 	RowScale   bool    // a scale a row, Scale times (0.1, 2), and 0 in row 2
 	Bias       Bias
@@ -68,6 +69,8 @@ func SoftmaxCases() []SoftmaxCase {
 		{Name: "values-narrow", B: 1, N: 65, M: 33, D: 17, Dv: 1, P: 1, Scale: .2, Want: AllOutputs},
 		{Name: "batch-shared", B: 5, N: 17, M: 33, D: 3, P: 2, Shared: true, Bias: Potential, RankOne: true, Weights: true, Want: AllOutputs},
 		{Name: "batch-own", B: 4, N: 9, M: 31, D: 5, Dv: 3, P: 2, Bias: Potential, RankOne: true, Skip: true, Weights: true, RowScale: true, Want: AllOutputs},
+		{Name: "batch-mixed", B: 3, N: 9, M: 31, D: 5, Dv: 3, P: 2, Mixed: true, Bias: Potential, RankOne: true, Weights: true, Want: AllOutputs},
+		{Name: "batch-mixed-shared", B: 3, N: 9, M: 31, D: 5, Dv: 3, P: 2, Mixed: true, Shared: true, Bias: Potential, RankOne: true, Weights: true, Want: AllOutputs},
 		{Name: "batch-many", B: 70, N: 2, M: 3, D: 2, P: 1, Bias: Distance, Weights: true, Want: AllOutputs},
 		{Name: "row-scale", B: 1, N: 65, M: 65, D: 3, P: 1, Scale: .5, RowScale: true, Bias: Potential, Want: AllOutputs},
 		{Name: "rank-one", B: 1, N: 65, M: 65, D: 3, P: 1, RankOne: true, RowScale: true, Want: AllOutputs},
@@ -103,9 +106,12 @@ func SoftmaxCases() []SoftmaxCase {
 // host draws the case's inputs.
 func (c SoftmaxCase) host(t engine.Dtype) *softmaxHost {
 	g := newUneven("Softmax/"+c.Name, t)
-	kb := c.B
+	kb, vb := c.B, c.B
 	if c.Shared {
 		kb = 1
+	}
+	if c.Shared != c.Mixed {
+		vb = 1
 	}
 	h := &softmaxHost{scale: c.Scale}
 	if c.Integers {
@@ -123,7 +129,7 @@ func (c SoftmaxCase) host(t engine.Dtype) *softmaxHost {
 		}
 	}
 	if c.Dv > 0 {
-		h.v = g.cloud(kb, c.M, c.Dv, 0)
+		h.v = g.cloud(vb, c.M, c.Dv, 0)
 	}
 	if c.RowScale {
 		h.s = g.array(c.B, c.N, 1, func(_, i, _ int) float64 {
@@ -133,7 +139,7 @@ func (c SoftmaxCase) host(t engine.Dtype) *softmaxHost {
 			return h.rowScale(0) * (.1 + 1.9*g.Float64())
 		})
 	}
-	h.u = c.bias(g, h, kb)
+	h.u = c.bias(g, h, vb)
 	if c.RankOne {
 		h.c, h.w = g.normals(c.B, c.N, 1), g.normals(kb, c.M, 1)
 	}
@@ -154,10 +160,10 @@ func (c SoftmaxCase) host(t engine.Dtype) *softmaxHost {
 	return h
 }
 
-func (c SoftmaxCase) bias(g uneven, h *softmaxHost, kb int) *array {
+func (c SoftmaxCase) bias(g uneven, h *softmaxHost, nb int) *array {
 	switch c.Bias {
 	case Potential:
-		return g.array(kb, c.M, 1, func(_, j, _ int) float64 {
+		return g.array(nb, c.M, 1, func(_, j, _ int) float64 {
 			if j%7 == 6 {
 				return math.Inf(-1)
 			}
@@ -168,7 +174,7 @@ func (c SoftmaxCase) bias(g uneven, h *softmaxHost, kb int) *array {
 		if scale == 0 {
 			scale = 1
 		}
-		return g.array(kb, c.M, 1, func(b, j, _ int) float64 {
+		return g.array(nb, c.M, 1, func(b, j, _ int) float64 {
 			k := h.k.row(b, j)
 			return -scale * dot(k, k) / 2
 		})
@@ -177,9 +183,9 @@ func (c SoftmaxCase) bias(g uneven, h *softmaxHost, kb int) *array {
 		if c.Bias == Falling {
 			step = -3
 		}
-		return g.array(kb, c.M, 1, func(_, j, _ int) float64 { return step * float64(j) })
+		return g.array(nb, c.M, 1, func(_, j, _ int) float64 { return step * float64(j) })
 	case Removed:
-		return g.array(kb, c.M, 1, func(_, _, _ int) float64 { return math.Inf(-1) })
+		return g.array(nb, c.M, 1, func(_, _, _ int) float64 { return math.Inf(-1) })
 	}
 	return nil
 }
