@@ -43,5 +43,5 @@ func ExampleEngine_Softmax() {
 	fmt.Printf("%.4f\n%.4f\n", m, l)
 	// Output:
 	// [0.0000 0.0000 0.4621 0.0000]
-	// [0.6931 0.8201]
+	// [0.6931 0.8133]
 }
