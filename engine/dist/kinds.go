@@ -34,8 +34,12 @@ func (l *loader) table(t *table) (Distribution, error) {
 		law = t.product()
 	case "copies":
 		law = t.copies()
+	case "brenier":
+		law = t.brenier()
+	case "density":
+		law = t.density()
 	default:
-		t.fail("kind", "%q: want gaussian, mixture, points, scale-mixture, product or copies", kind)
+		t.fail("kind", "%q: want gaussian, mixture, points, scale-mixture, product, copies, brenier or density", kind)
 	}
 	t.rest(kind)
 	if t.err != nil {
@@ -259,6 +263,51 @@ func (t *table) copies() Distribution {
 	}
 	law, err := NewCopies(of, m)
 	return t.make("m", law, err)
+}
+
+func (t *table) brenier() Distribution {
+	eps := t.number("eps")
+	if t.err != nil {
+		return nil
+	}
+	law, err := NewBrenier(eps)
+	return t.make("eps", law, err)
+}
+
+// density reads terms = [{weight, poly = [[coefficient, one power a coordinate], ..]}, ..].
+func (t *table) density() Distribution {
+	var terms []Term
+	for i, v := range t.list("terms") {
+		key := fmt.Sprintf("terms[%d]", i)
+		m, ok := v.(map[string]any)
+		if t.err == nil && !ok {
+			t.fail(key, "%s: want a table with weight and poly", show(v))
+		}
+		if t.err != nil {
+			return nil
+		}
+		inner := &table{loader: t.loader, file: t.file, prefix: t.prefix + key + ".", dir: t.dir, m: m}
+		term := Term{Weight: inner.positive("weight")}
+		for j, row := range inner.rows("poly") {
+			powers := make([]int, len(row)-1)
+			for k, q := range row[1:] {
+				if powers[k] = int(q); float64(powers[k]) != q || q < 0 || q > maxPower {
+					inner.fail(fmt.Sprintf("poly[%d][%d]", j, k+1), "%v: want a whole power from 0 to %d", q, maxPower)
+				}
+			}
+			term.Poly = append(term.Poly, Monomial{Coef: row[0], Powers: powers})
+		}
+		inner.rest("density")
+		if t.err = inner.err; t.err != nil {
+			return nil
+		}
+		terms = append(terms, term)
+	}
+	if t.err != nil {
+		return nil
+	}
+	law, err := NewDensity(terms)
+	return t.make("terms", law, err)
 }
 
 // law makes a law that is part of another: a table, or a name or file beside this one.

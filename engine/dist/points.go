@@ -38,12 +38,17 @@ func NewPoints(y *tensor.Dense, weights []float64, h float64) (*Points, error) {
 	if !(h > 0) || math.IsInf(h, 0) {
 		return nil, bad("bandwidth %v: want a finite number above 0", h)
 	}
+	return newPoints(data, weights, n, d, h)
+}
+
+// newPoints also takes h = 0: atoms, whose field is defined at sigma > 0.
+func newPoints(data, weights []float64, n, d int, h float64) (p *Points, err error) {
 	for i, v := range data {
 		if math.IsNaN(v) || math.IsInf(v, 0) {
 			return nil, bad("point [%d,%d] = %v: want a finite number", i/d, i%d, v)
 		}
 	}
-	p := &Points{n: n, d: d, y: data, h: h, centre: make([]float64, d)}
+	p = &Points{n: n, d: d, y: data, h: h, centre: make([]float64, d)}
 	if p.w, err = normalise(weights, n); err != nil {
 		return nil, err
 	}

@@ -1,0 +1,250 @@
+package dist
+
+import (
+	"math"
+	"strings"
+	"testing"
+
+	"monge/cpu"
+	"monge/engine"
+)
+
+// banana is the quartic law with log p0 = -(x^4/4 - x^2/2 + .3 x) - (y - x^2/2)^2 - .05 y^4 + const.
+func banana(t testing.TB) *Density {
+	t.Helper()
+	p, err := NewDensity([]Term{{Weight: 1, Poly: []Monomial{
+		{-.25, []int{4, 0}}, {.5, []int{2, 0}}, {-.3, []int{1, 0}},
+		{-1, []int{0, 2}}, {1, []int{2, 1}}, {-.25, []int{4, 0}}, {-.05, []int{0, 4}},
+	}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// evalRow evaluates a law's field at one row, with the identity as tangents.
+func evalRow(t testing.TB, p Distribution, x []float64, alpha, sigma, c1, c2 float64) (v, jac []float64, div, logp float64) {
+	t.Helper()
+	e := cpu.New(cpu.Options{})
+	defer e.Close()
+	f, err := p.Bind(e, engine.F64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Free()
+	d := p.Dim()
+	buf := func(b, n, d int, src []float64) engine.Buffer {
+		x, err := e.Alloc(engine.F64, b, n, d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if src != nil {
+			if err := e.Write(x, 0, src); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return x
+	}
+	eye := make([]float64, d*d)
+	for i := range d {
+		eye[i*d+i] = 1
+	}
+	r := Request{Coef: buf(1, 1, 4, []float64{alpha, sigma, c1, c2}), X: buf(1, 1, d, x), T: buf(1, d, d, eye),
+		V: buf(1, 1, d, nil), TV: buf(1, d, d, nil), Div: buf(1, 1, 1, nil), LogP: buf(1, 1, 1, nil)}
+	if err := f.Eval(&r); err != nil {
+		t.Fatal(err)
+	}
+	read := func(b engine.Buffer) []float64 {
+		out := make([]float64, engine.Len(b))
+		if err := e.Read(out, b, 0); err != nil {
+			t.Fatal(err)
+		}
+		return out
+	}
+	return read(r.V), read(r.TV), read(r.Div)[0], read(r.LogP)[0]
+}
+
+func TestDensityNormalisation(t *testing.T) {
+	// log Z of the quartic banana, computed independently in double precision.
+	if got, want := banana(t).LogZ(), 1.87815135608; math.Abs(got-want) > 1e-11 {
+		t.Errorf("log Z = %.14g, want %.14g", got, want)
+	}
+}
+
+// The two quadratures must agree where both apply, and with a mixture of Gaussians written as a density.
+func TestDensityIsAMixture(t *testing.T) {
+	quadratic := func(w, mx, my, v float64) Term { // w N((mx, my), v I), unnormalised by v only
+		return Term{Weight: w, Poly: []Monomial{
+			{-.5 / v, []int{2, 0}}, {-.5 / v, []int{0, 2}}, {mx / v, []int{1, 0}}, {my / v, []int{0, 1}},
+			{-.5 * (mx*mx + my*my) / v, []int{0, 0}},
+		}}
+	}
+	p, err := NewDensity([]Term{quadratic(.3, 1, .5, .4), quadratic(.7, -1, 0, .4)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The same law in closed form.
+	law := func(x []float64, a, s float64) (score []float64, logp float64) {
+		w, m := []float64{.3, .7}, [][]float64{{1, .5}, {-1, 0}}
+		v := a*a*.4 + s*s
+		var sum float64
+		score = make([]float64, 2)
+		for k := range w {
+			dx, dy := x[0]-a*m[k][0], x[1]-a*m[k][1]
+			r := w[k] * math.Exp(-(dx*dx+dy*dy)/(2*v)) / (2 * math.Pi * v)
+			sum += r
+			score[0] -= r * dx / v
+			score[1] -= r * dy / v
+		}
+		score[0] /= sum
+		score[1] /= sum
+		return score, math.Log(sum)
+	}
+	for _, theta := range []float64{0, .01, .05, .1, .2, .5, 1, 1.4, math.Pi / 2} {
+		a, s := math.Cos(theta), math.Sin(theta)
+		x := []float64{.7*a - 1.1*s, -.2*a + .9*s}
+		v, jac, div, logp := evalRow(t, p, x, a, s, 0, 1)
+		want, wantLog := law(x, a, s)
+		for i := range v {
+			// Quadrature and closed form agree to about 1e-13; the score of the grid form is divided by sigma^2.
+			if math.Abs(v[i]-want[i]) > 1e-11 {
+				t.Errorf("theta %g: score[%d] = %.15g, want %.15g", theta, i, v[i], want[i])
+			}
+		}
+		if math.Abs(logp-wantLog) > 1e-12 {
+			t.Errorf("theta %g: log p = %.15g, want %.15g", theta, logp, wantLog)
+		}
+		// The Jacobian against central differences of the closed form (h^2 ~ 1e-10 and rounding / h ~ 1e-11).
+		const h = 1e-5
+		for c := range 2 {
+			up, down := append([]float64(nil), x...), append([]float64(nil), x...)
+			up[c] += h
+			down[c] -= h
+			su, _ := law(up, a, s)
+			sd, _ := law(down, a, s)
+			for r := range 2 {
+				if got, want := jac[c*2+r], (su[r]-sd[r])/(2*h); math.Abs(got-want) > 1e-7 {
+					t.Errorf("theta %g: J[%d][%d] = %g, want %g", theta, r, c, got, want)
+				}
+			}
+		}
+		if math.Abs(div-jac[0]-jac[3]) > 1e-12*(1+math.Abs(div)) {
+			t.Errorf("theta %g: div = %g, trace %g", theta, div, jac[0]+jac[3])
+		}
+	}
+}
+
+func TestDensitySample(t *testing.T) {
+	p := banana(t)
+	const n = 20000
+	x, _, _, _ := engine.Matrix(p.Sample(3, n))
+	// First moments by the grid's own weights.
+	rows, w, m := p.grid.atoms()
+	var sum, ex, ey, exx float64
+	for i := range m {
+		sum += w[i]
+		ex += w[i] * rows[2*i]
+		ey += w[i] * rows[2*i+1]
+		exx += w[i] * rows[2*i] * rows[2*i]
+	}
+	var sx, sy, sxx float64
+	for i := range n {
+		sx += x[2*i] / n
+		sy += x[2*i+1] / n
+		sxx += x[2*i] * x[2*i] / n
+	}
+	// Standard errors are about 1/sqrt(n) = .007; five of them.
+	for _, c := range []struct{ got, want float64 }{{sx, ex / sum}, {sy, ey / sum}, {sxx, exx / sum}} {
+		if math.Abs(c.got-c.want) > .035 {
+			t.Errorf("moment %g, want %g", c.got, c.want)
+		}
+	}
+}
+
+func TestDensityErrors(t *testing.T) {
+	for _, c := range []struct {
+		name, want string
+		terms      []Term
+	}{
+		{"no terms", "no terms", nil},
+		{"weight", "weight -1", []Term{{-1, []Monomial{{-1, []int{2}}}}}},
+		{"heavy", "light", []Term{{1, []Monomial{{-1, []int{0}}}}}},
+		{"growing", "light", []Term{{1, []Monomial{{1, []int{2}}}}}},
+		{"powers", "powers", []Term{{1, []Monomial{{-1, []int{2}}, {1, []int{1, 1}}}}}},
+		{"dimension", "dimension 4", []Term{{1, []Monomial{{-1, []int{2, 0, 0, 0}}}}}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, err := NewDensity(c.terms)
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("error %v, want it to say %q", err, c.want)
+			}
+		})
+	}
+}
+
+func TestBrenierPushesToNormal(t *testing.T) {
+	p, err := NewBrenier(.04)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The normalisation is that of the standard normal without its constant.
+	if got, want := p.grid.logZ, math.Log(2*math.Pi); math.Abs(got-want) > 1e-12 {
+		t.Errorf("log Z = %.15g, want %.15g", got, want)
+	}
+	x, n, _, _ := engine.Matrix(p.Sample(1, 100))
+	for i := range n {
+		y := append([]float64(nil), x[2*i:2*i+2]...)
+		z := p.Map(y)
+		p.invert(z)
+		if math.Hypot(z[0]-y[0], z[1]-y[1]) > 1e-13 { // Newton to rounding, condition near 1
+			t.Errorf("point %d: inverse of the map is off by %g", i, math.Hypot(z[0]-y[0], z[1]-y[1]))
+		}
+	}
+	// Derivatives of ln p0 against central differences: h^2 / 6 of a third derivative of order 1.
+	grad, hess := make([]float64, 2), make([]float64, 4)
+	g1, g2 := make([]float64, 2), make([]float64, 2)
+	y := []float64{.7, .4}
+	p.logp(y, grad, hess)
+	const h = 1e-5
+	for k := range 2 {
+		up, down := append([]float64(nil), y...), append([]float64(nil), y...)
+		up[k] += h
+		down[k] -= h
+		a, b := p.logp(up, g1, nil), p.logp(down, g2, nil)
+		if d := (a - b) / (2 * h); math.Abs(d-grad[k]) > 1e-9 {
+			t.Errorf("grad[%d] = %g, want %g", k, grad[k], d)
+		}
+		for l := range 2 {
+			if d := (g1[l] - g2[l]) / (2 * h); math.Abs(d-hess[l*2+k]) > 1e-8 {
+				t.Errorf("hess[%d][%d] = %g, want %g", l, k, hess[l*2+k], d)
+			}
+		}
+	}
+	if _, err := NewBrenier(3); err == nil || !strings.Contains(err.Error(), "convex") {
+		t.Errorf("eps = 3: error %v", err)
+	}
+}
+
+func TestDensityFile(t *testing.T) {
+	for _, c := range []struct{ text, want string }{
+		{"kind = \"density\"\n[[terms]]\nweight = 1\npoly = [[-0.5, 2, 0], [-0.5, 0, 2]]\n", ""},
+		{"kind = \"brenier\"\neps = 0.04\n", ""},
+		{"kind = \"density\"\nterms = [{weight = -1, poly = [[-1, 2]]}]\n", "law.toml: terms[0].weight: -1"},
+		{"kind = \"density\"\nterms = [{weight = 1, poly = [[-1, 2.5]]}]\n", "law.toml: terms[0].poly[0][1]: 2.5"},
+		{"kind = \"density\"\nterms = [{weight = 1, poly = [[-1, 2]], bias = 3}]\n", "law.toml: terms[0].bias"},
+		{"kind = \"density\"\nterms = []\n", "law.toml: terms"},
+		{"kind = \"brenier\"\neps = 9.0\n", "law.toml: eps"},
+		{"kind = \"brenier\"\n", "law.toml: eps: missing"},
+	} {
+		law, err := Parse("law.toml", []byte(c.text), nil)
+		if c.want == "" {
+			if err != nil {
+				t.Errorf("%q: %v", c.text, err)
+			} else if law.Law.Dim() != 2 {
+				t.Errorf("%q: dimension %d", c.text, law.Law.Dim())
+			}
+		} else if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%q: error %v, want it to say %q", c.text, err, c.want)
+		}
+	}
+}
