@@ -86,16 +86,25 @@ func (j *jumper) threshold() float64 {
 	return math.Log(part * j.tol())
 }
 
-// dominant finds the components of the first n rows of the batch.
-func (j *jumper) dominant(c *staging, n int) error {
+// dominant finds the components of the first n rows of the batch. It returns the first row that has none, as
+// its numbers are not finite, or -1.
+func (j *jumper) dominant(c *staging, n int) (lost int, err error) {
 	coef, err := c.push(j.e, n)
 	if err != nil {
-		return err
+		return -1, err
 	}
 	if err := j.field.Dominant(j.branch.rows(n), coef, j.x.rows(n)); err != nil {
-		return err
+		return -1, err
 	}
-	return j.branch.pull(j.e, n)
+	if err := j.branch.pull(j.e, n); err != nil {
+		return -1, err
+	}
+	for i, k := range j.branch.host[:n*j.branches] {
+		if k < 0 {
+			return i / j.branches, nil
+		}
+	}
+	return -1, nil
 }
 
 // keepBranch and takeBranch move the components of a row between the batch and the chunk.
@@ -201,8 +210,10 @@ func (a *adams) leap(n int) (live int, err error) {
 	for i := range n {
 		a.at(&j.from, i, a.u0)
 	}
-	if err := j.dominant(&j.from, n); err != nil {
+	if lost, err := j.dominant(&j.from, n); err != nil {
 		return 0, err
+	} else if lost >= 0 {
+		return 0, a.diverged(lost, 0, a.u0)
 	}
 	copy(j.own, j.branch.host[:n*j.branches])
 	if err := j.bracket(n); err != nil {

@@ -86,8 +86,11 @@ func (a *adams) touch(n int) error {
 		a.at(&j.to, i, a.tracks[row].u)
 	}
 	if fresh > 0 {
-		if err := j.dominant(&j.from, fresh); err != nil {
+		if lost, err := j.dominant(&j.from, fresh); err != nil {
 			return err
+		} else if lost >= 0 {
+			t := &a.tracks[j.rows[lost]]
+			return a.diverged(t.row, t.steps, t.u)
 		}
 	}
 	for i, row := range j.rows {
