@@ -111,7 +111,7 @@ func (a *app) open() (engine.Engine, error) {
 		return nil, usage(fmt.Errorf("--engine %s: %w", a.engineName, err))
 	}
 	if notice != "" {
-		a.note("%s", notice)
+		a.warn("%s", notice)
 	}
 	info := e.Info()
 	a.note("engine %s: %s, %d threads, %s free", info.Name, info.Device, info.Threads, bytesText(info.Free))

@@ -18,7 +18,7 @@ import (
 type CouplingsOptions struct {
 	Title         string
 	Width, Height int // pixels; 0 = 1500 x 860
-	MaxPairs      int // pairs drawn, spread evenly over the rows; 0 = 500
+	MaxPairs      int // pairs drawn, spread evenly over the rows; 0 = 400
 
 	// RelativeLower and RelativeUpper bracket the relative gap of the encoder's cost; both 0 leave the gap
 	// to be taken from the two costs. NaN = not known.
@@ -30,7 +30,7 @@ var (
 	inkData   = color.NRGBA{0x00, 0x72, 0xb2, 0xff}
 	inkLatent = color.NRGBA{0xe6, 0x7e, 0x00, 0xff}
 	inkKept   = color.NRGBA{0x70, 0x78, 0x80, 0x66}
-	inkMoved  = color.NRGBA{0xc2, 0x18, 0x5b, 0xe0}
+	inkMoved  = color.NRGBA{0xc2, 0x18, 0x5b, 0xff}
 	inkText   = color.NRGBA{0x20, 0x24, 0x28, 0xff}
 	inkFaint  = color.NRGBA{0x5f, 0x68, 0x70, 0xff}
 	inkGrid   = color.NRGBA{0xe8, 0xea, 0xed, 0xff}
@@ -97,7 +97,7 @@ func newPairs(x, z *tensor.Dense, assignment []int64, o *CouplingsOptions) (*pai
 		o.Height = 860
 	}
 	if o.MaxPairs == 0 {
-		o.MaxPairs = 500
+		o.MaxPairs = 400
 	}
 
 	p := &pairs{n: n, d: d, assignment: assignment}

@@ -72,6 +72,9 @@ func TestCouplingsPicture(t *testing.T) {
 			if !c.with {
 				a = nil
 			}
+			if c.with && c.n > 1 {
+				a[0], a[1] = a[1], a[0] // rows 0 and 1 are drawn, and their pairs differ
+			}
 			var b, again bytes.Buffer
 			if err := Couplings(&b, x, z, a, CouplingsOptions{Title: "G1"}); err != nil {
 				t.Fatal(err)
@@ -98,7 +101,7 @@ func TestCouplingsPicture(t *testing.T) {
 			// Each half of the picture shows both clouds where a pairing exists, and only the left half does
 			// where none was computed.
 			for half := range 2 {
-				data, latent := 0, 0
+				data, latent, moved := 0, 0, 0
 				for y := 75; y < size.Dy()-45; y++ {
 					for px := half * 750; px < (half+1)*750; px++ {
 						switch color.NRGBAModel.Convert(img.At(px, y)) {
@@ -106,11 +109,16 @@ func TestCouplingsPicture(t *testing.T) {
 							data++
 						case inkLatent:
 							latent++
+						case inkMoved:
+							moved++
 						}
 					}
 				}
 				if want := half == 0 || c.with; (data > 0) != want || (latent > 0) != want {
 					t.Errorf("half %d: %d pixels of data and %d of latents", half, data, latent)
+				}
+				if want := c.with && c.n > 1; (moved > 0) != want {
+					t.Errorf("half %d: %d pixels of pairs that differ", half, moved)
 				}
 			}
 		})

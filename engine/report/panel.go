@@ -188,11 +188,11 @@ func (s dots) Plot(c draw.Canvas, pl *plot.Plot) {
 }
 
 func dataGlyph() draw.GlyphStyle {
-	return draw.GlyphStyle{Color: inkData, Radius: 2.1, Shape: draw.CircleGlyph{}}
+	return draw.GlyphStyle{Color: inkData, Radius: 1.9, Shape: draw.CircleGlyph{}}
 }
 
 func latentGlyph() draw.GlyphStyle {
-	return draw.GlyphStyle{Color: inkLatent, Radius: 2, Shape: draw.BoxGlyph{}}
+	return draw.GlyphStyle{Color: inkLatent, Radius: 1.8, Shape: draw.BoxGlyph{}}
 }
 
 func (p *pairs) legend(c draw.Canvas) {
