@@ -90,7 +90,7 @@ func New(o Options) *Engine {
 
 // Info implements engine.Engine. Free counts what MaxMemory leaves.
 func (e *Engine) Info() engine.Info {
-	return engine.Info{Name: "cpu", Device: e.device, Memory: e.memory, Free: e.heap.free(), Threads: e.threads}
+	return engine.Info{Name: "cpu", Device: e.device, Memory: e.memory, Free: min(e.memory, e.heap.free()), Threads: e.threads}
 }
 
 // Sync implements engine.Engine: operations are done when they return.

@@ -81,7 +81,7 @@ func (p *mixtureTask[T]) do(w *worker, item int) {
 	}
 }
 
-// time returns a row's coefficients.
+// timeOf returns a row's coefficients.
 func timeOf[T float](coef []T, i int) (alpha, sigma, c1, c2 float64) {
 	c := coef[i*engine.CoefCount : (i+1)*engine.CoefCount]
 	return float64(c[engine.CoefAlpha]), float64(c[engine.CoefSigma]), float64(c[engine.CoefMean]), float64(c[engine.CoefScore])
@@ -96,9 +96,14 @@ func (p *mixtureTask[T]) law(i int, z []float64) {
 			out[k] = T(v - l)
 		}
 	}
-	l := logSumExp(z)
+	m, _ := maximum(z)
+	sum := expTo(z, z, m)
+	inv := 1 / sum
+	for k := range z {
+		z[k] *= inv
+	}
 	if p.logP != nil {
-		p.logP[i] = T(l)
+		p.logP[i] = T(m + math.Log(sum))
 	}
 }
 

@@ -187,14 +187,3 @@ func sumLog(x []float64) float64 {
 	}
 	return sum + float64(exp)*math.Ln2
 }
-
-// logSumExp returns ln sum e^z and replaces z by the weights e^z / sum.
-func logSumExp(z []float64) float64 {
-	m, _ := maximum(z)
-	sum := expTo(z, z, m)
-	inv := 1 / sum
-	for k := range z {
-		z[k] *= inv
-	}
-	return m + math.Log(sum)
-}

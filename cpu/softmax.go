@@ -11,7 +11,7 @@ const (
 	tileKeys    = 192     // keys that are worked on at a time
 	panelStore  = 1 << 20 // numbers z that a panel of rows keeps at most, as long as it has 8 rows
 	colGroups   = 32      // parts that a problem's rows are cut into for the column sums, at most
-	colStore    = 8 << 20 // numbers of partial column sums at a time, as long as one problem fits
+	colStore    = 4 << 20 // numbers of partial column sums at a time, as long as one problem fits
 	colSumChunk = 1024    // columns merged by one item
 )
 
