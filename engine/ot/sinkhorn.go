@@ -2,12 +2,16 @@ package ot
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"time"
 
 	"monge/engine"
 )
+
+// ErrSettings says that the settings of a solver do not fit the problem or each other.
+var ErrSettings = errors.New("settings do not fit")
 
 // SinkhornSettings are the settings of [Sinkhorn].
 type SinkhornSettings struct {
@@ -157,14 +161,14 @@ func newSinkhorn(c Clouds, s *SinkhornSettings) (*sinkhorn, error) {
 		value float64
 	}{{"eps", s.Eps}, {"eps-rel", s.EpsRel}} {
 		if !(v.value >= 0) || math.IsInf(v.value, 0) {
-			return nil, fmt.Errorf("ot: sinkhorn: %s = %v, want a positive number", v.name, v.value)
+			return nil, fmt.Errorf("ot: sinkhorn: %s = %v, want a positive number: %w", v.name, v.value, ErrSettings)
 		}
 	}
 	if (s.Eps > 0) == (s.EpsRel > 0) {
-		return nil, fmt.Errorf("ot: sinkhorn: eps = %v and eps-rel = %v, want exactly one of them positive", s.Eps, s.EpsRel)
+		return nil, fmt.Errorf("ot: sinkhorn: eps = %v and eps-rel = %v, want exactly one of them positive: %w", s.Eps, s.EpsRel, ErrSettings)
 	}
 	if math.IsNaN(s.Tol) || s.MaxIter < 0 {
-		return nil, fmt.Errorf("ot: sinkhorn: tolerance %v, %d iterations", s.Tol, s.MaxIter)
+		return nil, fmt.Errorf("ot: sinkhorn: tolerance %v, %d iterations: %w", s.Tol, s.MaxIter, ErrSettings)
 	}
 	if s.Dtype != engine.F64 && s.Dtype != engine.F32 {
 		return nil, fmt.Errorf("ot: sinkhorn: %v: %w", s.Dtype, engine.ErrDtype)
@@ -185,7 +189,7 @@ func newSinkhorn(c Clouds, s *SinkhornSettings) (*sinkhorn, error) {
 	}
 	k.scale = 2 * k.mx.radius * k.my.radius
 	if !(k.eps > k.scale*engine.F64.Eps()) || math.IsInf(k.scale/k.eps, 0) {
-		return nil, fmt.Errorf("ot: sinkhorn: eps = %v is below the rounding of the cost, whose scale is %.3g", k.eps, k.scale)
+		return nil, fmt.Errorf("ot: sinkhorn: eps = %v is below the rounding of the cost, whose scale is %.3g: %w", k.eps, k.scale, ErrSettings)
 	}
 	for _, w := range []struct {
 		name  string
