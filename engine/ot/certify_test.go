@@ -73,10 +73,14 @@ func checkCertificate(t interface{ Errorf(string, ...any) }, x, y []float64, d i
 	var value, paired, size float64
 	for i := range n {
 		for j := range n {
+			size = max(size, pairCost(x, y, d, i, j))
+		}
+	}
+	for i := range n {
+		for j := range n {
 			c := pairCost(x, y, d, i, j)
-			size = max(size, c)
-			// Potentials of clouds far apart are rounded relative to their own size.
-			if r.F[i]+r.G[j] > c+1e-13*(c+math.Abs(r.F[i])+math.Abs(r.G[j])) {
+			// Moving the potentials back from the centred clouds rounds them relative to all costs.
+			if r.F[i]+r.G[j] > c+1e-14*(size+math.Abs(r.F[i])+math.Abs(r.G[j])) {
 				t.Errorf("F_%d + G_%d = %g exceeds the cost %g", i, j, r.F[i]+r.G[j], c)
 				return
 			}

@@ -48,6 +48,10 @@ func newCertifier(p *problem, s *CertifySettings) (*certifier, error) {
 		return nil, err
 	}
 	c.upper = c.cost
+	// Potentials of zero are feasible for the centred clouds.
+	delta := separation(c.mx, c.my)
+	apart := max(0, math.Sqrt(dot(delta, delta))-float64(p.d+16)*engine.F64.Eps()*extent(c.mx, c.my))
+	c.lower = min(c.cost, apart*apart)
 	var s2 accumulator
 	for i := range c.sigma {
 		s2.add(c.pair(i, i))

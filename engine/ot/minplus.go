@@ -116,8 +116,10 @@ func (q *minPlus) onHost(ctx context.Context, side int, g []float64, top float64
 				}
 				v[i+k], arg[i+k] = best, int32(at)
 				// A column with a larger cost c that rounding hides has c - g_j >= best in rounded
-				// numbers, so its true value falls short by the rounding of c, at most best + top.
-				rounding[i+k] = unit * (float64(q.d+4)*(math.Abs(best)+top) + 8*top)
+				// numbers, so its true value falls short by the rounding of c, which is at most best +
+				// top, and by that of the centred points.
+				c := math.Abs(best) + top
+				rounding[i+k] = unit * (float64(q.d+4)*c + 8*top + 4*math.Sqrt(c)*(math.Sqrt(q.norms[side][i+k])+q.radius[1-side]))
 			}
 		}
 	})

@@ -72,6 +72,12 @@ func separation(x, y moments) []float64 {
 	return delta
 }
 
+// extent is the size of the coordinates that the moments came from, |mean| + root mean square about it, for
+// both clouds: their means and differences are rounded relative to it.
+func extent(x, y moments) float64 {
+	return math.Sqrt(dot(x.mean, x.mean)) + math.Sqrt(dot(y.mean, y.mean)) + math.Sqrt(x.square) + math.Sqrt(y.square)
+}
+
 func dot(x, y []float64) float64 {
 	var s float64
 	y = y[:len(x)]

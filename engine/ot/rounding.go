@@ -56,7 +56,8 @@ func (k *sinkhorn) planCost(ctx context.Context, r *Result) error {
 		spread[i] = squaredDistance(k.moved[i*k.d:(i+1)*k.d], mean) + max(0, second-dot(mean, mean))
 	}
 	p := &pass{scale: 2 / k.eps, bias: k.bias, weight: k.a, lse: k.lse, colSum: k.columns, spread: meanSquare}
-	if err := k.reduction.run(ctx, p); err != nil {
+	err := k.reduction.run(ctx, p)
+	if err != nil {
 		return err
 	}
 	var cost, total, residual accumulator
@@ -72,35 +73,50 @@ func (k *sinkhorn) planCost(ctx context.Context, r *Result) error {
 	r.Cost, r.MarginalError = cost.sum(), residual.sum()
 	r.Dual = k.dualValue(k.f, k.g) - k.eps*total.sum()
 
-	bias := make([]float64, k.m)
-	missingB := make([]float64, k.m)
+	bias := append([]float64(nil), k.bias...)
 	for j, c := range k.columns {
-		bias[j] = k.bias[j]
 		if c > k.b[j] {
 			bias[j] += k.logB[j] - math.Log(c)
-		} else {
-			missingB[j] = k.b[j] - c
 		}
 	}
-	scaled := make([]float64, k.n)
-	if err := k.reduction.run(ctx, &pass{scale: 2 / k.eps, bias: bias, lse: scaled, spread: meanSquare}); err != nil {
+	kept := make([]float64, k.n)
+	if err := k.reduction.run(ctx, &pass{scale: 2 / k.eps, bias: bias, lse: kept, spread: meanSquare}); err != nil {
 		return err
 	}
-	cost = accumulator{}
-	missingA := make([]float64, k.n)
 	for i, a := range k.a {
-		if a == 0 {
-			continue
-		}
-		kept := math.Exp(min(0, scaled[i]-k.lse[i]))
-		cost.add(a * kept * spread[i])
-		missingA[i] = a * -math.Expm1(min(0, scaled[i]-k.lse[i]))
+		kept[i] = a * math.Exp(min(0, kept[i]-k.lse[i]))
 	}
-	delta := separation(k.mx, k.my)
-	reach := k.mx.radius + k.my.radius + math.Sqrt(dot(delta, delta))
-	r.Upper = cost.sum() + productCost(k.moved, missingA, k.my.centred, missingB, k.d) +
-		float64(k.d+16)*engine.F64.Eps()*reach*reach
-	return nil
+	r.Upper, err = k.completed(ctx, bias, kept, spread)
+	return err
+}
+
+// completed returns the cost of the plan with rows kept_i softmax_j(z_ij + bias_j), whose mean costs are
+// spread, completed to the marginals by a product plan.
+func (k *sinkhorn) completed(ctx context.Context, bias, kept, spread []float64) (float64, error) {
+	// The columns of this very plan: bias and products of the reduction that made bias are rounded
+	// otherwise, which at small eps amounts to more than the last digits of the mass.
+	columns := make([]float64, k.m)
+	if err := k.reduction.run(ctx, &pass{scale: 2 / k.eps, bias: bias, weight: kept, colSum: columns}); err != nil {
+		return 0, err
+	}
+	fit := 1.0
+	for j, c := range columns {
+		if c > k.b[j] {
+			fit = min(fit, k.b[j]/c)
+		}
+	}
+	var cost accumulator
+	missingA, missingB := make([]float64, k.n), make([]float64, k.m)
+	for i, a := range k.a {
+		cost.add(fit * kept[i] * spread[i])
+		missingA[i] = max(0, a-fit*kept[i])
+	}
+	for j, b := range k.b {
+		missingB[j] = max(0, b-fit*columns[j])
+	}
+	mean := meanCost(k.mx, k.my)
+	return cost.sum() + productCost(k.moved, missingA, k.my.centred, missingB, k.d) +
+		float64(k.d+16)*engine.F64.Eps()*(mean+math.Sqrt(mean)*extent(k.mx, k.my)), nil
 }
 
 // productCost returns sum_ij a_i b_j |x_i - y_j|^2 / max(sum a, sum b) of two measures of (but for rounding)
@@ -183,7 +199,10 @@ func (k *sinkhorn) lowerBound(ctx context.Context, r *Result) error {
 		return err
 	}
 	unit := engine.F64.Eps()
+	mean := meanCost(k.mx, k.my)
 	rounding := 2 * float64(k.d+8) * unit * (k.scale + top) // of each transform
-	r.Lower = max(0, k.dualValue(f, g)-2*rounding-4*unit*meanCost(k.mx, k.my))
+	// The mean cost is rounded as a sum, and by the rounding of the means.
+	rounding = 2*rounding + float64(k.d+16)*unit*(mean+math.Sqrt(mean)*extent(k.mx, k.my))
+	r.Lower = max(0, k.dualValue(f, g)-rounding)
 	return nil
 }

@@ -9,6 +9,8 @@ import (
 	"monge/cpu"
 	"monge/engine"
 	"monge/engine/ot"
+
+	"pgregory.net/rapid"
 )
 
 // alternation is the method of the paper in plain float64: log-sum-exps of rows and columns in turn, from
@@ -199,6 +201,57 @@ func TestSinkhornLimit(t *testing.T) {
 		if r.Lower > exact.Cost || r.Upper < exact.Cost || r.Upper-r.Lower > 2*r.Eps*math.Log(n*n)+1e-4*exact.Cost {
 			t.Errorf("eps %g: [%g, %g] around %g", eps, r.Lower, r.Upper, exact.Cost)
 		}
+	}
+}
+
+// The bracket holds the optimum of any small problem, whatever eps and however few iterations.
+func TestSinkhornBracket(t *testing.T) {
+	e := cpu.New(cpu.Options{Threads: 1})
+	rapid.Check(t, func(t *rapid.T) {
+		n, d := rapid.IntRange(1, 5).Draw(t, "n"), rapid.IntRange(1, 3).Draw(t, "d")
+		point := rapid.OneOf(rapid.Float64Range(-3, 3), rapid.Map(rapid.IntRange(-1, 1), func(k int) float64 { return float64(k) }))
+		x := rapid.SliceOfN(point, n*d, n*d).Draw(t, "x")
+		y := rapid.SliceOfN(point, n*d, n*d).Draw(t, "y")
+		offset := rapid.SampledFrom([]float64{0, 1e6}).Draw(t, "offset")
+		for i := range x {
+			x[i] += offset
+			y[i] += offset
+		}
+		want := bestPairing(x, y, d)
+		s := &ot.SinkhornSettings{
+			EpsRel:  rapid.SampledFrom([]float64{1, 0.1, 1e-3, 1e-6}).Draw(t, "eps"),
+			MaxIter: rapid.SampledFrom([]int{1, 3, 200}).Draw(t, "limit"),
+			Dtype:   rapid.SampledFrom([]engine.Dtype{engine.F64, engine.F32}).Draw(t, "dtype"),
+		}
+		r, err := ot.Sinkhorn(context.Background(), e, measures(x, y, nil, nil, d), s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !(r.Lower <= want && want <= r.Upper) || !(r.Cost >= 0) || math.IsNaN(r.Dual) {
+			t.Fatalf("[%g, %g] around %g, cost %g, dual %g", r.Lower, r.Upper, want, r.Cost, r.Dual)
+		}
+		if len(r.Trace) != r.Iterations {
+			t.Fatalf("%d iterations, trace %v", r.Iterations, r.Trace)
+		}
+	})
+}
+
+// A far point that both clouds share says nothing about the others: the bracket stays theirs.
+func TestSinkhornOutlier(t *testing.T) {
+	const n, d = 30, 2
+	x, y := normals(15, n, d), normals(16, n, d)
+	x[0], y[0] = 1e3, 1e3
+	exact, err := ot.Exact(context.Background(), measures(x, y, nil, nil, d), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := ot.Sinkhorn(context.Background(), cpu.New(cpu.Options{}), measures(x, y, nil, nil, d), &ot.SinkhornSettings{Eps: 0.01, Tol: 1e-7})
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Exponents near 1e8 leave the marginals wrong by 1e-9, which the far point makes dear.
+	if !(r.Lower <= exact.Cost && exact.Cost <= r.Upper) || r.Upper-r.Lower > 2*0.01*math.Log(n)+1e-3 {
+		t.Errorf("[%g, %g] around %g, cost %g, %s after %d iterations", r.Lower, r.Upper, exact.Cost, r.Cost, r.Status, r.Iterations)
 	}
 }
 
