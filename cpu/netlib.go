@@ -10,6 +10,7 @@ import (
 	"gonum.org/v1/netlib/blas/netlib"
 )
 
+// once guards gonum's own global: engines may be opened side by side.
 var once sync.Once
 
 // useBLAS makes the system's CBLAS (OpenBLAS) serve gonum's blas64 and blas32.
