@@ -71,9 +71,17 @@ func (s *assigner) finish() error {
 
 // start sets v and the lists and returns the first ε of the phases, in units of scale.
 func (s *assigner) start(in *instance) (float64, error) {
-	gaussianPotential(in, s.v)
+	bulk, err := gaussianPotential(s.work, in, s.v)
+	if err != nil {
+		return 0, err
+	}
 	if err := s.rebuildAll(); err != nil {
 		return 0, err
+	}
+	if !bulk {
+		if err := s.raise(in); err != nil {
+			return 0, err
+		}
 	}
 	unit := s.scale()
 	if unit == 0 {
@@ -88,9 +96,26 @@ func (s *assigner) start(in *instance) (float64, error) {
 	}
 	if in.d <= treeDim && s.n >= coarseFrom { // the clouds are far from affine images of each other
 		s.reset()
-		return 1, s.coarse(in)
+		if err := s.coarse(in); err != nil || bulk {
+			return 1, err
+		}
+		return 1, s.raise(in)
 	}
 	return 1, nil
+}
+
+// raise raises every v_j to the c-transform of the rows, where some row wants the column. The quadratic
+// potential may be far too low at an outlier: nobody would bid for it until all other prices had fallen as far.
+func (s *assigner) raise(in *instance) error {
+	for i := range s.lists {
+		s.u[i] = s.lists[i].key[0]
+	}
+	v, err := cTransform(s.work, in.y, in.x, in.d, s.u, nil)
+	if err != nil {
+		return err
+	}
+	copy(s.v, v)
+	return s.rebuildAll()
 }
 
 // coarse sets v from the problem of clusters of four neighbours, by one c-transform of its potentials.

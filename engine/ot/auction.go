@@ -12,6 +12,7 @@ const (
 	trialStart  = 0.25      // the first ε from a start that fits, in units of scale
 	lastPhase   = 1. / 4096 // the last ε, in units of scale
 	bidBudget   = 20        // bids a row that a phase may take
+	fewRows     = 8         // rows that a larger ε does not help, which shortest paths place
 )
 
 // assigner matches the rows of an instance with as many columns. v are the columns' prices with the sign of
@@ -71,6 +72,9 @@ func (s *assigner) auction(eps float64, budget int) (bool, error) {
 			w2 = w1
 		}
 		price := s.v[j] - (w2 - w1) - eps
+		if eps > 0 && price == s.v[j] { // ε is below the rounding of a far point's price
+			price = math.Nextafter(price, math.Inf(-1))
+		}
 		if o := s.row[j]; o >= 0 {
 			if price >= s.v[j] {
 				all = false
@@ -88,7 +92,7 @@ func (s *assigner) auction(eps float64, budget int) (bool, error) {
 // release sets u and undoes the matches that are not within eps of the row's best.
 func (s *assigner) release(eps float64) error {
 	for i := range s.u {
-		if i%1024 == 0 && s.ctx.Err() != nil {
+		if i%64 == 0 && s.ctx.Err() != nil {
 			return s.ctx.Err()
 		}
 		_, s.u[i], _ = s.best(int32(i), 0)
@@ -121,6 +125,36 @@ func (s *assigner) scale() float64 {
 	return 0
 }
 
+// unmatched counts rows.
+func (s *assigner) unmatched() int {
+	n := 0
+	for _, j := range s.col {
+		if j < 0 {
+			n++
+		}
+	}
+	return n
+}
+
+// augmentAll places the unmatched rows by shortest paths in the middle of the phases. It counts the matches
+// as tight. A free column far out may need all other prices to fall by more than bids of any ε get to; one
+// path does it.
+func (s *assigner) augmentAll() error {
+	for i, j := range s.col {
+		if j >= 0 {
+			s.u[i] = s.cost(int32(i), j) - s.v[j]
+		}
+	}
+	for i, j := range s.col {
+		if j < 0 {
+			if err := s.augment(int32(i)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // phases runs the auction from the first ε at or above start that ends in time, down to end, both in units
 // of scale. Every phase has to match all rows: a few rows left over would each have to move mass across
 // the whole cloud.
@@ -130,6 +164,7 @@ func (s *assigner) phases(start, end float64) error {
 		return nil
 	}
 	eps := start * unit
+	left := s.n
 	for limit := 1000 * unit; eps < limit; eps *= phaseFactor {
 		done, err := s.auction(eps, bidBudget*s.n)
 		if err != nil {
@@ -137,6 +172,13 @@ func (s *assigner) phases(start, end float64) error {
 		}
 		s.step(10)
 		if done {
+			break
+		}
+		last := left
+		if left = s.unmatched(); left <= fewRows && 2*left > last {
+			if err := s.augmentAll(); err != nil {
+				return err
+			}
 			break
 		}
 	}

@@ -85,7 +85,11 @@ func solveExact(w *work, in *instance, limit int64) (*Result, error) {
 	if bids {
 		q, method = in, "auction and shortest paths; "
 	}
-	src, kept, err := newPairs(w, q, limit)
+	copies := int64(1)
+	if !bids {
+		copies = 2 // the simplex starts from a problem of about its own size
+	}
+	src, kept, err := newPairs(w, q, limit, copies)
 	if err != nil {
 		return nil, err
 	}
@@ -107,8 +111,8 @@ func solveExact(w *work, in *instance, limit int64) (*Result, error) {
 }
 
 // newPairs chooses how costs are kept: points in a k-d tree (and then sorts in's points into tree order),
-// all costs in memory, or none.
-func newPairs(w *work, in *instance, limit int64) (pairs, string, error) {
+// all costs in memory, where so many copies of them fit, or none.
+func newPairs(w *work, in *instance, limit, copies int64) (pairs, string, error) {
 	free := limit
 	if free <= 0 {
 		free = availableMemory() / 2
@@ -121,7 +125,7 @@ func newPairs(w *work, in *instance, limit int64) (pairs, string, error) {
 	if in.d <= treeDim {
 		return newTreePairs(in), "k-d tree", nil
 	}
-	if lean+8*n*(m+tileCols) <= free {
+	if lean+8*n*(m+tileCols) <= free/copies {
 		src, err := newStored(w, in)
 		return src, "costs in memory", err
 	}

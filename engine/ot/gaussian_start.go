@@ -18,11 +18,12 @@ const denseMoments = 256
 // B being the optimal map from y's Gaussian N(b, Σy) to x's N(a, Σx). It is the exact potential where one
 // cloud is the image of the other under a symmetric positive map, and a start everywhere.
 //
-// Points farther from the origin than 8 times the median are left out of the moments.
-func gaussianPotential(in *instance, v []float64) {
+// Points farther from the origin than 8 times the median are left out of the moments; all says that there
+// were none.
+func gaussianPotential(w *work, in *instance, v []float64) (all bool, err error) {
 	d := in.d
-	x, wx := bulk(in.x, in.a, d)
-	y, wy := bulk(in.y, in.b, d)
+	x, wx, far := bulk(in.x, in.a, d)
+	y, wy, farY := bulk(in.y, in.b, d)
 	a, b := make([]float64, d), make([]float64, d)
 	X, Y := mat.NewDense(len(x)/d, d, x), mat.NewDense(len(y)/d, d, y)
 	for t := range d {
@@ -34,43 +35,52 @@ func gaussianPotential(in *instance, v []float64) {
 		optimalMap(B, covariance(X, wx), covariance(Y, wy))
 	} else {
 		for t := range d {
-			sx := spread(X, t, a[t], wx)
-			sy := spread(Y, t, b[t], wy)
-			if sy > 0 {
-				B.SetSym(t, t, sx/sy)
+			if sy := spread(Y, t, b[t], wy); sy > 0 {
+				B.SetSym(t, t, spread(X, t, a[t], wx)/sy)
 			}
 		}
 	}
-	z := mat.NewVecDense(d, nil)
-	for j := range v {
-		y := in.y[j*d : (j+1)*d]
-		var q float64
-		for t, yt := range y {
-			z.SetVec(t, yt-b[t])
-			q += yt*yt - 2*a[t]*yt
+	err = w.each(in.m, 64, func(lo, hi int, _ *scratch) {
+		z := mat.NewVecDense(d, nil)
+		for j := lo; j < hi; j++ {
+			var q float64
+			for t, yt := range in.y[j*d : (j+1)*d] {
+				z.SetVec(t, yt-b[t])
+				q += yt*yt - 2*a[t]*yt
+			}
+			if d <= denseMoments {
+				v[j] = q - mat.Inner(z, B, z)
+				continue
+			}
+			for t := range d {
+				q -= B.At(t, t) * z.AtVec(t) * z.AtVec(t)
+			}
+			v[j] = q
 		}
-		if d <= denseMoments {
-			v[j] = q - mat.Inner(z, B, z)
-			continue
-		}
-		for t := range d {
-			q -= B.At(t, t) * z.AtVec(t) * z.AtVec(t)
-		}
-		v[j] = q
-	}
+	})
+	return !far && !farY, err
 }
 
-// bulk returns the points without outliers, and their units as weights for moments; nil where all are equal.
-func bulk(x []float64, mass []int64, d int) ([]float64, []float64) {
+// momentFlops bounds the work of a covariance: larger clouds are represented by every k-th point.
+const momentFlops = 1 << 28
+
+// bulk returns the points without outliers, their units as weights for moments, nil where all are equal, and
+// whether there are outliers.
+func bulk(x []float64, mass []int64, d int) (kept, w []float64, far bool) {
 	square := make([]float64, len(mass))
 	for i := range square {
 		p := x[i*d : (i+1)*d]
 		square[i] = dot(p, p)
 	}
-	far := 64 * median(square)
-	kept, w, even := make([]float64, 0, len(x)), make([]float64, 0, len(mass)), true
+	limit := 64 * median(square)
+	stride := 1 + len(mass)/max(4*d, momentFlops/(d*d))
+	even, seen := true, 0
 	for i, q := range square {
-		if q <= far {
+		if q > limit {
+			far = true
+			continue
+		}
+		if seen++; seen%stride == 0 || stride == 1 {
 			kept, w = append(kept, x[i*d:(i+1)*d]...), append(w, float64(mass[i]))
 			even = even && mass[i] == mass[0]
 		}
@@ -78,7 +88,7 @@ func bulk(x []float64, mass []int64, d int) ([]float64, []float64) {
 	if even {
 		w = nil
 	}
-	return kept, w
+	return kept, w, far
 }
 
 // covariance is the covariance with divisor Σ w. gonum divides by Σ w - 1: with units as weights that is

@@ -38,7 +38,7 @@ func (s *simplex) sampled(in *instance, limit int64) error {
 	q := &instance{n: n, m: n, d: in.d, x: gather(in.x, drawn(in.a, n), in.d), y: gather(in.y, drawn(in.b, n), in.d)}
 	q.rows, q.cols = make([]int, n), make([]int, n)
 	q.a, q.b = make([]int64, n), make([]int64, n)
-	src, _, err := newPairs(s.work, q, limit)
+	src, _, err := newPairs(s.work, q, limit, 2)
 	if err != nil {
 		return err
 	}
