@@ -303,7 +303,11 @@ func (a *adams) decide(i int) error {
 	a.nfe[t.row]++
 	accepted := e[1] <= 1 // false for NaN
 	higher := k < a.maxOrder && t.known > k
-	order, factor := a.control.choose(k, e, higher, accepted, t.rejected > 0)
+	control := a.control
+	if t.known == 1 { // the first step is a guess, and its error a sure guide
+		control.shrink = .01
+	}
+	order, factor := control.choose(k, e, higher, accepted, t.rejected > 0)
 	t.order, t.h = order, h*factor
 	if accepted {
 		t.push(t.next)

@@ -26,8 +26,8 @@ func ExampleEncode() {
 		fmt.Printf("E(x) = (%.5f, %.5f)  ln p = %.5f  asymmetry %.5f\n", z[2*i], z[2*i+1], r.LogP[i], asym[i])
 	}
 	// Output:
-	// E(x) = (0.02893, -0.08791)  ln p = -3.02149  asymmetry 0.04953
-	// E(x) = (0.20477, 1.41153)  ln p = -5.57457  asymmetry 0.44078
+	// E(x) = (0.02893, -0.08791)  ln p = -3.02149  asymmetry 0.04956
+	// E(x) = (0.20477, 1.41153)  ln p = -5.57458  asymmetry 0.44295
 }
 
 // Decode is the inverse of Encode.

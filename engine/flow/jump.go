@@ -239,7 +239,7 @@ func (a *adams) leap(n int) (live int, err error) {
 	if err := a.e.Copy2D(a.hist.base, 0, historySlots*a.s, z, 0, a.s, n, a.s); err != nil {
 		return 0, err
 	}
-	if a.s == a.d && !j.single {
+	if !j.single {
 		if err := a.prepend(n); err != nil {
 			return 0, err
 		}
@@ -311,57 +311,4 @@ func (j *jumper) gather(m int) error {
 		return err
 	}
 	return j.split(j.x.rows(m), nil, j.out.rows(m), m)
-}
-
-// behind is the count of slopes behind a jump's end.
-const behind = 7
-
-// prepend gives the rows that jumped the slopes at and behind their new start, from the closed form. It
-// holds behind the data, too, where the path goes on there.
-func (a *adams) prepend(n int) error {
-	j := a.jump
-	_, _, c, _ := a.Path.At(-a.grid())
-	beyond := !math.IsNaN(c)
-	for k := behind; k >= 0; k-- {
-		moved := 0
-		for i := range n {
-			t, s := &a.tracks[i], &j.search[i]
-			a.move.target.host[i] = -1
-			u := t.u
-			if u > a.u0 && u < a.u1 {
-				t.h = a.spacing(u, s.l, beyond)
-				u -= float64(k) * t.h
-				a.move.target.host[i] = float64(i*historySlots + int(t.free()))
-				t.push(u)
-				t.order = 3
-				moved++
-			}
-			a.at(&j.to, i, u)
-		}
-		if moved == 0 {
-			return nil
-		}
-		if err := j.follow(n, dist.Follow{V: a.f.rows(n)}); err != nil {
-			return err
-		}
-		if err := a.move.scatter(a.run, a.flat.rows(n*historySlots), a.f.rows(n), n); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// spacing is the distance of the slopes behind a jump to u, small against the distance sqrt(u^2 + l) of
-// the closed form's branch points.
-func (a *adams) spacing(u, l float64, beyond bool) float64 {
-	s := .02
-	if a.tol() < 1e-9 {
-		s = .015
-	}
-	theta := a.theta(u)
-	s = math.Min(s, .1*math.Sqrt(theta*theta+l)) * a.unit()
-	if !beyond {
-		s = math.Min(s, u/behind)
-	}
-	return s
 }
