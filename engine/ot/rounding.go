@@ -46,7 +46,7 @@ func (k *sinkhorn) spareColumns(ctx context.Context) error {
 
 // planCost evaluates <P, C>, the row marginal's error, the dual value, and the cost of the plan rounded to
 // the exact marginals: P's rows are scaled to a (by one more row half), columns that are then too heavy are
-// scaled down to b, and what is missing from the rows and columns, ea and eb, is moved by the plan
+// scaled down to b, and what is then missing from the rows and columns, ea and eb, is moved by the plan
 // ea eb' / |ea|_1, whose cost is known from the moments of ea and eb.
 func (k *sinkhorn) planCost(ctx context.Context, r *Result) error {
 	k.setBias(k.eps)

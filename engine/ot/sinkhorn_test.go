@@ -3,6 +3,7 @@ package ot_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"testing"
 
@@ -349,4 +350,16 @@ func TestSinkhornThreads(t *testing.T) {
 			t.Errorf("%d threads: %g, %g, %g differ from %g, %g, %g", threads, r.Cost, r.Lower, r.Upper, want.Cost, want.Lower, want.Upper)
 		}
 	}
+}
+
+func ExampleSinkhorn() {
+	x := engine.Points([]float64{0, 0, 1, 0, 0, 1}, 3, 2)
+	y := engine.Points([]float64{0, 2, 0, 0, 2, 0}, 3, 2)
+	r, err := ot.Sinkhorn(context.Background(), cpu.New(cpu.Options{}), ot.Clouds{X: x, Y: y}, &ot.SinkhornSettings{EpsRel: 0.01})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Printf("%s: cost %.4f, optimum in [%.4f, %.4f]\n", r.Status, r.Cost, r.Lower, r.Upper)
+	// Output: converged: cost 0.6667, optimum in [0.6667, 0.6667]
 }
