@@ -118,9 +118,14 @@ func (a *app) open() (engine.Engine, error) {
 	return e, nil
 }
 
-// fits returns an error where count numbers of what are more than the memory that is free.
-func fits(what string, free int64, counts ...int) error {
-	need := 8.0
+// fits returns an error where an array of counts' product numbers is more than the host's free memory.
+func fits(what string, counts ...int) error {
+	host, _, err := auto.Open("cpu", auto.Options{})
+	if err != nil {
+		return err
+	}
+	defer host.Close()
+	need, free := 8.0, host.Info().Free
 	for _, c := range counts {
 		need *= float64(c)
 	}

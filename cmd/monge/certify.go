@@ -194,12 +194,12 @@ func asTensor(a *arrayio.Array) *tensor.Dense {
 // addCertificate adds the rows of a certificate to a table.
 func addCertificate(t *report.Table, r *ot.Certificate) {
 	t.Add("encoder's cost", text(number(r.Cost)), "mean |x - z|^2 of the given pairing")
-	t.Add("optimal cost", fmt.Sprintf("%.6g .. %.6g", r.Lower, r.Upper), "proved lower bound, cheapest pairing found")
+	t.Add("optimal cost", span(text(number(r.Lower)), text(number(r.Upper))), "proved lower bound, cheapest pairing found")
 	verdict := "how much more the given pairing costs than the best one"
 	if r.CertifiedOptimal {
 		verdict = "certified optimal on this cloud"
 	}
-	t.Add("relative gap", fmt.Sprintf("%s .. %s", percent(number(r.RelativeLower)), percent(number(r.RelativeUpper))), verdict)
+	t.Add("relative gap", span(percent(number(r.RelativeLower)), percent(number(r.RelativeUpper))), verdict)
 	t.Add("moved", percent(number(r.MovedFraction)), "rows that the best pairing found moves")
 	t.Add("slack margin", text(number(r.SlackMargin)), "how far the closest other pairing is from being as good")
 }
@@ -211,4 +211,12 @@ func addJacobian(t *report.Table, j jacobianJSON) {
 	}
 	t.Add("asymmetry", text(j.AsymMean), fmt.Sprintf("mean of |J - J^T|/|J| over %d points, %s; 0 for an optimal map", j.Points, how))
 	t.Add("", text(j.AsymMax), "largest")
+}
+
+// span prints an interval, or its one value.
+func span(lower, upper string) string {
+	if lower == upper {
+		return lower
+	}
+	return lower + " .. " + upper
 }

@@ -125,7 +125,7 @@ func (f *compareFlags) run(ctx context.Context, a *app, c *cobra.Command) error 
 	if s.Points != nil {
 		n = s.Points.Shape()[0]
 	}
-	if err := fits("two clouds", e.Info().Free, 2, n, l.law.Dim()); err != nil {
+	if err := fits("two clouds", 2, n, l.law.Dim()); err != nil {
 		return err
 	}
 	s.Progress = a.bar.set
@@ -267,8 +267,7 @@ func (f *compareFlags) write(o *arrayio.Outputs, r *study.Comparison, j compareJ
 func (f *compareFlags) table(a *app, j compareJSON, r *study.Comparison) *report.Table {
 	t := a.table()
 	t.Section("problem")
-	what := fmt.Sprintf("%d points in %d dimensions", j.Problem.N, j.Problem.D)
-	t.Add("distribution", j.Problem.Dist, what)
+	t.Add("distribution", j.Problem.Dist, fmt.Sprintf("%d points, d = %d", j.Problem.N, j.Problem.D))
 	if b := text(j.Problem.Bandwidth); b != "-" {
 		t.Add("bandwidth", b, "standard deviation of the smoothing")
 	}

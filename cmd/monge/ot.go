@@ -219,7 +219,7 @@ func (f *otFlags) run(ctx context.Context, a *app, c *cobra.Command, args []stri
 	}
 
 	t := a.table()
-	t.Add("problem", fmt.Sprintf("%d to %d points", n, m), fmt.Sprintf("in %d dimensions, squared distance", d))
+	t.Add("problem", fmt.Sprintf("%d to %d points", n, m), fmt.Sprintf("d = %d, cost |x - y|^2", d))
 	t.Add("solver", f.solver, j.Status)
 	t.Add("cost", text(j.Cost), "transport cost of the returned plan")
 	t.Add("lower", text(j.Lower), "the optimum is at least this")
