@@ -96,7 +96,7 @@ func (p *mixtureTask[T]) law(i int, z []float64) {
 			out[k] = T(v - l)
 		}
 	}
-	m, _ := maximum(z)
+	m, _ := maximum(z, math.Inf(-1))
 	sum := expTo(z, z, m)
 	inv := 1 / sum
 	for k := range z {
@@ -109,7 +109,7 @@ func (p *mixtureTask[T]) law(i int, z []float64) {
 
 // lse returns ln sum e^z.
 func lse(z []float64) float64 {
-	m, _ := maximum(z)
+	m, _ := maximum(z, math.Inf(-1))
 	if math.IsInf(m, -1) {
 		return m
 	}
