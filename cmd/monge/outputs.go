@@ -17,13 +17,16 @@ type outputs struct {
 	set    arrayio.Outputs
 	names  []string
 	kept   []string // committed
-	closed bool
+	closed bool // by an interrupt or at the end
 }
 
 // declare announces an array; declareFile and createDir announce other things. They come before all work.
 func (o *outputs) declare(path string, rank int) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	if o.closed {
+		return context.Canceled
+	}
 	o.names = append(o.names, path)
 	return o.set.Declare(path, rank)
 }
@@ -31,6 +34,9 @@ func (o *outputs) declare(path string, rank int) error {
 func (o *outputs) declareFile(path string, ext ...string) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	if o.closed {
+		return context.Canceled
+	}
 	o.names = append(o.names, path)
 	return o.set.DeclareFile(path, ext...)
 }
@@ -38,6 +44,9 @@ func (o *outputs) declareFile(path string, ext ...string) error {
 func (o *outputs) createDir(dir string) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	if o.closed {
+		return context.Canceled
+	}
 	return o.set.CreateDir(dir)
 }
 
