@@ -40,15 +40,7 @@ func (s *assigner) augment(r int32) error {
 		}
 		e := s.pop()
 		if e.node < 0 {
-			i := -1 - e.node
-			l := &s.lists[i]
-			k := len(l.key)
-			if l.path == s.paths { // rebuilt under this v already: the row needs more columns
-				k *= 2
-			}
-			s.rebuild(i, k)
-			l.path = s.paths
-			s.reach(i, s.base[i], &free)
+			s.extend(-1-e.node, &free)
 			continue
 		}
 		j := e.node
@@ -89,6 +81,30 @@ func (s *assigner) visit(i int32, dist float64, free *float64) {
 	s.reach(i, dist, free)
 }
 
+// longList is the length from which a path takes all columns of a row at once.
+const longList = 64
+
+// extend labels columns off row i's list. A list that was rebuilt under this v gets longer; when it is long, the
+// path goes far, and all columns will be needed.
+func (s *assigner) extend(i int32, free *float64) {
+	l := &s.lists[i]
+	k := len(l.key)
+	if l.path == s.paths {
+		k *= 2
+	}
+	if k <= longList {
+		s.rebuild(i, k)
+		l.path = s.paths
+		s.reach(i, s.base[i], free)
+		return
+	}
+	dist := s.base[i]
+	h := dist - s.u[i]
+	for j, c := range s.all(i, &s.scratch) {
+		s.label(i, int32(j), max(dist, h+c-s.v[j]), free)
+	}
+}
+
 // reach labels the columns on row i's list; the row comes back when a column off its list could be next.
 func (s *assigner) reach(i int32, dist float64, free *float64) {
 	l := &s.lists[i]
@@ -98,20 +114,25 @@ func (s *assigner) reach(i int32, dist float64, free *float64) {
 			return
 		}
 		j := l.idx[p]
-		w := max(dist, h+l.cost[p]-s.v[j]) // rounding must not put a label below those already settled
-		if w < s.dist[j] && w < *free {
-			if math.IsInf(s.dist[j], 1) {
-				s.cols = append(s.cols, j)
-			}
-			s.dist[j], s.pred[j] = w, i
-			s.push(label{w, j})
-			if s.row[j] < 0 {
-				*free = w
-			}
-		}
+		s.label(i, j, max(dist, h+l.cost[p]-s.v[j]), free) // rounding must not put a label below those settled
 	}
 	if h+l.rest < *free {
 		s.push(label{max(dist, h+l.rest), -1 - i})
+	}
+}
+
+// label lowers the label of column j to w, by way of row i.
+func (s *assigner) label(i, j int32, w float64, free *float64) {
+	if w >= s.dist[j] || w >= *free {
+		return
+	}
+	if math.IsInf(s.dist[j], 1) {
+		s.cols = append(s.cols, j)
+	}
+	s.dist[j], s.pred[j] = w, i
+	s.push(label{w, j})
+	if s.row[j] < 0 {
+		*free = w
 	}
 }
 

@@ -1,10 +1,6 @@
 package ot
 
-import (
-	"cmp"
-	"math"
-	"slices"
-)
+import "math"
 
 // pairs serves the costs c_ij = |x_i - y_j|² of an instance. A cost has the same bits whichever method
 // gives it: coordinates are summed in order.
@@ -13,6 +9,8 @@ type pairs interface {
 	// nearest writes into s the k ≤ m columns of least c_ij - v_j, in increasing order. It may be called
 	// from several goroutines with a scratch each, v being at most what it was at the last refit.
 	nearest(i int32, v []float64, k int, s *scratch)
+	// all returns the costs of row i, which may lie in s.
+	all(i int32, s *scratch) []float64
 	// refit prepares nearest for v, which may have moved in any direction.
 	refit(v []float64)
 }
@@ -60,29 +58,6 @@ func (s *scratch) scan(c, v []float64, k int) {
 	}
 }
 
-// sortAll sorts all columns of row i by c - v.
-func (s *scratch) sortAll(p pairs, i int32, v []float64) {
-	s.begin(len(v))
-	type column struct {
-		key, cost float64
-		j         int32
-	}
-	all := make([]column, len(v))
-	for j := range all {
-		c := p.cost(i, int32(j))
-		all[j] = column{c - v[j], c, int32(j)}
-	}
-	slices.SortFunc(all, func(a, b column) int {
-		if c := cmp.Compare(a.key, b.key); c != 0 {
-			return c
-		}
-		return cmp.Compare(a.j, b.j)
-	})
-	for t, e := range all {
-		s.key[t], s.cost[t], s.idx[t] = e.key, e.cost, e.j
-	}
-}
-
 // stored keeps all costs in memory, in rows of ld.
 type stored struct {
 	n, m, ld int
@@ -100,9 +75,9 @@ func newStored(w *work, in *instance) (*stored, error) {
 
 func (s *stored) cost(i, j int32) float64 { return s.c[int(i)*s.ld+int(j)] }
 
-func (s *stored) nearest(i int32, v []float64, k int, q *scratch) {
-	q.scan(s.c[int(i)*s.ld:][:s.m], v, k)
-}
+func (s *stored) nearest(i int32, v []float64, k int, q *scratch) { q.scan(s.all(i, q), v, k) }
+
+func (s *stored) all(i int32, _ *scratch) []float64 { return s.c[int(i)*s.ld:][:s.m] }
 
 func (s *stored) refit([]float64) {}
 
@@ -122,12 +97,14 @@ func (s *recomputed) cost(i, j int32) float64 {
 	return squaredDistance(s.x[int(i)*d:][:d], s.y[int(j)*d:][:d])
 }
 
-func (s *recomputed) nearest(i int32, v []float64, k int, q *scratch) {
+func (s *recomputed) nearest(i int32, v []float64, k int, q *scratch) { q.scan(s.all(i, q), v, k) }
+
+func (s *recomputed) all(i int32, q *scratch) []float64 {
 	if len(q.row) < s.p.width() {
 		q.row = make([]float64, s.p.width())
 	}
 	s.p.distances(s.x[int(i)*s.d:int(i+1)*s.d], q.row[:s.p.width()])
-	q.scan(q.row[:s.m], v, k)
+	return q.row[:s.m]
 }
 
 func (s *recomputed) refit([]float64) {}

@@ -8,9 +8,6 @@ const listLen = 16
 // refitEvery is the count of rebuilt rows after which the bounds of the pairs are refitted to v.
 const refitEvery = 1000
 
-// longList is the length from which lists are made by sorting all columns instead of by insertion.
-const longList = 128
-
 // shortlist holds the columns of a row with the least keys c - v at the time it was built, in order. rest
 // bounds the keys of all other columns. Where v only falls, keys and rest stay lower bounds of c - v for
 // ever, so that work on the list is exact for as long as it stays below rest.
@@ -40,11 +37,7 @@ func newShortlists(w *work, in *instance, src pairs) shortlists {
 // fill writes the k least columns of row i into its list.
 func (t *shortlists) fill(i int32, k int, s *scratch) {
 	k = min(k, t.m)
-	if k < longList {
-		t.nearest(i, t.v, min(k+1, t.m), s)
-	} else {
-		s.sortAll(t.pairs, i, t.v)
-	}
+	t.nearest(i, t.v, min(k+1, t.m), s)
 	l := &t.lists[i]
 	l.key, l.cost, l.idx = append(l.key[:0], s.key[:k]...), append(l.cost[:0], s.cost[:k]...), append(l.idx[:0], s.idx[:k]...)
 	l.rest = math.Inf(1)

@@ -253,3 +253,14 @@ func (p *treePairs) cost(i, j int32) float64 {
 func (p *treePairs) nearest(i int32, v []float64, k int, s *scratch) {
 	p.tree.nearest(p.x[int(i)*p.d:int(i+1)*p.d], v, k, s)
 }
+
+func (p *treePairs) all(i int32, s *scratch) []float64 {
+	n := len(p.y) / p.d
+	if len(s.row) < n {
+		s.row = make([]float64, n)
+	}
+	for j := range n {
+		s.row[j] = p.cost(i, int32(j))
+	}
+	return s.row[:n]
+}
