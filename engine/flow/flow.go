@@ -17,9 +17,13 @@ type Settings struct {
 	// Tau is the horizon: alpha = exp(-tau). 0 means the limit tau -> infinity.
 	Tau float64
 	// Rtol and Atol control each sample alone: the RMS over its coordinates of error / (atol + rtol |x|)
-	// is at most 1. 0 means 1e-8.
+	// is at most 1 in every step, for the point, for each tangent and for the density's integral. 0 means
+	// 1e-8, a negative value exactly 0, for one of the two. What is below 64 roundoffs of the type (7e-15,
+	// or 4e-6 in float32) is raised to that: differences of slopes hold no more. The encoder expands by up
+	// to 1/h where the data are of width h, and so does its error.
 	Rtol, Atol float64
-	// Steps > 0 makes that many equal steps in the path's variable, without control.
+	// Steps > 0 makes that many equal steps in the path's variable, without control. adams takes none; rk4,
+	// euler and the dpm methods need them.
 	Steps int
 
 	// Tangents [N, P, D] to carry along: Result.Tangents = J T. Jacobian = true carries the identity.
@@ -27,7 +31,9 @@ type Settings struct {
 	Jacobian bool
 	LogP     bool // log density at the data end
 
-	MaxMemory int64             // bytes for the integration's arrays; 0 = a quarter of the engine's free memory, at most 1 GiB
+	// MaxMemory is the bytes for the integration's arrays; 0 = a quarter of the engine's free memory, at most
+	// 1 GiB. Rows are integrated in chunks that fit, of one row at least.
+	MaxMemory int64
 	Progress  func(done, n int) // rows finished so far, called from one goroutine; nil = none
 }
 

@@ -25,6 +25,7 @@ type system struct {
 	coef staging // [1, N, CoefCount]
 	// The parts of a state and of its slope as the field wants them; nil where the state is x alone.
 	x, tan, v, tv, div array
+	request            dist.Request // kept, as it would escape at every call
 }
 
 func newSystem(e engine.Engine, t engine.Dtype, f dist.Field, path schedule.Path, p int, ell bool, rows int) (*system, error) {
@@ -70,16 +71,18 @@ func (q *system) eval(f, z engine.Buffer, n int) error {
 		return err
 	}
 	if q.s == q.d {
-		return q.f.Eval(&dist.Request{Coef: coef, X: z, V: f})
+		q.request = dist.Request{Coef: coef, X: z, V: f}
+		return q.f.Eval(&q.request)
 	}
 	if err := q.split(q.x.rows(n), q.tan.rows(n), z, n); err != nil {
 		return err
 	}
-	r := dist.Request{Coef: coef, X: q.x.rows(n), V: q.v.rows(n), Div: q.div.rows(n)}
+	r := &q.request
+	*r = dist.Request{Coef: coef, X: q.x.rows(n), V: q.v.rows(n), Div: q.div.rows(n)}
 	if q.p > 0 {
 		r.T, r.TV = q.tan.rows(n), q.tv.rows(n)
 	}
-	if err := q.f.Eval(&r); err != nil {
+	if err := q.f.Eval(r); err != nil {
 		return err
 	}
 	return q.join(f, r.V, r.TV, r.Div, n)
