@@ -17,7 +17,7 @@ type outputs struct {
 	set    arrayio.Outputs
 	names  []string
 	kept   []string // committed
-	closed bool // by an interrupt or at the end
+	closed bool     // by an interrupt or at the end
 }
 
 // declare announces an array; declareFile and createDir announce other things. They come before all work.
