@@ -10,6 +10,10 @@ import (
 	"gonum.org/v1/netlib/blas/netlib"
 )
 
+// rowsAlone says that a row's result does not depend on the rows beside it; OpenBLAS chooses its kernels by
+// the size of the whole product.
+const rowsAlone = false
+
 // once guards gonum's own global: engines may be opened side by side.
 var once sync.Once
 

@@ -170,6 +170,7 @@ func followRows(c [4]int) func(f *fixture, rows []int) [][]float64 {
 // TestRowAlone: a row's result is bitwise the same alone, in a few rows and in all, whatever the
 // goroutines.
 func TestRowAlone(t *testing.T) {
+	needRowsAlone(t)
 	for _, c := range rowwiseCases() {
 		for _, dt := range []engine.Dtype{engine.F64, engine.F32} {
 			t.Run(c.name+"/"+dt.String(), func(t *testing.T) {

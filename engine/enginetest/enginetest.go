@@ -4,7 +4,7 @@
 // a tile), runs an operation and compares it with the formula of its doc comment, written as plain
 // loops. [Cases] lists them all; an engine's own test is
 //
-//	func TestEngine(t *testing.T) { enginetest.RunAll(t, open) }
+//	func TestEngine(t *testing.T) { enginetest.RunAll(t, open, nil) }
 //
 // with subtests named OPERATION/DTYPE/CASE. [SoftmaxCases], [MixtureCases] and [FollowCases] give the
 // shapes and the data alone, for benchmarks.
@@ -84,8 +84,9 @@ func Cases() []Case {
 	return all
 }
 
-// RunAll runs every case as a subtest OPERATION/DTYPE/CASE on one engine from open, and closes it.
-func RunAll(t *testing.T, open func(testing.TB) engine.Engine) {
+// RunAll runs every case as a subtest OPERATION/DTYPE/CASE on one engine from open, and closes it. skip, where
+// not nil, gives the reason for leaving a case out, or "".
+func RunAll(t *testing.T, open func(testing.TB) engine.Engine, skip func(Case) (reason string)) {
 	e := open(t)
 	t.Cleanup(func() {
 		if err := e.Close(); err != nil {
@@ -101,6 +102,11 @@ func RunAll(t *testing.T, open func(testing.TB) engine.Engine) {
 				t.Run(ofType[0].Dtype.String(), func(t *testing.T) {
 					for _, c := range ofType {
 						t.Run(c.Name, func(t *testing.T) {
+							if skip != nil {
+								if reason := skip(c); reason != "" {
+									t.Skip(reason)
+								}
+							}
 							if err := c.Run(e); err != nil {
 								t.Error(err)
 							}

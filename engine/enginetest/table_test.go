@@ -12,7 +12,7 @@ import (
 const plainLimit = 1 << 28
 
 func TestPlainEngine(t *testing.T) {
-	RunAll(t, func(testing.TB) engine.Engine { return &plain{limit: plainLimit} })
+	RunAll(t, func(testing.TB) engine.Engine { return &plain{limit: plainLimit} }, nil)
 }
 
 func TestCaseNames(t *testing.T) {
