@@ -63,7 +63,9 @@ const steep = 4
 // part returns the stretch to which the step from u0 to u1 belongs.
 func (p *dpm) part(u0, u1 float64) part {
 	sin, cos := math.Sincos((p.theta(u0) + p.theta(u1)) / 2)
-	end := sin*cos*steep < 1 && p.order > 1 // order 1 is DDIM, which does not see l
+	a0, s0, _, _ := p.Path.At(u0)
+	a1, s1, _, _ := p.Path.At(u1)
+	end := p.order > 1 && (sin*cos*steep < 1 || a0*s0*a1*s1 == 0) // order 1 is DDIM, which does not see l
 	k := dataPrediction
 	switch {
 	case sin < cos && end:

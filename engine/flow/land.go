@@ -18,7 +18,7 @@ type approach struct {
 const firstLook = 1.4
 
 // approach readies the first n rows for decoding and returns the count of rows left: none where one
-// component is the whole law.
+// component is the whole law, and those whose own does not hold yet where the horizon is near.
 func (a *adams) approach(n int) (live int, err error) {
 	if a.jump == nil || a.dir > 0 {
 		return n, nil
@@ -26,7 +26,7 @@ func (a *adams) approach(n int) (live int, err error) {
 	for i := range n {
 		a.tracks[i].landing = approach{u: a.Path.U(firstLook), last: seen{math.Pi / 2, a.jump.latent}}
 	}
-	if !a.jump.single {
+	if first := a.Path.U(firstLook); !a.jump.single && a.u1 > first {
 		return n, nil
 	}
 	for i := range n {

@@ -59,3 +59,49 @@ func TestOrders(t *testing.T) {
 		}
 	}
 }
+
+// TestHorizons decodes and encodes with equal steps over horizons from nothing to the limit, where one end or
+// none is singular in log-SNR, against the adaptive method.
+func TestHorizons(t *testing.T) {
+	law := dist.G2()
+	x := law.Sample(3, 5)
+	for _, tau := range []float64{1e-12, 1e-3, .05, .7, 5, 30, 800} {
+		tight := Settings{Rtol: 1e-12, Atol: 1e-12, Tau: tau}
+		z := encode(t, law, x, tight).X
+		if e := worst(t, floats(decode(t, law, z, tight).X), floats(x)); e > 1e-9 {
+			t.Errorf("tau %g: round trip off by %g", tau, e)
+		}
+		for method, within := range map[string]float64{"dpm2": 2e-2, "dpm3": 2e-3, "rk4": 1e-3} {
+			for _, name := range []string{"trig", "rf"} {
+				s := Settings{Method: method, Path: path(t, name), Steps: 100, Tau: tau}
+				e := worst(t, floats(encode(t, law, x, s).X), floats(z))
+				d := worst(t, floats(decode(t, law, z, s).X), floats(x))
+				// A hundred steps; orders are measured above.
+				if e > within || d > within {
+					t.Errorf("%s %s, tau %g: errors %g (encode) %g (decode)", name, method, tau, e, d)
+				}
+			}
+		}
+	}
+}
+
+// TestFewSteps takes steps so long that one touches both ends of the path.
+func TestFewSteps(t *testing.T) {
+	law, err := dist.RandomGaussian(3, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	x := law.Sample(1, 4)
+	for _, name := range schedule.Names() {
+		for _, method := range []string{"euler", "heun", "rk4", "dopri5", "dpm1", "dpm2", "dpm3"} {
+			for steps := 1; steps <= 4; steps++ {
+				r := encode(t, law, x, Settings{Method: method, Path: path(t, name), Steps: steps, Jacobian: true, LogP: true})
+				for _, v := range append(append(r.LogP, floats(r.X)...), floats(r.Jacobian)...) {
+					if math.IsNaN(v) || math.IsInf(v, 0) {
+						t.Fatalf("%s %s in %d steps: %v", name, method, steps, v)
+					}
+				}
+			}
+		}
+	}
+}
