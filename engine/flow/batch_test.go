@@ -17,40 +17,49 @@ import (
 
 // TestRowsAlone checks that a row's result is bitwise the same alone, in a batch, and in chunks of any size.
 func TestRowsAlone(t *testing.T) {
-	law := dist.G2()
-	x := law.Sample(11, 23)
-	for _, s := range []Settings{{}, {Jacobian: true, LogP: true}, {Method: "dopri5"}, {Method: "heun", Rtol: 1e-4, Atol: 1e-4},
-		{Method: "rk4", Steps: 7}, {Method: "dpm3", Steps: 7, LogP: true}} {
-		for name, run := range map[string]func(testing.TB, dist.Distribution, *tensor.Dense, Settings) *Result{"encode": encode, "decode": decode} {
-			all := run(t, law, x, s)
-			check := func(what string, r *Result, lo, hi int) {
-				t.Helper()
-				pairs := [][2][]float64{{floats(r.X), floats(all.X)[2*lo : 2*hi]}}
-				if s.Jacobian {
-					pairs = append(pairs, [2][]float64{floats(r.Jacobian), floats(all.Jacobian)[4*lo : 4*hi]})
-				}
-				if s.LogP {
-					pairs = append(pairs, [2][]float64{r.LogP, all.LogP[lo:hi]})
-				}
-				for _, p := range pairs {
-					for i, v := range p[0] {
-						if v != p[1][i] {
-							t.Errorf("%s %s: %s: number %d is %v, in the batch %v", name, s.Method, what, i, v, p[1][i])
-							return
-						}
+	all := laws(t)
+	for _, law := range []dist.Distribution{dist.G2(), all["points"], all["product"], all["rotated"]} {
+		for _, s := range []Settings{{}, {Jacobian: true, LogP: true}, {Method: "dopri5"}, {Method: "heun", Rtol: 1e-4, Atol: 1e-4},
+			{Method: "rk4", Steps: 7}, {Method: "dpm3", Steps: 7, LogP: true}} {
+			rowsAlone(t, law, s)
+		}
+	}
+}
+
+func rowsAlone(t *testing.T, law dist.Distribution, s Settings) {
+	t.Helper()
+	const n = 13
+	d := law.Dim()
+	x := law.Sample(11, n)
+	for name, run := range map[string]func(testing.TB, dist.Distribution, *tensor.Dense, Settings) *Result{"encode": encode, "decode": decode} {
+		all := run(t, law, x, s)
+		check := func(what string, r *Result, lo, hi int) {
+			t.Helper()
+			pairs := [][2][]float64{{floats(r.X), floats(all.X)[d*lo : d*hi]}}
+			if s.Jacobian {
+				pairs = append(pairs, [2][]float64{floats(r.Jacobian), floats(all.Jacobian)[d*d*lo : d*d*hi]})
+			}
+			if s.LogP {
+				pairs = append(pairs, [2][]float64{r.LogP, all.LogP[lo:hi]})
+			}
+			for _, p := range pairs {
+				for i, v := range p[0] {
+					if v != p[1][i] {
+						t.Errorf("%s %s: %s: number %d is %v, in the batch %v", name, s.Method, what, i, v, p[1][i])
+						return
 					}
 				}
 			}
-			for i := range 23 {
-				one := engine.Points(floats(x)[2*i:2*i+2], 1, 2)
-				check("alone", run(t, law, one, s), i, i+1)
-			}
-			small := s
-			small.MaxMemory = 6000 // a few rows
-			check("in chunks", run(t, law, x, small), 0, 23)
-			small.MaxMemory = 1
-			check("row by row", run(t, law, x, small), 0, 23)
 		}
+		for i := range n {
+			one := engine.Points(floats(x)[d*i:d*i+d], 1, d)
+			check("alone", run(t, law, one, s), i, i+1)
+		}
+		small := s
+		small.MaxMemory = 6000 // a few rows
+		check("in chunks", run(t, law, x, small), 0, n)
+		small.MaxMemory = 1
+		check("row by row", run(t, law, x, small), 0, n)
 	}
 }
 
