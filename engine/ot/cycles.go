@@ -127,13 +127,23 @@ func (c *certifier) exact(ctx context.Context) error {
 	}
 	c.note = "exact solver: " + r.Note
 	copy(c.f, r.F)
-	if r.Assignment == nil { // a plan between equal weights, of whole columns
-		for _, e := range r.Plan {
-			c.sigma[e.I] = int32(e.J)
+	sigma := slices.Repeat([]int32{-1}, c.n)
+	taken := make([]bool, c.n)
+	use := func(i, j int) {
+		if sigma[i] < 0 && !taken[j] {
+			sigma[i], taken[j] = int32(j), true
 		}
 	}
 	for i, j := range r.Assignment {
-		c.sigma[i] = int32(j)
+		use(i, int(j))
+	}
+	for _, e := range r.Plan {
+		use(e.I, e.J)
+	}
+	// A plan of equal weights is a permutation where the solver ended at a vertex; otherwise its potentials
+	// serve the pairing so far.
+	if !slices.Contains(sigma, -1) {
+		copy(c.sigma, sigma)
 	}
 	c.preferGiven()
 	c.settled = false
