@@ -1,5 +1,15 @@
 // Package flow integrates the probability-flow ODE: encode (data to latent), decode (latent to data), with
 // Jacobians and likelihoods along the way.
+//
+// The flow is integrated in the variable u of a [schedule.Path] over its finite interval, so that the limit
+// tau -> infinity is reached without truncation. A row's state is its point, its tangents and the integral of
+// the divergence; all of it lies in the engine's memory, and the host keeps only the rows' times, steps and
+// orders. Rows are independent: each has its own steps, the rows that are done leave the batch, and a row's
+// result is bitwise the same whatever else is in the call.
+//
+// One file holds one method: adams.go (the default, with jump.go and land.go for the stretch near the data
+// that is known in closed form), rungekutta.go with a tableau each in euler.go, heun.go, rk4.go and dopri5.go,
+// and the exponential integrators in dpm.go.
 package flow
 
 import (
