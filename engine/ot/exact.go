@@ -48,7 +48,7 @@ type ExactSettings struct {
 //
 // Cost and Upper are the plan's cost from differences of the given coordinates. Lower and Dual are the
 // value Σ a_i F_i + Σ b_j G_j, computed as cost less the plan's reduced costs, which does not cancel.
-// Status is Optimal where that gap is at most 2^-46 of the mean of c_ij + |f_i| + |g_j| over the plan, with
+// Status is Optimal where that gap is at most 2^-45 of the mean of c_ij + |f_i| + |g_j| over the plan, with
 // c, f and g after the clouds were centred; otherwise it is IterationLimit, and the bracket says how far.
 // Iterations counts bids and paths, or pivots.
 //
@@ -62,6 +62,9 @@ func Exact(ctx context.Context, c Clouds, s *ExactSettings) (*Result, error) {
 	in, err := newInstance(c)
 	if err != nil {
 		return nil, err
+	}
+	if ctx.Err() != nil {
+		return nil, fmt.Errorf("ot: exact: %w", ctx.Err())
 	}
 	w := &work{ctx: ctx, threads: s.Threads, progress: s.Progress}
 	if w.threads <= 0 {
@@ -84,6 +87,9 @@ func solveExact(w *work, in *instance, limit int64) (*Result, error) {
 	q, method := small.instance, "network simplex; "
 	if bids {
 		q, method = in, "auction and shortest paths; "
+	}
+	if w.ctx.Err() != nil {
+		return nil, w.ctx.Err()
 	}
 	copies := int64(1)
 	if !bids {

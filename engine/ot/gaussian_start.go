@@ -24,19 +24,15 @@ func gaussianPotential(w *work, in *instance, v []float64) (all bool, err error)
 	d := in.d
 	x, wx, far := bulk(in.x, in.a, d)
 	y, wy, farY := bulk(in.y, in.b, d)
-	a, b := make([]float64, d), make([]float64, d)
-	X, Y := mat.NewDense(len(x)/d, d, x), mat.NewDense(len(y)/d, d, y)
-	for t := range d {
-		a[t] = stat.Mean(mat.Col(nil, t, X), wx)
-		b[t] = stat.Mean(mat.Col(nil, t, Y), wy)
-	}
+	a, sx := axisMoments(x, wx, d)
+	b, sy := axisMoments(y, wy, d)
 	B := mat.NewSymDense(d, nil)
 	if d <= denseMoments {
-		optimalMap(B, covariance(X, wx), covariance(Y, wy))
+		optimalMap(B, covariance(mat.NewDense(len(x)/d, d, x), wx), covariance(mat.NewDense(len(y)/d, d, y), wy))
 	} else {
 		for t := range d {
-			if sy := spread(Y, t, b[t], wy); sy > 0 {
-				B.SetSym(t, t, spread(X, t, a[t], wx)/sy)
+			if sy[t] > 0 {
+				B.SetSym(t, t, math.Sqrt(sx[t]/sy[t]))
 			}
 		}
 	}
@@ -106,12 +102,26 @@ func covariance(x *mat.Dense, w []float64) *mat.SymDense {
 	return S
 }
 
-func spread(x *mat.Dense, t int, mean float64, w []float64) float64 {
-	c := mat.Col(nil, t, x)
-	for i := range c {
-		c[i] = (c[i] - mean) * (c[i] - mean)
+// axisMoments returns the weighted mean and variance of each coordinate.
+func axisMoments(x, w []float64, d int) (mean, variance []float64) {
+	mean, variance = make([]float64, d), make([]float64, d)
+	var sum float64
+	for i := range len(x) / d {
+		u := 1.
+		if w != nil {
+			u = w[i]
+		}
+		sum += u
+		for t, v := range x[i*d : (i+1)*d] {
+			e := v - mean[t] // Welford, with weights
+			mean[t] += e * u / sum
+			variance[t] += e * (v - mean[t]) * u
+		}
 	}
-	return math.Sqrt(stat.Mean(c, w))
+	for t := range variance {
+		variance[t] /= sum
+	}
+	return mean, variance
 }
 
 // optimalMap sets B to the linear map that carries N(0, Sy) to N(0, Sx) at least cost, small eigenvalues of

@@ -101,11 +101,15 @@ func (in *instance) place() error {
 			mid2 = mid
 		}
 		in.cx[t], in.cy[t] = mid, mid2
-		for _, i := range in.rows {
-			far = max(far, math.Abs(in.given[0][i*d+t]-mid))
+	}
+	for _, i := range in.rows {
+		for t, v := range in.given[0][i*d : (i+1)*d] {
+			far = max(far, math.Abs(v-in.cx[t]))
 		}
-		for _, j := range in.cols {
-			far = max(far, math.Abs(in.given[1][j*d+t]-mid2))
+	}
+	for _, j := range in.cols {
+		for t, v := range in.given[1][j*d : (j+1)*d] {
+			far = max(far, math.Abs(v-in.cy[t]))
 		}
 	}
 	if math.IsInf(4*far*far*float64(d), 1) {

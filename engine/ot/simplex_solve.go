@@ -3,8 +3,8 @@ package ot
 import "math"
 
 const (
-	maxRounds   = 10000 // rounds of column generation; only rounding could ever use them up
-	extraRounds = 4     // rounds that may still improve single pairs when the plan is optimal as a whole
+	maxRounds   = 1000 // rounds of column generation; only rounding could ever use them up
+	extraRounds = 4    // rounds that may still improve single pairs when the plan is optimal as a whole
 )
 
 // networkSimplex solves an instance of any weights and sizes: an optimal plan over the pairs on short lists,
@@ -14,24 +14,23 @@ func networkSimplex(w *work, in *instance, src pairs, limit int64) (*solution, e
 	if err := s.start(in, limit); err != nil {
 		return nil, err
 	}
-	for round, extra := 0, 0; round < maxRounds && extra < extraRounds; round++ {
+	for round, extra := 0, 0; round < maxRounds; round++ {
 		s.potentials()
 		if err := s.rebuildAll(); err != nil {
 			return nil, err
 		}
 		violated, small := s.violation(in)
-		if !violated {
-			break
-		}
 		if small {
 			extra++
+		}
+		if !violated || extra > extraRounds {
+			break
 		}
 		if err := s.optimise(); err != nil {
 			return nil, err
 		}
 		s.step(s.done + 2)
 	}
-	s.potentials()
 	sol := &solution{v: s.v, iterations: s.pivots}
 	for k, p := range s.parent {
 		if p < 0 || s.flow[k] == 0 {
@@ -43,7 +42,7 @@ func networkSimplex(w *work, in *instance, src pairs, limit int64) (*solution, e
 		}
 		sol.plan = append(sol.plan, flow{i, j, s.flow[k]})
 	}
-	return sol, in.certify(w, src, sol)
+	return sol, in.polish(w, src, sol)
 }
 
 // violation says whether some pair of the new lists improves, and whether all of them together are rounding
