@@ -62,32 +62,41 @@ func (in *instance) certify(w *work, src pairs, s *solution) error {
 	return nil
 }
 
-// polish certifies, and while the gap is more than rounding raises v to the c-transform of u and tries again.
-// That never lowers the dual value. It mends potentials that reached a part of the tree by way of a far point,
-// with the rounding of its large costs.
+// polish certifies, and while the gap is more than rounding tries other v: first lower by an ulp, since v
+// rounded up at a far column of little mass holds back rows that carry much; then raised to the c-transform of
+// u, which mends potentials that reached a part of the tree by way of a far point.
 func (in *instance) polish(w *work, src pairs, s *solution) error {
 	if err := in.certify(w, src, s); err != nil {
 		return err
 	}
-	for last := math.Inf(1); !s.tight() && s.gap < last/2; {
-		last = s.gap
-		v, err := cTransform(w, in.y, in.x, in.d, s.u, nil)
-		if err != nil {
-			return err
+	for range polishPasses {
+		if s.tight() {
+			return nil
 		}
-		for j := range v { // rounding up at a far column of little mass would hold back rows that carry much
-			v[j] -= 0x1p-52 * math.Abs(v[j])
-		}
-		next := &solution{plan: s.plan, v: v}
-		if err := in.certify(w, src, next); err != nil {
-			return err
-		}
-		if next.gap < s.gap {
-			s.u, s.v, s.gap, s.scale = next.u, next.v, next.gap, next.scale
+		for _, raise := range []bool{false, true} {
+			v := slices.Clone(s.v)
+			if raise {
+				var err error
+				if v, err = cTransform(w, in.y, in.x, in.d, s.u, nil); err != nil {
+					return err
+				}
+			}
+			for j := range v {
+				v[j] -= 0x1p-52 * math.Abs(v[j])
+			}
+			next := &solution{plan: s.plan, v: v}
+			if err := in.certify(w, src, next); err != nil {
+				return err
+			}
+			if next.gap < s.gap {
+				s.u, s.v, s.gap, s.scale = next.u, next.v, next.gap, next.scale
+			}
 		}
 	}
 	return nil
 }
+
+const polishPasses = 3
 
 // cTransform returns min over j of |x_i - y_j|² - v_j for each row, over all pairs, and writes the minimising
 // columns into arg unless it is nil.
