@@ -209,8 +209,7 @@ type quadField struct {
 	g     *grid
 	far   Field
 	z, w  []float64 // Gauss-Hermite rule of the standard normal, [q, d] and [q]
-	zmax2 float64
-	reach float64 // sigma/alpha from which the grid is used
+	reach float64   // sigma/alpha from which the grid is used
 }
 
 func bindSmooth(e engine.Engine, t engine.Dtype, p smooth, g *grid) (Field, error) {
