@@ -4,7 +4,7 @@ import "math"
 
 const (
 	maxRounds   = 1000 // rounds of column generation; only rounding could ever use them up
-	extraRounds = 4    // rounds that may still improve single pairs when the plan is optimal as a whole
+	extraRounds = 64   // rounds that may still improve single pairs when the plan is optimal as a whole
 )
 
 // networkSimplex solves an instance of any weights and sizes: an optimal plan over the pairs on short lists,
