@@ -71,41 +71,8 @@ func EncoderPair(n, d int) (x, y *tensor.Dense) {
 	return engine.Points(xs.RawMatrix().Data, n, d), engine.Points(ys.RawMatrix().Data, n, d)
 }
 
-// FlowMixture returns the law of the workload of that name: 16 full covariances in 64 dimensions with
-// eigenvalues log-uniform in [.05, 2], standard normal means, weights uniform in [.5, 1.5].
-func FlowMixture() (*dist.Mixture, error) {
-	const k, d = 16, 64
-	u := make([]float64, k+k*d)
-	rng.Uniforms(u, 7, 0, 0)
-	means := make([][]float64, k)
-	covs := make([]*dist.Covariance, k)
-	weights := make([]float64, k)
-	for i := range k {
-		weights[i] = .5 + u[i]
-		means[i] = make([]float64, d)
-		rng.Normals(means[i], 7, 1, uint64(i*d))
-		q := orthogonal(d, 100+uint64(i))
-		var l, c mat.Dense
-		l.CloneFrom(q)
-		for a := range d {
-			for b := range d {
-				l.Set(a, b, q.At(a, b)*.05*math.Pow(40, u[k+i*d+b]))
-			}
-		}
-		c.Mul(&l, q.T())
-		sym := mat.NewSymDense(d, nil)
-		for a := range d {
-			for b := range a + 1 {
-				sym.SetSym(a, b, (c.At(a, b)+c.At(b, a))/2)
-			}
-		}
-		var err error
-		if covs[i], err = dist.Full(sym); err != nil {
-			return nil, err
-		}
-	}
-	return dist.NewMixture(weights, means, covs)
-}
+// FlowMixture returns the law of the workload of that name: 16 full covariances in 64 dimensions.
+func FlowMixture() (*dist.Mixture, error) { return dist.RandomMixture(16, 64, 7) }
 
 // orthogonal returns the Q of a standard normal d x d matrix's QR factorisation.
 func orthogonal(d int, seed uint64) *mat.Dense {

@@ -18,10 +18,7 @@ func Matrix(t *tensor.Dense) (data []float64, n, d int, err error) {
 	}
 	n, d = s[0], s[1]
 	if t.RequiresIterator() || t.DataOrder().IsColMajor() || !t.DataOrder().IsContiguous() {
-		t = t.Clone().(*tensor.Dense)
-		if m, ok := t.Materialize().(*tensor.Dense); ok {
-			t = m
-		}
+		return gather(t, n, d)
 	}
 	switch v := t.Data().(type) {
 	case []float64:
@@ -38,6 +35,29 @@ func Matrix(t *tensor.Dense) (data []float64, n, d int, err error) {
 		return []float64{float64(v)}, n, d, nil
 	}
 	return nil, 0, 0, fmt.Errorf("engine: points of type %v, want float64 or float32: %w", t.Dtype(), ErrDtype)
+}
+
+// gather reads a view or a column-major tensor number by number: package tensor's own ways to lay such
+// tensors out anew lose elements of some views.
+func gather(t *tensor.Dense, n, d int) (data []float64, _, _ int, err error) {
+	data = make([]float64, 0, n*d)
+	for i := range n {
+		for j := range d {
+			v, err := t.At(i, j)
+			if err != nil {
+				return nil, 0, 0, fmt.Errorf("engine: points: %w", err)
+			}
+			switch v := v.(type) {
+			case float64:
+				data = append(data, v)
+			case float32:
+				data = append(data, float64(v))
+			default:
+				return nil, 0, 0, fmt.Errorf("engine: points of type %v, want float64 or float32: %w", t.Dtype(), ErrDtype)
+			}
+		}
+	}
+	return data, n, d, nil
 }
 
 // Points wraps row-major numbers as a host tensor [N, D]; it keeps data, it does not copy. It panics

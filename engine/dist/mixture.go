@@ -15,7 +15,7 @@ const (
 	streamNormal  = 0x6469_7374_0001 + iota // point i of d coordinates takes numbers i d to i d + d - 1
 	streamUniform                           // the component of point i is chosen by number i
 	streamFactor                            // seeds of the factors of a product
-	streamNamed                             // parameters of named random laws, and the next stream too
+	streamNamed                             // parameters of named random laws, and the next two streams too
 )
 
 // Mixture is the law sum_k w_k N(m_k, C_k). Its score, posterior mean and their Jacobians are those of

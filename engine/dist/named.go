@@ -3,8 +3,6 @@ package dist
 import (
 	"math"
 
-	"monge/engine/rng"
-
 	"gonum.org/v1/gonum/mat"
 )
 
@@ -34,6 +32,17 @@ func Names() []Name {
 				return nil, p.err
 			}
 			return RandomGaussian(d, uint64(seed))
+		}},
+		{"mixture", []string{"k=16", "d=64", "seed=1"}, "k random Gaussians with full covariances, spectra .05 to 2", func(p *params) (Distribution, error) {
+			k, d := p.integer("k", 16, 1, maxDim), p.integer("d", 64, 1, maxDim)
+			seed := p.integer("seed", 1, 0, math.MaxInt64)
+			if p.err == nil && k*d > maxNumbers/(d+1) {
+				p.err = bad("mixture: k=%d, d=%d: k d (d + 1) is over %d numbers", k, d, maxNumbers)
+			}
+			if p.err != nil {
+				return nil, p.err
+			}
+			return RandomMixture(int(k), int(d), uint64(seed))
 		}},
 		{"moons", []string{"n=256", "noise=0.05"}, "two interleaved half circles of n grid points in all, smoothed", func(p *params) (Distribution, error) {
 			n, noise := p.integer("n", 256, 2, 1<<20), p.positive("noise", .05)
@@ -87,26 +96,4 @@ func fixed(c *Covariance, err error, w []float64, means [][]float64) *Mixture {
 		}
 	}
 	panic(err)
-}
-
-// RandomGaussian returns a Gaussian of d dimensions with a standard normal mean and a covariance given by its
-// factors: eigenvalues log-uniform over [.1, 10] and up to three random reflections, so that no
-// eigen-decomposition is needed at any d.
-func RandomGaussian(d int, seed uint64) (*Gaussian, error) {
-	numbers := make([]float64, 4*d)
-	rng.Normals(numbers, seed, streamNamed, 0)
-	values := make([]float64, d)
-	rng.Uniforms(values, seed, streamNamed+1, 0)
-	for i, u := range values {
-		values[i] = math.Pow(10, 2*u-1)
-	}
-	var vectors [][]float64
-	for r := 1; r <= min(3, d-1); r++ {
-		vectors = append(vectors, numbers[r*d:(r+1)*d])
-	}
-	cov, err := Reflected(values, vectors)
-	if err != nil {
-		return nil, err
-	}
-	return NewGaussian(numbers[:d], cov)
 }

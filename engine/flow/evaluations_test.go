@@ -2,12 +2,9 @@ package flow
 
 import (
 	"math"
-	"math/rand/v2"
 	"testing"
 
 	"monge/engine/dist"
-
-	"gonum.org/v1/gonum/mat"
 )
 
 // TestEvaluations holds the default method to its count of evaluations at a largest error of 1e-6 over all
@@ -48,74 +45,12 @@ func TestEvaluations(t *testing.T) {
 	}
 }
 
-// flowMixture is a mixture of 16 components with full covariances in 64 dimensions, standard normal means and
-// eigenvalues log-uniform in [.05, 2].
+// flowMixture is the mixture of the benchmark of that name: 16 components with full covariances, d = 64.
 func flowMixture(t testing.TB) *dist.Mixture {
 	t.Helper()
-	const k, d = 16, 64
-	r := rand.New(rand.NewPCG(7, 7))
-	w := make([]float64, k)
-	means := make([][]float64, k)
-	covs := make([]*dist.Covariance, k)
-	for i := range k {
-		w[i] = r.Float64() + .5
-		means[i] = make([]float64, d)
-		l := make([]float64, d)
-		for j := range d {
-			means[i][j] = r.NormFloat64()
-			l[j] = .05 * math.Pow(40, r.Float64())
-		}
-		q := rotation(d, uint64(i))
-		var c mat.Dense
-		c.Product(q, mat.NewDiagDense(d, l), q.T())
-		sym := mat.NewSymDense(d, nil)
-		for a := range d {
-			for b := range a + 1 {
-				sym.SetSym(a, b, (c.At(a, b)+c.At(b, a))/2)
-			}
-		}
-		var err error
-		if covs[i], err = dist.Full(sym); err != nil {
-			t.Fatal(err)
-		}
-	}
-	law, err := dist.NewMixture(w, means, covs)
+	law, err := dist.RandomMixture(16, 64, 7)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return law
-}
-
-// BenchmarkFlow encodes and decodes at a tolerance of 1e-7 and reports evaluations and time a sample.
-func BenchmarkFlow(b *testing.B) {
-	digits := func(h float64) dist.Distribution {
-		p, err := dist.NewPoints(dist.Digits(), nil, h)
-		if err != nil {
-			b.Fatal(err)
-		}
-		return p
-	}
-	for _, c := range []struct {
-		name string
-		law  dist.Distribution
-		n    int
-	}{{"G1", dist.G1(), 1024}, {"G2", dist.G2(), 1024}, {"FlowMixture", flowMixture(b), 512}, {"Digits/h=.2016", digits(.2016), 128}, {"Digits/h=.605", digits(.605), 128}} {
-		x := c.law.Sample(1, c.n)
-		s := Settings{Rtol: -1, Atol: 1e-7}
-		b.Run(c.name+"/encode", func(b *testing.B) {
-			for b.Loop() {
-				r := encode(b, c.law, x, s)
-				b.ReportMetric(r.Stats.NFEMean, "nfe")
-				b.ReportMetric(r.Stats.Seconds/float64(c.n)*1e6, "us/sample")
-			}
-		})
-		z := encode(b, c.law, x, s).X
-		b.Run(c.name+"/decode", func(b *testing.B) {
-			for b.Loop() {
-				r := decode(b, c.law, z, s)
-				b.ReportMetric(r.Stats.NFEMean, "nfe")
-				b.ReportMetric(r.Stats.Seconds/float64(c.n)*1e6, "us/sample")
-			}
-		})
-	}
 }
