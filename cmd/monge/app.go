@@ -6,12 +6,14 @@ import (
 	"io"
 	"os"
 	"runtime/debug"
+	"strings"
 
 	"monge/engine"
 	"monge/engine/arrayio"
 	"monge/engine/auto"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"golang.org/x/term"
 	"gorgonia.org/tensor"
 )
@@ -57,8 +59,32 @@ Exit codes: 0 done; 1 failed while running; 2 wrong usage or input; 3 done, and 
 	root.AddCommand(newCompare(a), newEncode(a), newDecode(a), newSample(a), newOT(a), newCertify(a), newEngines(a))
 	for _, c := range root.Commands() {
 		a.addFlags(c)
+		counted := c.Args
+		c.Args = func(c *cobra.Command, args []string) error {
+			if err := counted(c, args); err != nil {
+				return fmt.Errorf("%s: %w; want monge %s", c.Name(), err, c.Use)
+			}
+			return nil
+		}
 	}
+	root.SetHelpCommand(newHelp(root))
 	return root
+}
+
+// newHelp is cobra's help command, for which a name that it does not know is no error.
+func newHelp(root *cobra.Command) *cobra.Command {
+	return &cobra.Command{
+		Use:   "help [COMMAND]",
+		Short: "Help about any command",
+		Long:  "Help about a command, the same as its --help.",
+		RunE: func(_ *cobra.Command, args []string) error {
+			c, rest, err := root.Find(args)
+			if err != nil || len(rest) > 0 {
+				return fmt.Errorf("help: no command %q", strings.Join(args, " "))
+			}
+			return c.Help()
+		},
+	}
 }
 
 // addFlags adds the flags that every command has.
@@ -85,6 +111,15 @@ func (a *app) command(f func(ctx context.Context, args []string) error) func(*co
 	return func(c *cobra.Command, args []string) error {
 		a.out.set.Force = a.force
 		a.bar.start(a.stderr)
+		var empty error
+		c.Flags().Visit(func(f *pflag.Flag) {
+			if v := f.Value.String(); empty == nil && (v == "" || v == "[]") {
+				empty = usagef("--%s: an empty value", f.Name)
+			}
+		})
+		if empty != nil {
+			return empty
+		}
 		if a.threads < 0 {
 			return usagef("--threads %d: want 0 or more", a.threads)
 		}

@@ -125,7 +125,7 @@ func (f *compareFlags) run(ctx context.Context, a *app, c *cobra.Command) error 
 	if s.Points != nil {
 		n = s.Points.Shape()[0]
 	}
-	if err := fits("two clouds", 2, n, l.law.Dim()); err != nil {
+	if err := fits(fmt.Sprintf("clouds of %d points in %d dimensions", n, l.law.Dim()), 2, n, l.law.Dim()); err != nil {
 		return err
 	}
 	s.Progress = a.bar.set

@@ -106,7 +106,7 @@ func newFlowCommand(a *app, f integrate, name string, c *cobra.Command) *cobra.C
 		}
 		defer e.Close()
 		if jacobian != "" {
-			if err := fits("the Jacobians", n, d, d); err != nil {
+			if err := fits(fmt.Sprintf("--jacobian of %d points in %d dimensions", n, d), n, d, d); err != nil {
 				return err
 			}
 		}

@@ -138,26 +138,24 @@ func (f *otFlags) check(c *cobra.Command) error {
 
 // declare announces the outputs.
 func (f *otFlags) declare(a *app) error {
+	// The directory comes first, because the others may be files in it.
+	if f.potentials != "" {
+		if err := a.out.shareDir(f.potentials); err != nil {
+			return err
+		}
+		for _, name := range []string{"f.npy", "g.npy"} {
+			if err := a.out.declare(filepath.Join(f.potentials, name), 1); err != nil {
+				return err
+			}
+		}
+	}
 	if f.out != "" {
 		if err := a.out.declareFile(f.out); err != nil {
 			return err
 		}
 	}
 	if f.assignment != "" {
-		if err := a.out.declare(f.assignment, 2); err != nil {
-			return err
-		}
-	}
-	if f.potentials == "" {
-		return nil
-	}
-	if err := a.out.shareDir(f.potentials); err != nil {
-		return err
-	}
-	for _, name := range []string{"f.npy", "g.npy"} {
-		if err := a.out.declare(filepath.Join(f.potentials, name), 1); err != nil {
-			return err
-		}
+		return a.out.declare(f.assignment, 2)
 	}
 	return nil
 }
@@ -180,6 +178,11 @@ func (f *otFlags) run(ctx context.Context, a *app, c *cobra.Command, args []stri
 	n, m, d := clouds.X.Shape()[0], clouds.Y.Shape()[0], clouds.X.Shape()[1]
 	if dy := clouds.Y.Shape()[1]; dy != d {
 		return usagef("%s has %d columns, %s has %d", args[0], d, args[1], dy)
+	}
+	if f.solver == "sliced" {
+		if err := fits(fmt.Sprintf("--projections %d in %d dimensions", f.projections, d), f.projections, d+1); err != nil {
+			return err
+		}
 	}
 	if f.solver == "onedim" && d != 1 {
 		return usagef("--solver onedim: %s has %d columns, want 1", args[0], d)
@@ -314,12 +317,15 @@ func (a *app) weights(cloud, path string, n int, points string) ([]float64, erro
 	if len(w) != n {
 		return nil, usagef("%s has %d weights, %s has %d rows", path, len(w), points, n)
 	}
+	var sum float64
+	for i, v := range w {
+		if v < 0 {
+			return nil, usagef("%s: row %d, counted from 1: weight %v is negative", path, i+1, v)
+		}
+		sum += v
+	}
 	if _, _, err := ot.Normalize(cloud, w, n); err != nil {
 		return nil, usagef("%s: %w", path, err)
-	}
-	var sum float64
-	for _, v := range w {
-		sum += v
 	}
 	if math.Abs(sum-1) > 1e-9 {
 		a.warn("%s: weights sum to %.9g: normalised", path, sum)

@@ -81,7 +81,7 @@ seed and i alone, so a longer draw begins with a shorter one.`,
 		}
 		defer e.Close()
 		d := l.law.Dim()
-		if err := fits("the points", n, d); err != nil {
+		if err := fits(fmt.Sprintf("-n %d in %d dimensions", n, d), n, d); err != nil {
 			return err
 		}
 		x, _, _, err := engine.Matrix(l.law.Sample(a.seed, n))
