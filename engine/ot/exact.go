@@ -47,7 +47,8 @@ type ExactSettings struct {
 // The plan's marginals are those asked for within 1e-15.
 //
 // Cost and Upper are the plan's cost from differences of the given coordinates. Lower and Dual are the
-// value Σ a_i F_i + Σ b_j G_j, computed as cost less the plan's reduced costs, which does not cancel.
+// value Σ a_i F_i + Σ b_j G_j, computed as cost less the plan's reduced costs, which does not cancel, and
+// no less than 0.
 // Status is Optimal where that gap is at most 2^-45 of the mean of c_ij + |f_i| + |g_j| over the plan, with
 // c, f and g after the clouds were centred; otherwise it is IterationLimit, and the bracket says how far.
 // Iterations counts bids and paths, or pivots.

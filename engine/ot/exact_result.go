@@ -49,7 +49,7 @@ func (in *instance) result(w *work, s *solution) (*Result, error) {
 		}
 	}
 	r.Upper = r.Cost
-	r.Lower = r.Cost - max(s.gap, 0)/in.scale/in.scale
+	r.Lower = max(0, r.Cost-max(s.gap, 0)/in.scale/in.scale)
 	r.Dual = r.Lower
 	for _, p := range [][]float64{{r.Cost, r.Lower}, r.F, r.G} {
 		for i, v := range p {

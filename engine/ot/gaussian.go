@@ -80,8 +80,8 @@ func nuclearNorm(x, y *mat.Dense) (float64, error) {
 	if sx == 0 || sy == 0 {
 		return 0, nil
 	}
-	x.Scale(1/sx, x)
-	y.Scale(1/sy, y)
+	x.Apply(func(_, _ int, v float64) float64 { return v / sx }, x) // 1/sx may overflow
+	y.Apply(func(_, _ int, v float64) float64 { return v / sy }, y)
 	var product mat.Dense
 	product.Mul(x, y.T())
 	var svd mat.SVD

@@ -37,6 +37,8 @@ func planSinkhorn(info engine.Info, k *sinkhorn, s *SinkhornSettings) (*sinkhorn
 		// z is rounded to its own size, and the error is a sum of exponentials of it.
 		floor := 4 * engine.F32.Eps() * (1 + k.scale/k.eps)
 		switch {
+		case !k.inF32():
+			p.note = "the points or eps lie outside the range of f32: iterations in f64; "
 		case s.Tol < 0:
 			p.stages = []sinkhornStage{{dtype: engine.F32}}
 		case floor > 0.1:
@@ -45,7 +47,7 @@ func planSinkhorn(info engine.Info, k *sinkhorn, s *SinkhornSettings) (*sinkhorn
 			p.stages = []sinkhornStage{{dtype: engine.F32, floor: floor}}
 		}
 	}
-	if s.Dtype == engine.F64 || s.Tol >= 0 {
+	if len(p.stages) == 0 || s.Tol >= 0 {
 		p.stages = append(p.stages, sinkhornStage{dtype: engine.F64})
 	}
 	p.note += fmt.Sprintf("streaming: %d bytes; costs recomputed in every pass, keeping them would take %d bytes",
@@ -54,4 +56,12 @@ func planSinkhorn(info engine.Info, k *sinkhorn, s *SinkhornSettings) (*sinkhorn
 		p.note += fmt.Sprintf("; falling eps, then Anderson acceleration of depth %d", mixingDepth)
 	}
 	return p, nil
+}
+
+// inF32 says whether the points, their products and 2/eps are normal numbers of float32, with room to add
+// up products.
+func (k *sinkhorn) inF32() bool {
+	const low, high = 1e-30, 1e30
+	within := func(v float64) bool { return v >= low && v <= high }
+	return k.mx.radius <= high && k.my.radius <= high && (k.scale == 0 || within(k.scale)) && within(2/k.eps)
 }

@@ -188,7 +188,7 @@ func newSinkhorn(c Clouds, s *SinkhornSettings) (*sinkhorn, error) {
 		}
 	}
 	k.scale = 2 * k.mx.radius * k.my.radius
-	if !(k.eps > k.scale*engine.F64.Eps()) || math.IsInf(k.scale/k.eps, 0) {
+	if !(k.eps > k.scale*engine.F64.Eps()) || math.IsInf(k.scale/k.eps, 0) || math.IsInf(2/k.eps, 0) {
 		return nil, fmt.Errorf("ot: sinkhorn: eps = %v is below the rounding of the cost, whose scale is %.3g: %w", k.eps, k.scale, ErrSettings)
 	}
 	for _, w := range []struct {

@@ -32,6 +32,9 @@ func (c Clouds) check() (*problem, error) {
 	if d != dy {
 		return nil, fmt.Errorf("ot: x has %d columns, y has %d: %w", d, dy, engine.ErrShape)
 	}
+	if s := span(x, y, d); math.IsInf(s, 1) {
+		return nil, fmt.Errorf("ot: the points lie so far apart that squared distances are infinite: %w", ErrNotFinite)
+	}
 	a, evenA, err := Normalize("x", c.A, n)
 	if err != nil {
 		return nil, err
@@ -41,6 +44,20 @@ func (c Clouds) check() (*problem, error) {
 		return nil, err
 	}
 	return &problem{n: n, m: m, d: d, x: x, y: y, a: a, b: b, uniform: n == m && evenA && evenB}, nil
+}
+
+// span returns the squared diagonal of the box around both clouds, which no squared distance exceeds.
+func span(x, y []float64, d int) (square float64) {
+	for t := range d {
+		low, high := x[t], x[t]
+		for _, z := range [][]float64{x, y} {
+			for k := t; k < len(z); k += d {
+				low, high = min(low, z[k]), max(high, z[k])
+			}
+		}
+		square += (high - low) * (high - low)
+	}
+	return square
 }
 
 // cloud reads one cloud and checks that every number of it is finite.
