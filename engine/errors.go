@@ -28,13 +28,13 @@ func (e *MemoryError) Unwrap() error { return ErrOutOfMemory }
 
 // DivergedError says where an integration broke down. It wraps ErrDiverged.
 type DivergedError struct {
-	Row  int     // the row of the input
+	Row  int     // the row of the input, from 0
 	Step int     // steps taken
 	Time float64 // angle theta = atan(sigma/alpha) reached
 }
 
 func (e *DivergedError) Error() string {
-	return fmt.Sprintf("diverged: row %d after %d steps, at angle %.6g", e.Row, e.Step, e.Time)
+	return fmt.Sprintf("diverged: row %d, counted from 1, after %d steps, at angle %.6g", e.Row+1, e.Step, e.Time)
 }
 
 func (e *DivergedError) Unwrap() error { return ErrDiverged }

@@ -134,8 +134,21 @@ func (t *table) start(first, second, picks []string) (header bool, err error) {
 
 // isNumber tells whether a cell holds a number, be it infinite or out of range.
 func isNumber(cell string) bool {
-	_, err := strconv.ParseFloat(strings.TrimSpace(cell), 64)
+	_, err := parseCell(cell)
 	return err == nil || errors.Is(err, strconv.ErrRange)
+}
+
+// parseCell reads a decimal number, blanks around it allowed. What only Go's syntax takes for a number, 1_0
+// or 0x1p4, is more likely a label.
+func parseCell(cell string) (float64, error) {
+	v, err := strconv.ParseFloat(cell, 64)
+	if err != nil {
+		v, err = strconv.ParseFloat(strings.TrimSpace(cell), 64)
+	}
+	if err == nil && strings.ContainsAny(cell, "_xX") {
+		return 0, strconv.ErrSyntax
+	}
+	return v, err
 }
 
 // add reads the picked cells of a row.
@@ -150,10 +163,7 @@ func (t *table) add(row []string) error {
 		}
 	}
 	for _, c := range t.cols {
-		v, err := strconv.ParseFloat(row[c], 64)
-		if err != nil {
-			v, err = strconv.ParseFloat(strings.TrimSpace(row[c]), 64)
-		}
+		v, err := parseCell(row[c])
 		if err != nil || v-v != 0 {
 			return t.cellError(row[c], c, v, err)
 		}

@@ -78,6 +78,8 @@ func TestMalformedCSV(t *testing.T) {
 		{"nan in row 1", "nan,1\n2,3\n", "", []string{"row 1 (line 1)", "column 1", "NaN"}},
 		{"inf", "1,2\n-Infinity,2\n", "", []string{"row 2", "column 1", "-inf"}},
 		{"range", "1,2\n1e999,2\n", "", []string{"row 2", "column 1", `"1e999"`, "beyond the range"}},
+		{"underscore", "1,2\n3,1_0\n", "", []string{"row 2", "column 2", `"1_0"`, "not a number"}},
+		{"hexadecimal", "1,2\n0x1p4,3\n", "", []string{"row 2", "column 1", `"0x1p4"`, "not a number"}},
 		{"semicolons", "x;y\n1;2\n", "", []string{"row 1", "column 1", `"1;2"`, "separated by commas"}},
 		{"decimal commas", "x\n1,5\n", "", []string{"row 1 (line 2)", "2 cells"}},
 		{"open quote", "1,2\n\"3,4\n", "", []string{"line"}},

@@ -121,6 +121,8 @@ func gzipError(err error) error {
 		return errors.New("gzip: the compressed data is cut short")
 	case errors.Is(err, gzip.ErrHeader):
 		return errors.New("gzip: not compressed with gzip")
+	case errors.Is(err, gzip.ErrChecksum):
+		return errors.New("gzip: the checksum does not match")
 	}
 	return fmt.Errorf("gzip: %w", err)
 }

@@ -143,6 +143,7 @@ func TestParseErrors(t *testing.T) {
 		{"kind = 'points'\nfile = 'points.npy'", "bandwidth: missing"},
 		{"kind = 'points'\nbandwidth = 1", "file: missing"},
 		{"kind = 'points'\nfile = 'points.npy'\nbandwidth = -1", "bandwidth: -1: want a number above 0"},
+		{"kind = 'points'\nfile = 'points.npy'\nbandwidth = 1e-300", "bandwidth 1e-300: its square"},
 		{"kind = 'points'\nfile = 'nan.npy'\nbandwidth = 1", "file: nan.npy: row 1"},
 		{"kind = 'scale-mixture'\nd = 0\nscales = [1]", "d: 0: want an integer from 1"},
 		{"kind = 'scale-mixture'\nd = 1.5\nscales = [1]", "d: 1.5: want an integer"},

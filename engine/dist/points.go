@@ -38,6 +38,9 @@ func NewPoints(y *tensor.Dense, weights []float64, h float64) (*Points, error) {
 	if !(h > 0) || math.IsInf(h, 0) {
 		return nil, bad("bandwidth %v: want a finite number above 0", h)
 	}
+	if v := h * h; v < 0x1p-1022 || math.IsInf(v, 0) {
+		return nil, bad("bandwidth %v: its square is beyond the range of float64", h)
+	}
 	return newPoints(data, weights, n, d, h)
 }
 
