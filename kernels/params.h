@@ -1,0 +1,224 @@
+// params.h: the interface of every kernel, included by the .cu files and by cgo. Device pointers travel as
+// 64-bit integers; 0 is a nil buffer. Arrays are dense and row-major; sizes and strides count numbers.
+//
+// A kernel takes one of these structs by value, as its only argument: cuLaunchKernel's kernelParams is an
+// array of one pointer, to the struct.
+//
+// Launches: the grid is one-dimensional, gridDim = (blocks, 1, 1), blockDim = (threads, 1, 1), no dynamic
+// shared memory. A comment beside each struct names its kernels with threads and blocks; DTYPE is f64 or
+// f32, the type of all floating-point arrays but the scratch, which is float64 unless said otherwise. Zero
+// blocks = nothing to do: do not launch. Blocks of "any" kernels stride over their work, and any count
+// from 1 on gives the same bits.
+#pragma once
+#include <stdint.h>
+
+// ceil_div returns ceil(n / d), the blocks for n items of d a block.
+static inline int64_t ceil_div(int64_t n, int64_t d) { return (n + d - 1) / d; }
+
+// row_threads returns the threads of a kernel that gives a block to a row of d numbers. It depends on d
+// alone, since the order of a row's sums depends on it.
+static inline int64_t row_threads(int64_t d) { return d <= 64 ? 32 : d <= 1024 ? 128 : 256; }
+
+enum {
+	ELEMENT_THREADS = 256, // kernels on elements
+	WARP_THREADS = 128,    // kernels with a warp a row: WARP_ROWS rows a block
+	WARP_ROWS = 4,
+	TILE_THREADS = 256, // kernels on tiles of TILE_ROWS x TILE_COLS dot products
+	TILE_ROWS = 32,
+	TILE_COLS = 64,
+	REDUCE_CHUNK = 8192, // numbers that a block of reduce_parts sums
+	COLSUM_ROWS = 256,   // rows that a block of softmax_colsum sums
+	ROTATE_OWN = 1,      // mixture_params.rotation: a basis for each component
+	ROTATE_SHARED = 2,   // one basis
+	ROTATE_REFLECT = 3,  // a product of reflections
+};
+
+// ---- softmax.cu ----
+// engine.Softmax is these launches, in order:
+//
+//	softmax_scan_DTYPE      TILE_THREADS, batch * ceil_div(n, TILE_ROWS) blocks with b0 = i0 = 0, batch = B, rows = n:
+//	                        state, and lse, max and arg where not 0. n > 0; m = 0 is well.
+//	softmax_norms_DTYPE     WARP_THREADS, ceil_div(vb m, WARP_ROWS), vb = 1 or B the problems of v: norms. For second.
+//
+// and where mean, second, tmean or colsum is wanted, for every panel of problems [b0, b0 + batch) and rows
+// [i0, i0 + rows):
+//
+//	softmax_weights_DTYPE   TILE_THREADS, batch ceil_div(rows, TILE_ROWS) ceil_div(m, TILE_COLS): e
+//	matmul_DTYPE            mean: x = e [batch, rows, m], y = v (of problem b0), out = mean (row b0 n + i0)
+//	softmax_second_DTYPE    WARP_THREADS, ceil_div(batch rows, WARP_ROWS): second
+//	softmax_tangents_DTYPE  TILE_THREADS, batch ceil_div(rows np, TILE_ROWS) ceil_div(m, TILE_COLS): f, needs e
+//	matmul_DTYPE            tmean: x = f [batch, rows np, m], y = v, out = tmean (row (b0 n + i0) np)
+//	softmax_colsum_DTYPE    ELEMENT_THREADS, batch ceil_div(rows, COLSUM_ROWS) ceil_div(m, ELEMENT_THREADS): parts
+//	softmax_merge_DTYPE     ELEMENT_THREADS, ceil_div(batch m, ELEMENT_THREADS): acc and colsum
+//
+// batch > 1 only with i0 = 0 and rows = n. rows is a multiple of COLSUM_ROWS, or n, and depends on n, m and
+// np alone: the column sums of a problem depend on it. The panels of a problem come in the order of their
+// rows. With n = 0 fill colsum with zeros instead of all this.
+typedef struct {
+	uint64_t q, k, v;         // v = k where there are no values
+	uint64_t s, u, c, w;      // DTYPE; 0 = scale, 0, and no rank-one bias
+	uint64_t skip;            // int32
+	uint64_t t, a;
+	uint64_t lse, second, max, arg, colsum; // outputs; mean and tmean are matmul's
+	uint64_t state;           // scratch [B n, 2]: the row's maximum and 1 / sum
+	uint64_t norms;           // scratch [vb, m]: |v_j|^2
+	uint64_t e;               // scratch of DTYPE [batch, rows, m]: r_ij
+	uint64_t f;               // scratch of DTYPE [batch, rows np, m]: r_ij <k_j, t_ip>
+	uint64_t parts;           // scratch [batch, ceil_div(rows, COLSUM_ROWS), m]
+	uint64_t acc;             // scratch [batch, m]: column sums so far; set where i0 = 0
+	int64_t n, m, d, dv, np;  // np tangents a row
+	int64_t kstride, vstride, ustride, wstride; // numbers from one problem to the next; 0 = shared
+	int64_t nstride;          // of norms: m or 0
+	int64_t b0, batch, i0, rows;
+	double scale;             // used where s = 0; never 0 itself
+} softmax_params;
+
+// ---- matmul.cu ----
+// matmul_DTYPE: TILE_THREADS, batch ceil_div(n, TILE_ROWS) ceil_div(m, TILE_COLS).
+// out_b = x_b y_b, or x_b y_b^T with trans. k = 0 writes zeros.
+typedef struct {
+	uint64_t out, x, y;
+	int64_t batch, n, k, m;
+	int64_t ostride, xstride, ystride; // numbers from one problem to the next; ystride 0 = shared
+	int64_t trans;
+} matmul_params;
+
+// ---- mixture.cu ----
+// Parameters of engine.MixtureParams, the head of mixture_params and follow_params.
+typedef struct {
+	uint64_t logw, mean, var, basis, reflect;
+	uint64_t axes;      // scratch [k, d]: the means in the shared axes; not with ROTATE_OWN
+	int64_t d, k, r;    // dimensions, components, reflections
+	int64_t vark, vard; // var is [vark, vard]
+	int64_t rotation;   // 0 = none, or ROTATE_...
+} mixture_model;
+
+// mixture_axes_DTYPE: row_threads(d), k blocks, before mixture or follow: model.axes. Not with ROTATE_OWN.
+// mixture_DTYPE: row_threads(d), any number of blocks up to n; block i works in scratch [i].
+typedef struct {
+	mixture_model model;
+	uint64_t coef, x, t;
+	uint64_t v, tv, div, logp, logr;
+	uint64_t scratch;  // [blocks, stride]
+	int64_t stride;    // mixture_scratch(&model)
+	int64_t n, np;
+} mixture_params;
+
+// mixture_scratch returns the float64 numbers of scratch a block of mixture_DTYPE or follow_DTYPE needs.
+static inline int64_t mixture_scratch(const mixture_model *m) {
+	int64_t own = m->rotation == ROTATE_OWN ? 3 * m->k * m->d : 0;
+	return 8 * m->d + 2 * m->k + m->vark * m->vard + own;
+}
+
+// follow_DTYPE: row_threads(d), any number of blocks up to n; block i works in scratch [i].
+typedef struct {
+	mixture_model model;
+	uint64_t branch; // int32
+	uint64_t from, to, x, t;
+	uint64_t y, v, ty, logdet, others;
+	uint64_t scratch; // [blocks, stride]
+	int64_t stride;   // mixture_scratch(&model)
+	int64_t n, np;
+	uint64_t fault;   // int32 [1], set to 1 where a branch is no component; the row gets NaN
+} follow_params;
+
+// ---- lincomb.cu ----
+// lincomb_DTYPE: ELEMENT_THREADS, any; ceil_div(n d, ELEMENT_THREADS) at most.
+typedef struct {
+	uint64_t out, coef, x;
+	int64_t n, k, d;
+} lincomb_params;
+
+// ---- errornorm.cu ----
+// errornorm_DTYPE: WARP_THREADS, ceil_div(n e, WARP_ROWS).
+typedef struct {
+	uint64_t out, coef, x;
+	int64_t n, e, k, d;
+	int64_t group; // at least 1
+	double atol, rtol;
+} errornorm_params;
+
+// ---- elementwise.cu ----
+// axpby_DTYPE: ELEMENT_THREADS, any; ceil_div(n, ELEMENT_THREADS) at most. x or y = 0 is not read; both 0 gives zeros.
+// So is an argument with factor 0, whatever its pointer.
+typedef struct {
+	uint64_t out, x, y;
+	int64_t n;
+	double alpha, beta;
+} axpby_params;
+
+// log_DTYPE: as axpby. out_i = ln x_i.
+// convert_FROM_TO: as axpby; out of type TO, x of type FROM, one of them f64: f64_f32, f64_i32, f32_f64, i32_f64.
+typedef struct {
+	uint64_t out, x;
+	int64_t n;
+} map_params;
+
+// fill_b32, fill_b64: as axpby. All n words of out become the low 32 or the 64 bits of value.
+typedef struct {
+	uint64_t out, value;
+	int64_t n;
+} fill_params;
+
+// ---- rowdot.cu ----
+// rowdot_DTYPE: WARP_THREADS, ceil_div(n, WARP_ROWS).
+typedef struct {
+	uint64_t out, x, y;
+	int64_t n, d;
+} rowdot_params;
+
+// ---- reduce.cu ----
+// reduce_parts_DTYPE: ELEMENT_THREADS, batch ceil_div(n, REDUCE_CHUNK): parts.
+// reduce_merge_DTYPE: ELEMENT_THREADS, batch: out.
+typedef struct {
+	uint64_t out, x, y;
+	uint64_t parts; // scratch [batch, ceil_div(n, REDUCE_CHUNK), 2]: a sum and what its roundings lost
+	int64_t batch, n;
+	int64_t op;     // engine.ReduceOp
+} reduce_params;
+
+// ---- copy.cu ----
+// copyrows_b32 (f32, i32), copyrows_b64: ELEMENT_THREADS, any; ceil_div(pairs d, ELEMENT_THREADS) at most.
+typedef struct {
+	uint64_t dst, src;
+	uint64_t dst_rows, src_rows; // int32; 0 = 0, 1, 2, ...
+	int64_t pairs, d;
+	int64_t nd, ns; // rows of dst and src
+	uint64_t fault; // int32 [1], set to 1 where an index lies past the end; such a pair is not copied
+} copyrows_params;
+
+// copy2d_b32, copy2d_b64: ELEMENT_THREADS, any; ceil_div(rows cols, ELEMENT_THREADS) at most.
+// dst and src point at the first number.
+typedef struct {
+	uint64_t dst, src;
+	int64_t dst_stride, src_stride, rows, cols;
+} copy2d_params;
+
+// ---- normal.cu ----
+// normal_DTYPE: ELEMENT_THREADS, any; ceil_div(n / 2 + 1, ELEMENT_THREADS) at most.
+typedef struct {
+	uint64_t out;
+	uint64_t seed, stream, offset;
+	int64_t n;
+} normal_params;
+
+#ifdef __cplusplus
+#define PARAMS_SIZE(type, size) static_assert(sizeof(type) == size, #type)
+#else
+#define PARAMS_SIZE(type, size) _Static_assert(sizeof(type) == size, #type)
+#endif
+PARAMS_SIZE(softmax_params, 288);
+PARAMS_SIZE(matmul_params, 88);
+PARAMS_SIZE(mixture_model, 96);
+PARAMS_SIZE(mixture_params, 192);
+PARAMS_SIZE(follow_params, 216);
+PARAMS_SIZE(lincomb_params, 48);
+PARAMS_SIZE(errornorm_params, 80);
+PARAMS_SIZE(axpby_params, 48);
+PARAMS_SIZE(map_params, 24);
+PARAMS_SIZE(fill_params, 24);
+PARAMS_SIZE(rowdot_params, 40);
+PARAMS_SIZE(reduce_params, 56);
+PARAMS_SIZE(copyrows_params, 72);
+PARAMS_SIZE(copy2d_params, 48);
+PARAMS_SIZE(normal_params, 40);
