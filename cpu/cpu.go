@@ -1,13 +1,14 @@
-// Package cpu is the engine on the host's processor: gonum's BLAS for the products, goroutines over
-// panels of rows for the rest.
+// Package cpu is the engine on the host's processor: products, exponentials and other inner loops from
+// package [monge/cpu/tile], which picks AVX-512 or AVX2 when an engine is made, goroutines over panels of
+// rows around them. On other processors the products are gonum's, and the loops plain Go.
 //
 // Results are bitwise the same for any number of goroutines, and a row's result does not depend on the
-// other rows of the call: products always take the same path of the BLAS, sums have a fixed order, and
-// sums over rows are merged from a partition that depends on the sizes alone. (Under the build tag
-// netlib the products are OpenBLAS's, which promises neither.)
+// other rows of the call: every element of a product is one sequence of additions of its own row and
+// column, sums have a fixed order, and sums over rows are merged from a partition that depends on the
+// sizes alone. (Under the build tag netlib the products are OpenBLAS's, which promises neither.)
 //
-// Sums are kept in float64 for both types. As in the reference BLAS, a factor of exactly zero in the
-// left array of a product without transposition hides infinities and NaNs of the right one.
+// Sums are kept in float64 for both types, but for float32 dot products and the means' partial sums over
+// meanKeys keys. A zero times an infinity in a product may count 0 (gonum) or NaN.
 package cpu
 
 import (
@@ -16,6 +17,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"monge/cpu/tile"
 	"monge/engine"
 )
 
@@ -28,6 +30,7 @@ type Options struct {
 // Engine implements [engine.Engine]. Use it from one goroutine at a time.
 type Engine struct {
 	threads int
+	level   tile.Level
 	device  string
 	memory  int64
 	heap    heap
@@ -83,7 +86,7 @@ func New(o Options) *Engine {
 	if o.MaxMemory == 0 {
 		o.MaxMemory = available
 	}
-	e := &Engine{threads: o.Threads, device: processor(), memory: total}
+	e := &Engine{threads: o.Threads, level: tile.Best(), device: processor(), memory: total}
 	e.heap.limit = o.MaxMemory
 	return e
 }

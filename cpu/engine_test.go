@@ -10,6 +10,7 @@ import (
 	"sync"
 	"testing"
 
+	"monge/cpu/tile"
 	"monge/engine"
 	"monge/engine/enginetest"
 )
@@ -21,7 +22,9 @@ func TestEngine(t *testing.T) {
 		}
 		return ""
 	}
-	enginetest.RunAll(t, func(t testing.TB) engine.Engine { return New(Options{Threads: 2}) }, skip)
+	atLevels(t, func(t *testing.T, l tile.Level) {
+		enginetest.RunAll(t, func(t testing.TB) engine.Engine { return newFixture(t, engine.F64, 2).at(l).Engine }, skip)
+	})
 }
 
 func needRowsAlone(t *testing.T) {
@@ -32,10 +35,14 @@ func needRowsAlone(t *testing.T) {
 
 // TestThreads: sums over rows are bitwise the same whatever the goroutines.
 func TestThreads(t *testing.T) {
+	atLevels(t, testThreads)
+}
+
+func testThreads(t *testing.T, l tile.Level) {
 	for _, dt := range []engine.Dtype{engine.F64, engine.F32} {
 		for _, shape := range [][4]int{{1, 2500, 301, 3}, {3, 700, 77, 7}, {70, 65, 3, 2}} {
 			run := func(threads int) [][]float64 {
-				f := newFixture(t, dt, threads)
+				f := newFixture(t, dt, threads).at(l)
 				b, n, m, d := shape[0], shape[1], shape[2], shape[3]
 				x, out, col := f.normals(b, n, d), f.zeros(b, 1, 1), f.zeros(b, m, 1)
 				y := f.normals(b, n, d)
@@ -61,10 +68,14 @@ func TestThreads(t *testing.T) {
 // keys start at another address: float32 dot products must not see that.
 func TestProblemAlone(t *testing.T) {
 	needRowsAlone(t)
+	atLevels(t, testProblemAlone)
+}
+
+func testProblemAlone(t *testing.T, l tile.Level) {
 	const b, n, m = 3, 70, 29
 	for _, dt := range []engine.Dtype{engine.F64, engine.F32} {
 		for _, d := range []int{3, 5, 97, 99, 515} {
-			f := newFixture(t, dt, 2)
+			f := newFixture(t, dt, 2).at(l)
 			q, k, y := f.normals(b, n, d), f.normals(b, m, d), f.normals(b, m, d)
 			lse, mean, col, mul := f.zeros(b, n, 1), f.zeros(b, n, d), f.zeros(b, m, 1), f.zeros(b, n, m)
 			f.ok(f.Softmax(&engine.Softmax{Q: q, K: k, Scale: .1, LSE: lse, Mean: mean, ColSum: col}))
@@ -152,9 +163,13 @@ func TestBranchOutOfRange(t *testing.T) {
 
 // TestNonFinite: a NaN reaches the results, and an infinite z is the whole sum.
 func TestNonFinite(t *testing.T) {
+	atLevels(t, testNonFinite)
+}
+
+func testNonFinite(t *testing.T, l tile.Level) {
 	inf, nan := math.Inf(1), math.NaN()
 	for _, all := range []bool{false, true} {
-		f := newFixture(t, engine.F64, 1)
+		f := newFixture(t, engine.F64, 1).at(l)
 		q := f.with(1, 1, 1, []float64{1})
 		for _, c := range []struct{ key, u, want []float64 }{
 			{[]float64{1, nan, 2}, []float64{0, 0, 0}, []float64{nan}},
@@ -178,7 +193,11 @@ func TestNonFinite(t *testing.T) {
 // TestSteadyState: once its scratch memory is there, an operation allocates nothing and leaves no
 // goroutine behind.
 func TestSteadyState(t *testing.T) {
-	f := newFixture(t, engine.F64, 1)
+	atLevels(t, testSteadyState)
+}
+
+func testSteadyState(t *testing.T, l tile.Level) {
+	f := newFixture(t, engine.F64, 1).at(l)
 	x, y, c := f.normals(1, 100, 2), f.zeros(1, 100, 2), f.times(100)
 	one := f.zeros(1, 1, 1)
 	lse, col := f.zeros(1, 100, 1), f.zeros(1, 100, 1)
@@ -199,7 +218,7 @@ func TestSteadyState(t *testing.T) {
 		}
 	}
 	before := runtime.NumGoroutine()
-	many := newFixture(t, engine.F64, 8)
+	many := newFixture(t, engine.F64, 8).at(l)
 	big := many.normals(1, 3000, 8)
 	for range 5 {
 		many.ok(many.Softmax(&engine.Softmax{Q: big, K: big, LSE: many.zeros(1, 3000, 1)}))

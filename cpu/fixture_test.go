@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"monge/cpu/tile"
 	"monge/engine"
 )
 
@@ -18,6 +19,19 @@ type fixture struct {
 
 func newFixture(tb testing.TB, t engine.Dtype, threads int) *fixture {
 	return &fixture{tb, New(Options{Threads: threads}), t, rand.New(rand.NewPCG(1, 2))}
+}
+
+// atLevels runs a test at every level of this machine.
+func atLevels(t *testing.T, f func(t *testing.T, l tile.Level)) {
+	for _, l := range tile.Levels() {
+		t.Run(l.String(), func(t *testing.T) { f(t, l) })
+	}
+}
+
+// at makes the engine, which has not worked yet, use a level.
+func (f *fixture) at(l tile.Level) *fixture {
+	f.level = l
+	return f
 }
 
 // zeros allocates an array.

@@ -3,11 +3,15 @@ package cpu
 import (
 	"unsafe"
 
+	"monge/cpu/tile"
+
 	"gonum.org/v1/gonum/blas"
 	"gonum.org/v1/gonum/blas/blas32"
 	"gonum.org/v1/gonum/blas/blas64"
 )
 
+// Products are package tile's where it has assembly for the processor, else gonum's.
+//
 // gonum's Gemm runs serially below four blocks of 64 x 64 of the result, and in blocks that split the
 // inner dimension above. Products are cut so that it is always serial: then an element is one dot
 // product, or one sequence of additions, of its own row, whatever the other rows are.
@@ -30,6 +34,10 @@ func gemm[T float](w *worker, trans, add bool, m, n, k int, a []T, lda int, b []
 				clear(c[i*ldc : i*ldc+n])
 			}
 		}
+		return
+	}
+	if tiled(w) {
+		tile.Product(w.level, products[T](w), trans, add, m, n, k, a, lda, b, ldb, c, ldc)
 		return
 	}
 	cols := panelCols
@@ -69,6 +77,17 @@ func packed[T float](w *worker, b []T, n, k, ldb int) ([]T, int) {
 		copy((*p)[j*ld:j*ld+k], b[j*ldb:j*ldb+k])
 	}
 	return *p, ld
+}
+
+// tiled says that products are package tile's.
+func tiled(w *worker) bool { return ownProducts && w.level != tile.Plain }
+
+// products returns w's memory for package tile's products.
+func products[T float](w *worker) *tile.Scratch[T] {
+	if s, ok := any(&w.p64).(*tile.Scratch[T]); ok {
+		return s
+	}
+	return any(&w.p32).(*tile.Scratch[T])
 }
 
 func dgemm[T float](trans, add bool, m, n, k int, a []T, lda int, b []T, ldb int, c []T, ldc int) {

@@ -3,6 +3,7 @@ package cpu
 import (
 	"math"
 
+	"monge/cpu/tile"
 	"monge/engine"
 )
 
@@ -88,7 +89,7 @@ func timeOf[T float](coef []T, i int) (alpha, sigma, c1, c2 float64) {
 }
 
 // law turns a row's log weights z into responsibilities and writes the row's law.
-func (p *mixtureTask[T]) law(i int, z []float64) {
+func (p *mixtureTask[T]) law(w *worker, i int, z []float64) {
 	if p.logR != nil {
 		out := p.logR[i*p.K : (i+1)*p.K]
 		l := lse(z)
@@ -96,8 +97,8 @@ func (p *mixtureTask[T]) law(i int, z []float64) {
 			out[k] = T(v - l)
 		}
 	}
-	m, _ := maximum(z, math.Inf(-1))
-	sum := expTo(z, z, m)
+	m := w.level.Max(z, math.Inf(-1))
+	sum := w.level.Exp(z, z, m)
 	inv := 1 / sum
 	for k := range z {
 		z[k] *= inv
@@ -109,13 +110,13 @@ func (p *mixtureTask[T]) law(i int, z []float64) {
 
 // lse returns ln sum e^z.
 func lse(z []float64) float64 {
-	m, _ := maximum(z, math.Inf(-1))
+	m := tile.Plain.Max(z, math.Inf(-1))
 	if math.IsInf(m, -1) {
 		return m
 	}
 	var sum float64
 	for _, v := range z {
-		sum += exp1(v - m)
+		sum += tile.Exp1(v - m)
 	}
 	return m + math.Log(sum)
 }
@@ -138,7 +139,7 @@ func (p *mixtureTask[T]) axesPanel(w *worker, row, n int) {
 		xi, vi := x[i*D:(i+1)*D], v[i*D:(i+1)*D]
 		p.at(&t, alpha, sigma)
 		p.axesLogits(&t, xi, r)
-		p.law(row+i, r)
+		p.law(w, row+i, r)
 		if !moves {
 			continue
 		}

@@ -1,5 +1,7 @@
 package cpu
 
+import "monge/cpu/tile"
+
 // ownLogits computes for n rows x, in every component's own axes, Z_k = (x - alpha m_k) Q_k [K, n, D],
 // and ln w_k + ln N(x; alpha m_k, D_k) [n, K].
 func (m *model[T]) ownLogits(w *worker, n int, x []T, ts tables, zs []T, logits []float64) {
@@ -17,27 +19,9 @@ func (m *model[T]) ownLogits(w *worker, n int, x []T, ts tables, zs []T, logits 
 		gemm(w, false, false, n, D, D, y, D, m.basis[k*D*D:], D, z, D)
 		for i := range n {
 			t := ts.of(i)
-			logits[i*m.K+k] = m.logW[k] - 0.5*(m.logDet(t, k)+weighted(z[i*D:(i+1)*D], m.of(t.inv, k)))
+			logits[i*m.K+k] = m.logW[k] - 0.5*(m.logDet(t, k)+tile.Weighted(w.level, z[i*D:(i+1)*D], m.of(t.inv, k)))
 		}
 	}
-}
-
-// weighted returns sum_j z_j^2 inv_j.
-func weighted[T float](z []T, inv []float64) float64 {
-	inv = inv[:len(z)]
-	var s0, s1, s2, s3 float64
-	j := 0
-	for ; j+4 <= len(z); j += 4 {
-		z0, z1, z2, z3 := float64(z[j]), float64(z[j+1]), float64(z[j+2]), float64(z[j+3])
-		s0 += z0 * z0 * inv[j]
-		s1 += z1 * z1 * inv[j+1]
-		s2 += z2 * z2 * inv[j+2]
-		s3 += z3 * z3 * inv[j+3]
-	}
-	for ; j < len(z); j++ {
-		s0 += float64(z[j]) * float64(z[j]) * inv[j]
-	}
-	return (s0 + s1) + (s2 + s3)
 }
 
 // tables holds one table a time, and which one each row of a panel uses.
@@ -78,7 +62,7 @@ func (p *mixtureTask[T]) ownPanel(w *worker, row, n int) {
 	zs, r := scratch[T](w, K*n*D), w.f64.take(n*K)
 	p.ownLogits(w, n, p.x[row*D:], ts, zs, r)
 	for i := range n {
-		p.law(row+i, r[i*K:(i+1)*K])
+		p.law(w, row+i, r[i*K:(i+1)*K])
 	}
 	if p.v == nil && p.tv == nil && p.div == nil {
 		return

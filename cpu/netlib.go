@@ -14,6 +14,9 @@ import (
 // the size of the whole product.
 const rowsAlone = false
 
+// ownProducts leaves the products to OpenBLAS.
+const ownProducts = false
+
 // once guards gonum's own global: engines may be opened side by side.
 var once sync.Once
 

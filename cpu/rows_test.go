@@ -5,6 +5,7 @@ import (
 	"math"
 	"testing"
 
+	"monge/cpu/tile"
 	"monge/engine"
 )
 
@@ -171,6 +172,10 @@ func followRows(c [4]int) func(f *fixture, rows []int) [][]float64 {
 // goroutines.
 func TestRowAlone(t *testing.T) {
 	needRowsAlone(t)
+	atLevels(t, testRowAlone)
+}
+
+func testRowAlone(t *testing.T, l tile.Level) {
 	for _, c := range rowwiseCases() {
 		for _, dt := range []engine.Dtype{engine.F64, engine.F32} {
 			t.Run(c.name+"/"+dt.String(), func(t *testing.T) {
@@ -178,7 +183,7 @@ func TestRowAlone(t *testing.T) {
 				for i := range all {
 					all[i] = i
 				}
-				run := func(threads int, rows []int) [][]float64 { return c.run(newFixture(t, dt, threads), rows) }
+				run := func(threads int, rows []int) [][]float64 { return c.run(newFixture(t, dt, threads).at(l), rows) }
 				want := run(1, all)
 				for _, threads := range []int{2, 3, 8} {
 					compare(t, fmt.Sprintf("%d threads", threads), run(threads, all), want, all)

@@ -1,6 +1,10 @@
 package cpu
 
-import "unsafe"
+import (
+	"unsafe"
+
+	"monge/cpu/tile"
+)
 
 // task is an operation cut into items that may run in any order and at the same time. The cut depends
 // on the operation's sizes alone.
@@ -57,19 +61,24 @@ func (e *Engine) drain(t task, w *worker, items int) {
 
 func (e *Engine) worker(i int) *worker {
 	for len(e.workers) <= i {
-		e.workers = append(e.workers, &worker{})
+		e.workers = append(e.workers, &worker{level: e.level})
 	}
 	return e.workers[i]
 }
 
 // worker holds one goroutine's scratch memory, which lives from call to call.
 type worker struct {
+	level tile.Level
+
 	f64 arena[float64]
 	f32 arena[float32]
 	i32 arena[int32]
 
 	tables []table   // of a panel's times
 	pack   []float32 // float32 rows copied to aligned places; see packed
+
+	p64 tile.Scratch[float64]
+	p32 tile.Scratch[float32]
 }
 
 func (w *worker) reset() {

@@ -1,6 +1,9 @@
 package cpu
 
-import "monge/engine"
+import (
+	"monge/cpu/tile"
+	"monge/engine"
+)
 
 // Sizes of the softmax. None depends on the goroutines, since column sums depend on the panels.
 const (
@@ -37,8 +40,8 @@ type softmaxTask[T float] struct {
 	scale                           float64
 	kStride, vStride, uStride, wStr int // numbers from one problem to the next; 0 = shared
 
-	none            [tileKeys]T // no biases
-	norms           []float64   // |v_j|^2 [B or 1, M]
+	ld              int       // numbers from one row of weights to the next
+	norms           []float64 // |v_j|^2 [B or 1, M]
 	nStr            int
 	first           int       // problem of item 0
 	groups          int       // items a problem
@@ -74,6 +77,7 @@ func softmax[T float](e *Engine, a *engine.Softmax, s engine.SoftmaxDims) {
 		clear(colSum)
 		return
 	}
+	p.ld = weightsStride(s.M)
 	p.stored = a.Mean != nil || a.Second != nil || a.TMean != nil || a.ColSum != nil
 	p.rows = panelRows
 	if p.stored {
@@ -120,6 +124,16 @@ func stride(x engine.Buffer) int {
 		return 0
 	}
 	return n * d
+}
+
+// weightsStride returns the distance of rows of m weights: whole blocks, and not a multiple of a page, as
+// first-level caches keep only a few lines of equal place in their pages.
+func weightsStride(m int) int {
+	ld := (m + tile.Block - 1) / tile.Block * tile.Block
+	if ld%64 == 0 {
+		ld += tile.Block
+	}
+	return ld
 }
 
 // squares sets norms = |v_j|^2.

@@ -1,42 +1,61 @@
 package cpu
 
-import "math"
+import (
+	"math"
 
-// The three ways to a tile of dot products; the dimension alone decides.
-const (
-	directDims = 4  // written out, up to this dimension
-	axpyDims   = 96 // rows added to rows of the transposed keys; beyond, dot products
+	"monge/cpu/tile"
 )
 
-// tile is room for the dot products of a panel of rows with tileKeys keys.
-type tile[T float] struct {
-	dots []T // [rows, tileKeys]; nil where they are written out
-	keys []T // the transposed keys [D, tileKeys]
+// axpyDims is the most dimensions in which gonum adds rows to rows of the transposed keys; beyond, it makes
+// dot products.
+const axpyDims = 96
+
+// keyTile is what a panel of rows needs of tileKeys keys.
+type keyTile[T float] struct {
+	dots []T       // dot products [rows, tileKeys]; nil in the few dimensions that tile.Direct takes
+	few  []float64 // the transposed keys [tile.DirectDims, tileKeys] there
+	keys []T       // the transposed keys [D, tileKeys], for gonum
+	u, w []float64 // the biases
 }
 
-func (p *softmaxTask[T]) newTile(w *worker, n int) (t tile[T]) {
-	if p.D > directDims {
-		t.dots = scratch[T](w, n*tileKeys)
+func (p *softmaxTask[T]) newTile(w *worker, n int) (t keyTile[T]) {
+	t.u, t.w = w.f64.take(tileKeys), w.f64.take(tileKeys)
+	clear(t.u)
+	if p.D <= tile.DirectDims {
+		t.few = w.f64.take(tile.DirectDims * tileKeys)
+		clear(t.few)
+		return t
 	}
-	if p.D > directDims && p.D <= axpyDims {
+	t.dots = scratch[T](w, n*tileKeys)
+	if p.D <= axpyDims && !tiled(w) {
 		t.keys = scratch[T](w, p.D*tileKeys)
 	}
 	return t
 }
 
-// products computes <q_i, k_j> for n rows from row on and nj keys from j on.
-func (p *softmaxTask[T]) products(w *worker, t tile[T], b, row, n, j, nj int) {
-	if t.dots == nil {
-		return
+// products readies a tile of nj keys from j on for n rows from row on: biases and all <q_i, k_j>.
+func (p *softmaxTask[T]) products(w *worker, t keyTile[T], b, row, n, j, nj int) {
+	if p.u != nil {
+		convert(t.u[:nj], p.u[b*p.uStride+j:])
+	}
+	if p.c != nil {
+		convert(t.w[:nj], p.w[b*p.wStr+j:])
 	}
 	q := p.q[(b*p.N+row)*p.D:]
 	k := p.k[b*p.kStride+j*p.D:]
-	if t.keys == nil {
+	switch {
+	case t.few != nil:
+		for l := range p.D {
+			for i := range nj {
+				t.few[l*tileKeys+i] = float64(k[i*p.D+l])
+			}
+		}
+	case t.keys != nil:
+		transpose(t.keys, k, nj, p.D)
+		gemm(w, false, false, n, nj, p.D, q, p.D, t.keys, tileKeys, t.dots, tileKeys)
+	default:
 		gemm(w, true, false, n, nj, p.D, q, p.D, k, p.D, t.dots, tileKeys)
-		return
 	}
-	transpose(t.keys, k, nj, p.D)
-	gemm(w, false, false, n, nj, p.D, q, p.D, t.keys, tileKeys, t.dots, tileKeys)
 }
 
 // transpose writes the n rows of d numbers of k as columns of t [d, tileKeys].
@@ -54,70 +73,27 @@ func transpose[T float](t, k []T, n, d int) {
 
 // logits sets z_j = s_i <q_i, k_j> + u_j + c_i w_j for the keys from j on. The row is number i of the
 // problem, local of the tile.
-func (p *softmaxTask[T]) logits(z []float64, t tile[T], b, i, local, j int) {
+func (p *softmaxTask[T]) logits(w *worker, z []float64, t keyTile[T], b, i, local, j int) {
 	row := b*p.N + i
 	s := p.scale
 	if p.s != nil {
 		s = float64(p.s[row])
 	}
-	u := p.none[:]
-	if p.u != nil {
-		u = p.u[b*p.uStride+j:]
-	}
-	u = u[:len(z)]
 	if t.dots != nil {
-		for l, x := range t.dots[local*tileKeys:][:len(z)] {
-			z[l] = s*float64(x) + float64(u[l])
-		}
+		tile.Affine(w.level, z, t.dots[local*tileKeys:], t.u, s)
 	} else {
-		direct(z, p.q[row*p.D:(row+1)*p.D], p.k[b*p.kStride+j*p.D:], u, s)
+		var q [tile.DirectDims]float64
+		convert(q[:p.D], p.q[row*p.D:])
+		w.level.Direct(z, t.few, tileKeys, &q, t.u, s)
 	}
 	if p.c != nil {
 		if c := float64(p.c[row]); c != 0 {
-			for l, x := range p.w[b*p.wStr+j:][:len(z)] {
-				z[l] += c * float64(x)
-			}
+			w.level.AddScaled(z, t.w, c)
 		}
 	}
 	if p.skip != nil && p.skip[row] >= 0 {
 		if l := int(p.skip[row]) - j; l >= 0 && l < len(z) {
 			z[l] = math.Inf(-1)
-		}
-	}
-}
-
-// direct sets z_j = s <q, k_j> + u_j in few dimensions, in float64.
-func direct[T float](z []float64, q, k, u []T, s float64) {
-	u = u[:len(z)]
-	switch len(q) {
-	case 0:
-		convert(z, u)
-	case 1:
-		q0 := float64(q[0])
-		k = k[:len(z)]
-		for j := range z {
-			z[j] = s*(q0*float64(k[j])) + float64(u[j])
-		}
-	case 2:
-		q0, q1 := float64(q[0]), float64(q[1])
-		for j := range z {
-			kj := (*[2]T)(k)
-			z[j] = s*(q0*float64(kj[0])+q1*float64(kj[1])) + float64(u[j])
-			k = k[2:]
-		}
-	case 3:
-		q0, q1, q2 := float64(q[0]), float64(q[1]), float64(q[2])
-		for j := range z {
-			kj := (*[3]T)(k)
-			z[j] = s*(q0*float64(kj[0])+q1*float64(kj[1])+q2*float64(kj[2])) + float64(u[j])
-			k = k[3:]
-		}
-	case 4:
-		q0, q1, q2, q3 := float64(q[0]), float64(q[1]), float64(q[2]), float64(q[3])
-		for j := range z {
-			kj := (*[4]T)(k)
-			z[j] = s*(q0*float64(kj[0])+q1*float64(kj[1])+q2*float64(kj[2])+q3*float64(kj[3])) + float64(u[j])
-			k = k[4:]
 		}
 	}
 }

@@ -5,21 +5,19 @@ import "unsafe"
 // meanKeys is how many keys a float32 product sums before its float64 merge.
 const meanKeys = 192
 
-// means writes m_i = sum_j e_ij v_j inv_i for n rows from row on, e [n, M].
+// means writes m_i = sum_j e_ij v_j inv_i for n rows from row on, e [n, ld].
 func (p *softmaxTask[T]) means(w *worker, e, inv []float64, b, row, n int) {
 	v := p.v[b*p.vStride:]
 	acc := w.f64.take(n * p.Dv)
 	clear(acc)
 	if unsafe.Sizeof(T(0)) == 8 {
-		gemm(w, false, false, n, p.Dv, p.M, e, p.M, any(v).([]float64), p.Dv, acc, p.Dv)
+		gemm(w, false, false, n, p.Dv, p.M, e, p.ld, any(v).([]float64), p.Dv, acc, p.Dv)
 	} else {
 		c, part := scratch[T](w, n*meanKeys), scratch[T](w, n*p.Dv)
 		for j := 0; j < p.M; j += meanKeys {
 			nj := min(meanKeys, p.M-j)
 			for i := range n {
-				for l, x := range e[i*p.M+j : i*p.M+j+nj] {
-					c[i*meanKeys+l] = flush[T](x)
-				}
+				w.level.Narrow(any(c[i*meanKeys:][:nj]).([]float32), e[i*p.ld+j:][:nj])
 			}
 			gemm(w, false, false, n, p.Dv, nj, c, meanKeys, v[j*p.Dv:], p.Dv, part, p.Dv)
 			for l, x := range part {
@@ -33,14 +31,6 @@ func (p *softmaxTask[T]) means(w *worker, e, inv []float64, b, row, n int) {
 			out[i*p.Dv+l] = T(acc[i*p.Dv+l] * inv[i])
 		}
 	}
-}
-
-// flush rounds a weight to float32. What makes products subnormal, and slow, becomes 0.
-func flush[T float](x float64) T {
-	if x < 0x1p-110 {
-		return 0
-	}
-	return T(x)
 }
 
 // tangents writes t_ip = sum_j e_ij v_j <k_j, T_ip> inv_i for n rows from row on.
@@ -58,7 +48,7 @@ func (p *softmaxTask[T]) tangents(w *worker, e, inv []float64, b, row, n int) {
 			nj := min(tileKeys, p.M-j)
 			gemm(w, true, false, nr, nj, p.D, t[r0*p.D:], p.D, k[j*p.D:], p.D, c, tileKeys)
 			for r := range nr {
-				ei := e[(r0+r)/p.P*p.M+j:][:nj]
+				ei := e[(r0+r)/p.P*p.ld+j:][:nj]
 				cr := c[r*tileKeys:][:nj]
 				for l, x := range ei {
 					if x == 0 || unsafe.Sizeof(T(0)) == 4 && x < 0x1p-110 {

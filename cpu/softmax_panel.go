@@ -1,6 +1,11 @@
 package cpu
 
-import "math"
+import (
+	"math"
+	"slices"
+
+	"monge/cpu/tile"
+)
 
 // streamPanel finds maxima and sums of n rows from row on, tile of keys after tile.
 func (p *softmaxTask[T]) streamPanel(w *worker, b, row, n int) {
@@ -15,11 +20,14 @@ func (p *softmaxTask[T]) streamPanel(w *worker, b, row, n int) {
 		p.products(w, t, b, row, n, j, nj)
 		for i := range n {
 			zi := z[:nj]
-			p.logits(zi, t, b, row+i, i, j)
+			p.logits(w, zi, t, b, row+i, i, j)
 			// From the maximum so far, which later tiles seldom raise: a branch that is foreseen.
-			if mx, at := maximum(zi, m[i]); at >= 0 {
-				sum[i] *= exp1(m[i] - mx)
-				m[i], arg[i] = mx, int32(j+at)
+			if mx := w.level.Max(zi, m[i]); mx > m[i] {
+				sum[i] *= tile.Exp1(m[i] - mx)
+				m[i] = mx
+				if p.arg != nil {
+					arg[i] = int32(j + slices.Index(zi, mx))
+				}
 			}
 			if p.lse == nil {
 				continue
@@ -30,7 +38,7 @@ func (p *softmaxTask[T]) streamPanel(w *worker, b, row, n int) {
 				}
 				continue
 			}
-			sum[i] += expTo(zi, zi, m[i])
+			sum[i] += w.level.Exp(zi, zi, m[i])
 		}
 	}
 	for i := range n {
@@ -57,22 +65,22 @@ func (p *softmaxTask[T]) finish(i int, m, sum float64, arg int32) {
 
 // storedPanel does the same with the weights of all keys kept, for the sums that they weight.
 func (p *softmaxTask[T]) storedPanel(w *worker, b, row, n int, sums []float64) {
-	e, inv := w.f64.take(n*p.M), w.f64.take(n)
+	e, inv := w.f64.take(n*p.ld), w.f64.take(n)
 	t := p.newTile(w, n)
 	for j := 0; j < p.M; j += tileKeys {
 		nj := min(tileKeys, p.M-j)
 		p.products(w, t, b, row, n, j, nj)
 		for i := range n {
-			p.logits(e[i*p.M+j:i*p.M+j+nj], t, b, row+i, i, j)
+			p.logits(w, e[i*p.ld+j:][:nj], t, b, row+i, i, j)
 		}
 	}
 	for i := range n {
-		inv[i] = p.weights(e[i*p.M:(i+1)*p.M], b*p.N+row+i)
+		inv[i] = p.weights(w, e[i*p.ld:][:p.M], b*p.N+row+i)
 	}
 	if p.second != nil {
 		norms := p.norms[b*p.nStr:]
 		for i := range n {
-			p.second[b*p.N+row+i] = T(dot64(e[i*p.M:(i+1)*p.M], norms) * inv[i])
+			p.second[b*p.N+row+i] = T(w.level.Dot(e[i*p.ld:][:p.M], norms) * inv[i])
 		}
 	}
 	if p.mean != nil {
@@ -88,9 +96,7 @@ func (p *softmaxTask[T]) storedPanel(w *worker, b, row, n int, sums []float64) {
 				f *= float64(p.a[b*p.N+row+i])
 			}
 			if f != 0 {
-				for j, x := range e[i*p.M : (i+1)*p.M] {
-					sums[j] += f * x
-				}
+				w.level.AddScaled(sums, e[i*p.ld:][:p.M], f)
 			}
 		}
 	}
@@ -98,8 +104,11 @@ func (p *softmaxTask[T]) storedPanel(w *worker, b, row, n int, sums []float64) {
 
 // weights turns a row's z into e^(z - max), writes the results that need no more, and returns one over
 // the sum, or 0 where all z are -Inf.
-func (p *softmaxTask[T]) weights(z []float64, i int) (inv float64) {
-	m, at := maximum(z, math.Inf(-1))
+func (p *softmaxTask[T]) weights(w *worker, z []float64, i int) (inv float64) {
+	m, at := w.level.Max(z, math.Inf(-1)), -1
+	if p.arg != nil && !math.IsInf(m, -1) {
+		at = slices.Index(z, m)
+	}
 	var sum float64
 	if math.IsInf(m, -1) {
 		if hasNaN(z) {
@@ -109,7 +118,7 @@ func (p *softmaxTask[T]) weights(z []float64, i int) (inv float64) {
 	} else {
 		for j := 0; j < len(z); j += tileKeys {
 			part := z[j:min(j+tileKeys, len(z))]
-			sum += expTo(part, part, m)
+			sum += w.level.Exp(part, part, m)
 		}
 		inv = 1 / sum
 	}
@@ -121,18 +130,6 @@ func (p *softmaxTask[T]) weights(z []float64, i int) (inv float64) {
 	return inv
 }
 
-// maximum returns the largest of m and the z, and the first index of a larger z than m, -1 where there is
-// none. NaNs are passed over.
-func maximum(z []float64, m float64) (float64, int) {
-	at := -1
-	for j, v := range z {
-		if v > m {
-			m, at = v, j
-		}
-	}
-	return m, at
-}
-
 func hasNaN(z []float64) bool {
 	for _, v := range z {
 		if v != v {
@@ -140,19 +137,4 @@ func hasNaN(z []float64) bool {
 		}
 	}
 	return false
-}
-
-// dot64 returns <x, y>, a sum for each run of 192 numbers.
-func dot64(x, y []float64) float64 {
-	var total float64
-	for len(x) > 0 {
-		n := min(tileKeys, len(x))
-		var sum float64
-		for j, v := range x[:n] {
-			sum += v * y[j]
-		}
-		total += sum
-		x, y = x[n:], y[n:]
-	}
-	return total
 }

@@ -1,4 +1,4 @@
-package cpu
+package tile
 
 // exp2Bits[i] are the bits of 2^(i/128), less i << 45, so that k << 45 may be added whole for
 // k = i mod 128.

@@ -1,4 +1,4 @@
-package cpu
+package tile
 
 import "math"
 
@@ -18,10 +18,8 @@ const (
 	expZero = -690 // below it the result is 0
 )
 
-// expTo sets dst_j = e^(z_j - m) where z_j <= m, with an error below 0.53 units in the last place, and
-// returns the sum. dst may be z. NaNs stay. Below 1e-300 the result is exactly 0: products with such
-// weights would be subnormal, which is slow on many processors, and add nothing.
-func expTo(dst, z []float64, m float64) float64 {
+// expPlain is Exp, with an error below 0.53 units in the last place.
+func expPlain(dst, z []float64, m float64) float64 {
 	var sum float64
 	dst = dst[:len(z)]
 	for j, v := range z {
@@ -48,8 +46,8 @@ func expTo(dst, z []float64, m float64) float64 {
 	return sum
 }
 
-// exp1 is e^x for x <= 0, as expTo.
-func exp1(x float64) float64 {
+// Exp1 returns e^x for x <= 0, as [Level.Exp] in plain Go.
+func Exp1(x float64) float64 {
 	z := [1]float64{x}
-	return expTo(z[:], z[:], 0)
+	return expPlain(z[:], z[:], 0)
 }

@@ -1,0 +1,142 @@
+package tile
+
+// What follows is called for whole blocks, at least one, and never at Plain.
+
+func (l Level) expBlocks(dst, z []float64, m float64) float64 {
+	if l == AVX512 {
+		return expAVX512(&dst[0], &z[0], len(z), m)
+	}
+	return expAVX2(&dst[0], &z[0], len(z), m)
+}
+
+func (l Level) maxBlocks(z []float64, m float64) float64 {
+	if l == AVX512 {
+		return maxAVX512(&z[0], len(z), m)
+	}
+	return maxAVX2(&z[0], len(z), m)
+}
+
+func (l Level) addScaledBlocks(y, x []float64, c float64) {
+	if l == AVX512 {
+		addScaledAVX512(&y[0], &x[0], c, len(y))
+	} else {
+		addScaledAVX2(&y[0], &x[0], c, len(y))
+	}
+}
+
+func (l Level) dotBlocks(x, y []float64) float64 {
+	if l == AVX512 {
+		return dotAVX512(&x[0], &y[0], len(x))
+	}
+	return dotAVX2(&x[0], &y[0], len(x))
+}
+
+func (l Level) narrowBlocks(dst []float32, x []float64) {
+	if l == AVX512 {
+		narrowAVX512(&dst[0], &x[0], len(x))
+	} else {
+		narrowAVX2(&dst[0], &x[0], len(x))
+	}
+}
+
+func (l Level) affine64Blocks(z []float64, x []float64, u []float64, s float64) {
+	if l == AVX512 {
+		affine64AVX512(&z[0], &x[0], &u[0], s, len(z))
+	} else {
+		affine64AVX2(&z[0], &x[0], &u[0], s, len(z))
+	}
+}
+
+func (l Level) weighted64Blocks(x []float64, w []float64) float64 {
+	if l == AVX512 {
+		return weighted64AVX512(&x[0], &w[0], len(x))
+	}
+	return weighted64AVX2(&x[0], &w[0], len(x))
+}
+
+func (l Level) affine32Blocks(z []float64, x []float32, u []float64, s float64) {
+	if l == AVX512 {
+		affine32AVX512(&z[0], &x[0], &u[0], s, len(z))
+	} else {
+		affine32AVX2(&z[0], &x[0], &u[0], s, len(z))
+	}
+}
+
+func (l Level) weighted32Blocks(x []float32, w []float64) float64 {
+	if l == AVX512 {
+		return weighted32AVX512(&x[0], &w[0], len(x))
+	}
+	return weighted32AVX2(&x[0], &w[0], len(x))
+}
+
+func (l Level) directBlocks(z, k []float64, ld int, q *[4]float64, u []float64, s float64) {
+	if l == AVX512 {
+		directAVX512(&z[0], &k[0], ld, &q[0], &u[0], s, len(z))
+	} else {
+		directAVX2(&z[0], &k[0], ld, &q[0], &u[0], s, len(z))
+	}
+}
+
+// product64 multiplies a tile of r rows and v vectors of columns.
+func (l Level) product64(r, v int, a *float64, lda int, b *float64, ldb int, c *float64, ldc, k int, add bool) {
+	switch int(l)<<8 | r<<2 | v {
+	case int(AVX2)<<8 | 6<<2 | 1:
+		product64AVX2_6x1(a, lda, b, ldb, c, ldc, k, add)
+	case int(AVX2)<<8 | 6<<2 | 2:
+		product64AVX2_6x2(a, lda, b, ldb, c, ldc, k, add)
+	case int(AVX2)<<8 | 4<<2 | 1:
+		product64AVX2_4x1(a, lda, b, ldb, c, ldc, k, add)
+	case int(AVX2)<<8 | 4<<2 | 2:
+		product64AVX2_4x2(a, lda, b, ldb, c, ldc, k, add)
+	case int(AVX2)<<8 | 1<<2 | 1:
+		product64AVX2_1x1(a, lda, b, ldb, c, ldc, k, add)
+	case int(AVX2)<<8 | 1<<2 | 2:
+		product64AVX2_1x2(a, lda, b, ldb, c, ldc, k, add)
+	case int(AVX512)<<8 | 12<<2 | 1:
+		product64AVX512_12x1(a, lda, b, ldb, c, ldc, k, add)
+	case int(AVX512)<<8 | 12<<2 | 2:
+		product64AVX512_12x2(a, lda, b, ldb, c, ldc, k, add)
+	case int(AVX512)<<8 | 4<<2 | 1:
+		product64AVX512_4x1(a, lda, b, ldb, c, ldc, k, add)
+	case int(AVX512)<<8 | 4<<2 | 2:
+		product64AVX512_4x2(a, lda, b, ldb, c, ldc, k, add)
+	case int(AVX512)<<8 | 1<<2 | 1:
+		product64AVX512_1x1(a, lda, b, ldb, c, ldc, k, add)
+	case int(AVX512)<<8 | 1<<2 | 2:
+		product64AVX512_1x2(a, lda, b, ldb, c, ldc, k, add)
+	default:
+		panic("tile: no such tile")
+	}
+}
+
+// product32 multiplies a tile of r rows and v vectors of columns.
+func (l Level) product32(r, v int, a *float32, lda int, b *float32, ldb int, c *float32, ldc, k int, add bool) {
+	switch int(l)<<8 | r<<2 | v {
+	case int(AVX2)<<8 | 6<<2 | 1:
+		product32AVX2_6x1(a, lda, b, ldb, c, ldc, k, add)
+	case int(AVX2)<<8 | 6<<2 | 2:
+		product32AVX2_6x2(a, lda, b, ldb, c, ldc, k, add)
+	case int(AVX2)<<8 | 4<<2 | 1:
+		product32AVX2_4x1(a, lda, b, ldb, c, ldc, k, add)
+	case int(AVX2)<<8 | 4<<2 | 2:
+		product32AVX2_4x2(a, lda, b, ldb, c, ldc, k, add)
+	case int(AVX2)<<8 | 1<<2 | 1:
+		product32AVX2_1x1(a, lda, b, ldb, c, ldc, k, add)
+	case int(AVX2)<<8 | 1<<2 | 2:
+		product32AVX2_1x2(a, lda, b, ldb, c, ldc, k, add)
+	case int(AVX512)<<8 | 12<<2 | 1:
+		product32AVX512_12x1(a, lda, b, ldb, c, ldc, k, add)
+	case int(AVX512)<<8 | 12<<2 | 2:
+		product32AVX512_12x2(a, lda, b, ldb, c, ldc, k, add)
+	case int(AVX512)<<8 | 4<<2 | 1:
+		product32AVX512_4x1(a, lda, b, ldb, c, ldc, k, add)
+	case int(AVX512)<<8 | 4<<2 | 2:
+		product32AVX512_4x2(a, lda, b, ldb, c, ldc, k, add)
+	case int(AVX512)<<8 | 1<<2 | 1:
+		product32AVX512_1x1(a, lda, b, ldb, c, ldc, k, add)
+	case int(AVX512)<<8 | 1<<2 | 2:
+		product32AVX512_1x2(a, lda, b, ldb, c, ldc, k, add)
+	default:
+		panic("tile: no such tile")
+	}
+}

@@ -1,0 +1,35 @@
+//go:build !amd64
+
+package tile
+
+func levels() []Level { return []Level{Plain} }
+
+// What follows is called for whole blocks, and never at Plain.
+
+const never = "tile: no assembly for this processor"
+
+func (l Level) expBlocks(_, _ []float64, _ float64) float64 { panic(never) }
+func (l Level) maxBlocks(_ []float64, _ float64) float64    { panic(never) }
+func (l Level) addScaledBlocks(_, _ []float64, _ float64)   { panic(never) }
+func (l Level) dotBlocks(_, _ []float64) float64            { panic(never) }
+func (l Level) narrowBlocks(_ []float32, _ []float64)       { panic(never) }
+func (l Level) affine64Blocks(_, _, _ []float64, _ float64) { panic(never) }
+func (l Level) affine32Blocks(_ []float64, _ []float32, _ []float64, _ float64) {
+	panic(never)
+}
+func (l Level) weighted64Blocks(_, _ []float64) float64           { panic(never) }
+func (l Level) weighted32Blocks(_ []float32, _ []float64) float64 { panic(never) }
+func (l Level) directBlocks(_, _ []float64, _ int, _ *[4]float64, _ []float64, _ float64) {
+	panic(never)
+}
+
+func transpose64(_ *float64, _ int, _ *float64, _, _ int) { panic(never) }
+func transpose32(_ *float32, _ int, _ *float32, _, _ int) { panic(never) }
+
+func (l Level) product64(_, _ int, _ *float64, _ int, _ *float64, _ int, _ *float64, _, _ int, _ bool) {
+	panic(never)
+}
+
+func (l Level) product32(_, _ int, _ *float32, _ int, _ *float32, _ int, _ *float32, _, _ int, _ bool) {
+	panic(never)
+}
