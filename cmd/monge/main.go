@@ -19,7 +19,7 @@ func main() {
 
 // patience is how long a command that was interrupted may take to return by itself; what it is in the
 // middle of may not look at the context.
-const patience = 600 * time.Millisecond
+const patience = 400 * time.Millisecond
 
 // run executes one command line and returns its exit code.
 func run(args []string, stdout, stderr io.Writer) int {
@@ -52,7 +52,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 		}
 	}
 	a.bar.clear()
-	// Waits for files being written, and leaves none half-written.
+	// Leaves no file half-written.
 	kept := a.out.close()
 	code := exitCode(err)
 	switch {

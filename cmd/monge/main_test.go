@@ -77,7 +77,7 @@ func codeCommand(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 // interruptCommand is "interrupt DELAY command args...": the command is sent SIGINT after the delay, and ends
-// with 130 within a second.
+// with 130 within a second, one line on stderr and no temporary file left.
 func interruptCommand(ts *testscript.TestScript, _ bool, args []string) {
 	delay, err := time.ParseDuration(args[0])
 	ts.Check(err)
@@ -114,8 +114,13 @@ func interruptCommand(ts *testscript.TestScript, _ bool, args []string) {
 	if code := c.ProcessState.ExitCode(); code != codeInterrupted {
 		ts.Fatalf("exit code %d, want %d: %s", code, codeInterrupted, stderr.String())
 	}
-	if text := stderr.String(); !strings.Contains(text, "interrupted") || stdout.Len() > 0 {
+	if text := stderr.String(); !strings.Contains(text, "interrupted") || strings.Count(text, "\n") != 1 || stdout.Len() > 0 {
 		ts.Fatalf("stderr %q, stdout %q", text, stdout.String())
+	}
+	temps, err := filepath.Glob(filepath.Join(c.Dir, ".monge-*"))
+	ts.Check(err)
+	if len(temps) > 0 {
+		ts.Fatalf("left %v", temps)
 	}
 }
 

@@ -10,8 +10,8 @@ import (
 	"monge/engine/arrayio"
 )
 
-// outputs is the command's set of files. The lock is held while files are written, so that an interrupt
-// finds all of them or none.
+// outputs is the command's set of files. The lock is held while they get their names, so that an interrupt
+// finds all of them or none; it does not wait for files that are being written, which may be large.
 type outputs struct {
 	mu     sync.Mutex
 	set    arrayio.Outputs
@@ -60,16 +60,17 @@ func (o *outputs) shareDir(dir string) error {
 
 // save writes all declared files and gives them their names, unless the command was interrupted.
 func (o *outputs) save(ctx context.Context, write func(*arrayio.Outputs) error) error {
+	err := write(&o.set)
+	if e := ctx.Err(); e != nil {
+		return e
+	}
+	if err != nil {
+		return err
+	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.closed {
 		return context.Canceled
-	}
-	if err := write(&o.set); err != nil {
-		return err
-	}
-	if err := ctx.Err(); err != nil {
-		return err
 	}
 	if err := o.set.Commit(); err != nil {
 		return err

@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 )
 
@@ -19,7 +20,8 @@ import (
 // A command declares every output before it works, so that a wrong extension, an existing file or a place
 // that cannot be written is found at once. Each file is then written to a temporary name in its own
 // folder and synced; Commit renames them. Abort, which does nothing after Commit and so can be deferred,
-// removes whatever is there.
+// removes whatever is there. Abort may be called while another goroutine writes, whose call then fails;
+// the other methods are one goroutine's at a time.
 //
 //	out := arrayio.Outputs{Force: force}
 //	defer out.Abort()
@@ -33,9 +35,14 @@ import (
 type Outputs struct {
 	Force bool // overwrite what exists
 
-	files []*output
-	dirs  []string // created, outermost first
+	mu      sync.Mutex // guards what follows, not the writing itself, which may take long
+	files   []*output
+	dirs    []string // created, outermost first
+	aborted bool
 }
+
+// errAborted is the error of writing after Abort.
+var errAborted = errors.New("the outputs were aborted")
 
 // output is one file of the set.
 type output struct {
@@ -43,7 +50,8 @@ type output struct {
 	target string // where the file goes: path with symbolic links followed
 	stream bool   // target is no regular file
 	old    bool   // target existed when declared
-	temp   string // written and synced; "" = not yet
+	temp   string // temporary file; "" = none
+	whole  bool   // temp is written and synced, or the stream is written
 }
 
 // Declare announces an array of the given rank at path, in the format of its extension.
@@ -165,20 +173,7 @@ func (o *Outputs) WriteInts(path string, shape []int, data []int64) error {
 
 // Add writes a declared file through write, to a temporary name. A file that fails leaves nothing.
 func (o *Outputs) Add(path string, write func(w io.Writer) error) (err error) {
-	i := slices.IndexFunc(o.files, func(f *output) bool { return f.path == path })
-	if i < 0 {
-		panic("arrayio: output " + path + " was not declared")
-	}
-	f := o.files[i]
-	if f.temp != "" {
-		panic("arrayio: output " + path + " was written already")
-	}
-	var file *os.File
-	if f.stream {
-		file, err = os.OpenFile(f.target, os.O_WRONLY, 0)
-	} else {
-		file, err = createTemp(f.target)
-	}
+	f, file, err := o.open(path)
 	if err != nil {
 		return systemError(path, err)
 	}
@@ -189,24 +184,63 @@ func (o *Outputs) Add(path string, write func(w io.Writer) error) (err error) {
 	if e := file.Close(); err == nil {
 		err = e
 	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if err == nil && o.aborted {
+		err = errAborted
+	}
 	if err != nil {
-		if !f.stream {
-			os.Remove(file.Name())
-		}
+		f.discard()
 		if errors.Is(err, ErrInput) {
 			return err
 		}
 		return systemError(path, err)
 	}
-	f.temp = file.Name()
+	f.whole = true
 	return nil
+}
+
+// open opens what a declared output is written to, which from here on Abort removes.
+func (o *Outputs) open(path string) (f *output, file *os.File, err error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.aborted {
+		return nil, nil, errAborted
+	}
+	i := slices.IndexFunc(o.files, func(f *output) bool { return f.path == path })
+	if i < 0 {
+		panic("arrayio: output " + path + " was not declared")
+	}
+	f = o.files[i]
+	if f.whole {
+		panic("arrayio: output " + path + " was written already")
+	}
+	if f.stream {
+		file, err = os.OpenFile(f.target, os.O_WRONLY, 0)
+	} else if file, err = createTemp(f.target); err == nil {
+		f.temp = file.Name()
+	}
+	return f, file, err
+}
+
+// discard removes the temporary file.
+func (f *output) discard() {
+	if f.temp != "" {
+		os.Remove(f.temp)
+	}
+	f.temp, f.whole = "", false
 }
 
 // Commit renames the files that were written to their names. Where one cannot be, no new file stays.
 func (o *Outputs) Commit() (err error) {
-	defer o.Abort()
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.aborted {
+		return fmt.Errorf("arrayio: %w", errAborted)
+	}
+	defer o.clean()
 	for _, f := range o.files {
-		if f.temp == "" || f.stream || o.Force {
+		if !f.whole || f.stream || o.Force {
 			continue
 		}
 		// Another program may have written it during the work.
@@ -216,12 +250,12 @@ func (o *Outputs) Commit() (err error) {
 	}
 	var folders []string
 	for i, f := range o.files {
-		if f.temp == "" || f.stream {
+		if !f.whole || f.stream {
 			continue
 		}
 		if err := os.Rename(f.temp, f.target); err != nil {
 			for _, g := range o.files[:i] {
-				if g.temp == "" && !g.stream && !g.old {
+				if g.whole && !g.stream && !g.old {
 					os.Remove(g.target)
 				}
 			}
@@ -243,10 +277,16 @@ func (o *Outputs) Commit() (err error) {
 
 // Abort removes what was written and not committed, and the directories made for it.
 func (o *Outputs) Abort() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.aborted = true
+	o.clean()
+}
+
+// clean removes what is not committed.
+func (o *Outputs) clean() {
 	for _, f := range o.files {
-		if f.temp != "" && !f.stream {
-			os.Remove(f.temp)
-		}
+		f.discard()
 	}
 	for _, dir := range slices.Backward(o.dirs) {
 		os.Remove(dir) // fails where others have put files, and should

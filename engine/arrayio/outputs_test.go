@@ -296,6 +296,52 @@ func TestRace(t *testing.T) {
 	}
 }
 
+// An interrupt aborts while a file is being written: it is gone at once, and nothing is written afterwards.
+func TestAbortWhileWriting(t *testing.T) {
+	dir := t.TempDir()
+	var o Outputs
+	first, second := filepath.Join(dir, "new", "a.npy"), filepath.Join(dir, "new", "b.npy")
+	if err := o.CreateDir(filepath.Join(dir, "new")); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{first, second} {
+		if err := o.Declare(path, 1); err != nil {
+			t.Fatal(err)
+		}
+	}
+	started, aborted := make(chan bool), make(chan bool)
+	written := make(chan error)
+	go func() {
+		written <- o.Add(first, func(w io.Writer) error {
+			if _, err := w.Write([]byte("half")); err != nil {
+				return err
+			}
+			close(started)
+			<-aborted
+			_, err := w.Write([]byte("of it"))
+			return err
+		})
+	}()
+	<-started
+	o.Abort()
+	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+		t.Errorf("after Abort: %v, %v", left, err)
+	}
+	close(aborted)
+	if err := <-written; !errors.Is(err, errAborted) {
+		t.Errorf("the write returned %v", err)
+	}
+	if err := o.Write(second, []int{1}, []float64{1}); !errors.Is(err, errAborted) {
+		t.Errorf("a later write returned %v", err)
+	}
+	if err := o.Commit(); !errors.Is(err, errAborted) {
+		t.Errorf("Commit returned %v", err)
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+		t.Errorf("at the end: %v, %v", left, err)
+	}
+}
+
 func TestCreateDir(t *testing.T) {
 	dir := t.TempDir()
 	res := filepath.Join(dir, "res")
