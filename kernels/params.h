@@ -12,12 +12,18 @@
 #pragma once
 #include <stdint.h>
 
+#ifdef __CUDACC__
+#define PARAMS_INLINE __host__ __device__ static inline
+#else
+#define PARAMS_INLINE static inline
+#endif
+
 // ceil_div returns ceil(n / d), the blocks for n items of d a block.
-static inline int64_t ceil_div(int64_t n, int64_t d) { return (n + d - 1) / d; }
+PARAMS_INLINE int64_t ceil_div(int64_t n, int64_t d) { return (n + d - 1) / d; }
 
 // row_threads returns the threads of a kernel that gives a block to a row of d numbers. It depends on d
 // alone, since the order of a row's sums depends on it.
-static inline int64_t row_threads(int64_t d) { return d <= 64 ? 32 : d <= 1024 ? 128 : 256; }
+PARAMS_INLINE int64_t row_threads(int64_t d) { return d <= 64 ? 32 : d <= 1024 ? 128 : 256; }
 
 enum {
 	ELEMENT_THREADS = 256, // kernels on elements
@@ -105,7 +111,7 @@ typedef struct {
 } mixture_params;
 
 // mixture_scratch returns the float64 numbers of scratch a block of mixture_DTYPE or follow_DTYPE needs.
-static inline int64_t mixture_scratch(const mixture_model *m) {
+PARAMS_INLINE int64_t mixture_scratch(const mixture_model *m) {
 	int64_t own = m->rotation == ROTATE_OWN ? 3 * m->k * m->d : 0;
 	return 8 * m->d + 2 * m->k + m->vark * m->vard + own;
 }
