@@ -2,24 +2,26 @@ package dist
 
 import "math"
 
-// posterior integrates over p0(y) N(x; alpha y, sigma^2 I) for one row at a time by Gauss-Hermite nodes.
+// posterior integrates over p0(y) N(x; alpha y, sigma^2 I) for one row at a time. Each coordinate has its own
+// rule: the grid's points where sigma/alpha exceeds gridSpacings of them, else Gauss-Hermite nodes. A density
+// that is narrow along one coordinate and wide along another has no sigma at which one rule serves both.
 type posterior struct {
 	f                *quadField
 	d                int
 	alpha, logp      float64
-	centre, shift    []float64 // x/alpha and the nodes' shift in units of sigma/alpha
+	centre, shift    []float64   // x/alpha and the nodes' shift in units of sigma/alpha
+	u, lu            [][]float64 // each coordinate's nodes, from the centre in units of sigma/alpha, and ln weights
 	y, grad, hess    []float64
-	l                []float64 // ln weight of each node
 	mean, score      []float64 // E[y], E[grad]
 	cross, gg, hmean []float64 // Cov(y, grad), Cov(grad, grad), E[Hess], [d, d]
-	ys, gs           []float64 // y and grad at the nodes [q, d]
+	l, ys, gs        []float64 // ln weight, y and grad at the nodes [q], [q, d]
 }
 
 func newPosterior(f *quadField) *posterior {
-	d, q := f.g.d, len(f.w)
+	d := f.g.d
 	v := func(n int) []float64 { return make([]float64, n) }
-	return &posterior{f: f, d: d, centre: v(d), shift: v(d), y: v(d), grad: v(d), hess: v(d * d), l: v(q),
-		mean: v(d), score: v(d), cross: v(d * d), gg: v(d * d), hmean: v(d * d), ys: v(q * d), gs: v(q * d)}
+	return &posterior{f: f, d: d, centre: v(d), shift: v(d), u: make([][]float64, d), lu: make([][]float64, d),
+		y: v(d), grad: v(d), hess: v(d * d), mean: v(d), score: v(d), cross: v(d * d), gg: v(d * d), hmean: v(d * d)}
 }
 
 // at integrates for the row x; second asks for the second moments.
@@ -30,19 +32,21 @@ func (w *posterior) at(x []float64, alpha, sigma float64, second bool) {
 		w.centre[t] = x[t] / alpha
 	}
 	w.seek(rho)
+	for t := range d {
+		w.rule(t, rho)
+	}
+	// The integrand at the nodes' centre: what is bound to be negligible beside it is passed over.
+	var norm float64
+	for t := range d {
+		w.y[t] = w.centre[t] + rho*w.shift[t]
+		norm += w.shift[t] * w.shift[t]
+	}
+	floor := w.f.p.logp(w.y, nil, nil) - norm/2 - postCut - w.f.g.max
+	w.l, w.ys, w.gs = w.l[:0], w.ys[:0], w.gs[:0]
+	w.nodes(0, 0, rho, floor)
 	top := math.Inf(-1)
-	for q := range w.f.w {
-		z := w.f.z[q*d : (q+1)*d]
-		y := w.ys[q*d : (q+1)*d]
-		var dot, norm float64
-		for t := range d {
-			dot += z[t] * w.shift[t]
-			norm += w.shift[t] * w.shift[t]
-			y[t] = w.centre[t] + rho*(z[t]+w.shift[t])
-		}
-		// N(z + shift) / N(z) = exp(-<z, shift> - |shift|^2 / 2)
-		w.l[q] = math.Log(w.f.w[q]) - dot - norm/2 + w.f.p.logp(y, w.gs[q*d:(q+1)*d], nil)
-		top = math.Max(top, w.l[q])
+	for _, l := range w.l {
+		top = math.Max(top, l)
 	}
 	clear(w.mean)
 	clear(w.score)
@@ -64,6 +68,45 @@ func (w *posterior) at(x []float64, alpha, sigma float64, second bool) {
 	if second {
 		w.moments(sum)
 	}
+}
+
+// postCut is how far, in ln, a node's largest possible contribution may fall below the integrand's value at
+// the centre before it counts as 0.
+const postCut = 100
+
+// rule writes the nodes of coordinate t.
+func (w *posterior) rule(t int, rho float64) {
+	u, lu := w.u[t][:0], w.lu[t][:0]
+	g := w.f.g
+	if h := g.step[t]; rho >= gridSpacings*h {
+		unit := math.Log(h / (rho * math.Sqrt(2*math.Pi)))
+		for k := range g.n[t] {
+			v := (g.lo[t] + float64(k)*h - w.centre[t]) / rho
+			u, lu = append(u, v), append(lu, unit-v*v/2)
+		}
+	} else {
+		s := w.shift[t]
+		for k, z := range w.f.z { // N(z + s) / N(z) = exp(-z s - s^2 / 2)
+			u, lu = append(u, z+s), append(lu, w.f.lw[k]-z*s-s*s/2)
+		}
+	}
+	w.u[t], w.lu[t] = u, lu
+}
+
+// nodes appends the nodes of the coordinates from t on, whose ln weight so far is l, and p0 at them.
+func (w *posterior) nodes(t int, l, rho, floor float64) {
+	if t < w.d {
+		for k, u := range w.u[t] {
+			w.y[t] = w.centre[t] + rho*u
+			w.nodes(t+1, l+w.lu[t][k], rho, floor)
+		}
+		return
+	}
+	if l < floor {
+		return
+	}
+	l += w.f.p.logp(w.y, w.grad, nil)
+	w.l, w.ys, w.gs = append(w.l, l), append(w.ys, w.y...), append(w.gs, w.grad...)
 }
 
 // seek moves the nodes' centre to near the mode of ln p0(y) - |y - x/alpha|^2 / (2 rho^2) by a fixed

@@ -196,7 +196,8 @@ func (g *grid) atoms() (rows, weights []float64, n int) {
 
 // quadField is the velocity field of a smooth density by positive quadrature: the trapezoid rule over
 // its support, which is the law of weighted points without a bandwidth, once sigma/alpha exceeds 1.5
-// spacings; before that Gauss-Hermite nodes y = (x + sigma z)/alpha, moved to the posterior's mode, with
+// spacings of every coordinate; before that, in the coordinates whose spacings are larger, Gauss-Hermite nodes
+// y = (x + sigma z)/alpha, moved to the posterior's mode, with
 //
 //	E[x0|x] = E[y], score = E[grad ln p0(y)]/alpha,
 //	d E[x0|x]/dx = (I + Cov(y, grad))/alpha, d score/dx = (E[Hess] + Cov(grad, grad))/alpha^2,
@@ -208,7 +209,7 @@ type quadField struct {
 	p     smooth
 	g     *grid
 	far   Field
-	z, w  []float64 // Gauss-Hermite rule of the standard normal, [q, d] and [q]
+	z, lw []float64 // Gauss-Hermite rule of the standard normal on one coordinate, and ln of its weights
 	reach float64   // sigma/alpha from which the grid is used
 }
 
@@ -227,34 +228,19 @@ func bindSmooth(e engine.Engine, t engine.Dtype, p smooth, g *grid) (Field, erro
 		q = nodesLargeD
 	}
 	f := &quadField{e: e, t: t, p: p, g: g, far: far, reach: gridSpacings * g.spacing}
-	f.z, f.w = hermite(q, g.d)
+	f.z, f.lw = hermite(q)
 	return f, nil
 }
 
-// hermite returns the product rule with q nodes a coordinate for the standard normal in d dimensions.
-func hermite(q, d int) (z, w []float64) {
-	x1, w1 := make([]float64, q), make([]float64, q)
-	quad.Hermite{}.FixedLocations(x1, w1, math.Inf(-1), math.Inf(1))
-	// The rule is for the weight exp(-x^2): z = sqrt(2) x.
-	count := 1
-	for range d {
-		count *= q
+// hermite returns the rule with q nodes for the standard normal, its weights as logarithms.
+func hermite(q int) (z, lw []float64) {
+	z, lw = make([]float64, q), make([]float64, q)
+	quad.Hermite{}.FixedLocations(z, lw, math.Inf(-1), math.Inf(1))
+	for k := range z { // The rule is for the weight exp(-x^2): z = sqrt(2) x.
+		z[k] *= math.Sqrt2
+		lw[k] = math.Log(lw[k] / math.Sqrt(math.Pi))
 	}
-	z, w = make([]float64, 0, count*d), make([]float64, 0, count)
-	for i := range count {
-		wi := 1.0
-		at := make([]float64, d)
-		for t, k := d-1, i; t >= 0; t-- {
-			at[t] = math.Sqrt2 * x1[k%q]
-			wi *= w1[k%q] / math.Sqrt(math.Pi)
-			k /= q
-		}
-		if wi < 1e-40 {
-			continue
-		}
-		z, w = append(z, at...), append(w, wi)
-	}
-	return z, w
+	return z, lw
 }
 
 func (f *quadField) Dim() int { return f.g.d }

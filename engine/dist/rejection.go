@@ -38,13 +38,51 @@ func newRejection(p smooth, g *grid) *rejection {
 		sum += w
 		s.cum[i] = sum
 	}
-	for i, w := range weights {
-		if w > 0x1p-60 { // what is rarer is never drawn
-			s.logM = math.Max(s.logM, math.Log(w)-s.logq(rows[i*g.d:(i+1)*g.d]))
+	q := s.gridq()
+	for i, l := range g.logp {
+		if l > -60*math.Ln2 { // what is rarer is never drawn
+			s.logM = math.Max(s.logM, l-math.Log(q[i]))
 		}
 	}
 	s.logM += proposalSlack
 	return s
+}
+
+// gridq returns exp(logq) at the grid's points: the kernel is a product over the axes, so that one pass along
+// each does what takes logq a whole box of neighbours a point.
+func (s *rejection) gridq() []float64 {
+	g := s.g
+	q := make([]float64, len(g.logp))
+	for i, l := range g.logp {
+		q[i] = math.Exp(l)
+	}
+	var kernel [proposalReach + 1]float64
+	for k := range kernel {
+		z := float64(k) / proposalSteps
+		kernel[k] = math.Exp(-z * z / 2)
+	}
+	stride := 1
+	for t := g.d - 1; t >= 0; t-- {
+		n := g.n[t]
+		line := make([]float64, n)
+		for first := range q {
+			if first/stride%n != 0 { // not the first point of a line along the axis
+				continue
+			}
+			for i := range line {
+				line[i] = q[first+i*stride]
+			}
+			for i := range line {
+				sum := 0.0
+				for j := max(0, i-proposalReach); j <= min(n-1, i+proposalReach); j++ {
+					sum += line[j] * kernel[max(i-j, j-i)]
+				}
+				q[first+i*stride] = sum
+			}
+		}
+		stride *= n
+	}
+	return q
 }
 
 // logq returns the log density of the proposal up to the constant that ln M shares.
