@@ -113,7 +113,7 @@ typedef struct {
 // mixture_scratch returns the float64 numbers of scratch a block of mixture_DTYPE or follow_DTYPE needs.
 PARAMS_INLINE int64_t mixture_scratch(const mixture_model *m) {
 	int64_t own = m->rotation == ROTATE_OWN ? 3 * m->k * m->d : 0;
-	return 8 * m->d + 2 * m->k + m->vark * m->vard + own;
+	return 8 * m->d + 3 * m->k + m->vark * m->vard + own;
 }
 
 // follow_DTYPE: row_threads(d), any number of blocks up to n; block i works in scratch [i].

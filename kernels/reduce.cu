@@ -1,0 +1,89 @@
+// reduce.cu: each problem to one number, in float64 with compensation, in a fixed order.
+#include "kernel.cuh"
+
+// Sum is a sum with what its roundings lost (Neumaier 1974).
+struct Sum {
+	double sum, rest;
+};
+
+DEV void add(Sum &s, double x) {
+	const double t = s.sum + x;
+	s.rest += fabs(s.sum) >= fabs(x) ? (s.sum - t) + x : (x - t) + s.sum;
+	s.sum = t;
+}
+
+enum { REDUCE_SUM, REDUCE_DOT, REDUCE_SUM_ABS_DIFF, REDUCE_MAX_ABS }; // engine.ReduceOp
+
+// join takes the result of further numbers into s.
+DEV void join(Sum &s, Sum more, int64_t op) {
+	if (op == REDUCE_MAX_ABS) {
+		if (more.sum > s.sum || isnan(more.sum)) s.sum = more.sum;
+		return;
+	}
+	add(s, more.sum);
+	s.rest += more.rest;
+}
+
+// join_block joins the threads' results in a fixed tree; thread 0 has the result. All threads call it.
+DEV Sum join_block(Sum s, int64_t op) {
+	SHARED(double, sums, ELEMENT_THREADS);
+	SHARED(double, rests, ELEMENT_THREADS);
+	const int t = threadIdx.x;
+	sums[t] = s.sum;
+	rests[t] = s.rest;
+	for (int half = ELEMENT_THREADS / 2; half > 0; half /= 2) {
+		__syncthreads();
+		if (t < half) {
+			join(s, Sum{sums[t + half], rests[t + half]}, op);
+			sums[t] = s.sum;
+			rests[t] = s.rest;
+		}
+	}
+	return s;
+}
+
+// reduce_parts reduces a chunk of one problem a block.
+template <class T> DEV void reduce_parts(const reduce_params &p) {
+	const int64_t chunks = ceil_div(p.n, REDUCE_CHUNK), b = block_id() / chunks, c = block_id() % chunks;
+	const int64_t first = b * p.n + c * REDUCE_CHUNK, left = p.n - c * REDUCE_CHUNK;
+	const int64_t count = left < REDUCE_CHUNK ? left : REDUCE_CHUNK;
+	Global<const T> x = global<const T>(p.x), y = global<const T>(p.y);
+	Sum s = {0, 0};
+	for (int64_t i = threadIdx.x; i < count; i += ELEMENT_THREADS) {
+		const double v = x[first + i];
+		if (p.op == REDUCE_SUM) {
+			add(s, v);
+		} else if (p.op == REDUCE_DOT) {
+			if (v != 0) add(s, v * (double)y[first + i]);
+		} else if (p.op == REDUCE_SUM_ABS_DIFF) {
+			add(s, fabs(v - (double)y[first + i]));
+		} else {
+			join(s, Sum{fabs(v), 0}, p.op);
+		}
+	}
+	s = join_block(s, p.op);
+	if (threadIdx.x == 0) {
+		Global<double> parts = global<double>(p.parts) + 2 * block_id();
+		parts[0] = s.sum;
+		parts[1] = s.rest;
+	}
+}
+
+// reduce_merge joins the chunks of one problem a block.
+template <class T> DEV void reduce_merge(const reduce_params &p) {
+	const int64_t chunks = ceil_div(p.n, REDUCE_CHUNK);
+	Global<const double> parts = global<const double>(p.parts) + 2 * block_id() * chunks;
+	Sum s = {0, 0};
+	for (int64_t c = threadIdx.x; c < chunks; c += ELEMENT_THREADS) join(s, Sum{parts[2 * c], parts[2 * c + 1]}, p.op);
+	s = join_block(s, p.op);
+	if (threadIdx.x == 0) {
+		// Beside an infinity the rest is NaN.
+		const bool finite = !isinf(s.sum) && !isnan(s.sum);
+		global<T>(p.out)[block_id()] = (T)(finite ? s.sum + s.rest : s.sum);
+	}
+}
+
+KERNEL(reduce_parts_f64, reduce_params, ELEMENT_THREADS) { reduce_parts<double>(p); }
+KERNEL(reduce_parts_f32, reduce_params, ELEMENT_THREADS) { reduce_parts<float>(p); }
+KERNEL(reduce_merge_f64, reduce_params, ELEMENT_THREADS) { reduce_merge<double>(p); }
+KERNEL(reduce_merge_f32, reduce_params, ELEMENT_THREADS) { reduce_merge<float>(p); }

@@ -1,0 +1,215 @@
+// softmax.cu: the biased softmax reduction of engine.Softmax; params.h lists its launches.
+#include "online_softmax.cuh"
+#include "tile.cuh"
+
+// Place is a tile's place: problem b, rows from i on with room for rows, keys from j on with room for keys.
+struct Place {
+	int64_t b, i, j, rows, keys;
+};
+
+// Row holds what z_ij needs of row i.
+struct Row {
+	double s, c;
+	int64_t skip; // -1 = none
+};
+
+template <class T> DEV Row row_of(const softmax_params &p, int64_t row) {
+	Row r = {p.scale, 0, -1};
+	if (p.s) r.s = global<const T>(p.s)[row];
+	if (p.c) r.c = global<const T>(p.c)[row];
+	if (p.skip) r.skip = global<const int32_t>(p.skip)[row];
+	return r;
+}
+
+// products sets z = <q_i, k_j> for a tile.
+template <class T> DEV void products(const softmax_params &p, const Place &at, double (&z)[TILE_R][TILE_C]) {
+	Product<T> g;
+	g.x = global<const T>(p.q) + (at.b * p.n + at.i) * p.d;
+	g.y = global<const T>(p.k) + at.b * p.kstride + at.j * p.d;
+	g.xstride = g.ystride = g.depth = p.d;
+	g.rows = at.rows;
+	g.cols = at.keys;
+	g.trans = true;
+	multiply(g, z);
+}
+
+// logit returns z_ij = s_i <q_i, k_j> + u_j + c_i w_j.
+template <class T> DEV double logit(const softmax_params &p, const Row &row, int64_t b, int64_t j, double product) {
+	if (j == row.skip) return minus_infinity();
+	double z = row.s * product;
+	if (p.u) z += (double)global<const T>(p.u)[b * p.ustride + j];
+	if (p.w && row.c != 0) z += row.c * (double)global<const T>(p.w)[b * p.wstride + j];
+	return z;
+}
+
+// softmax_scan goes over all keys with a tile of rows a block.
+template <class T> DEV void softmax_scan(const softmax_params &p) {
+	const int64_t down = ceil_div(p.n, TILE_ROWS);
+	Place at;
+	at.b = block_id() / down;
+	at.i = block_id() % down * TILE_ROWS;
+	at.rows = p.n - at.i;
+	Row row[TILE_R];
+	Online state[TILE_R];
+#pragma unroll
+	for (int r = 0; r < TILE_R; r++) {
+		const int i = tile_row() + TILE_SIDE * r;
+		row[r] = row_of<T>(p, at.b * p.n + at.i + (i < at.rows ? i : 0));
+		state[r] = online_empty();
+	}
+	for (at.j = 0; at.j < p.m; at.j += TILE_COLS) {
+		at.keys = p.m - at.j;
+		double z[TILE_R][TILE_C];
+		products<T>(p, at, z);
+#pragma unroll
+		for (int r = 0; r < TILE_R; r++)
+#pragma unroll
+			for (int c = 0; c < TILE_C; c++) {
+				const int j = tile_col() + TILE_SIDE * c;
+				if (j < at.keys) online_add<T>(state[r], logit<T>(p, row[r], at.b, at.j + j, z[r][c]), at.j + j);
+			}
+	}
+#pragma unroll
+	for (int r = 0; r < TILE_R; r++) {
+		online_merge_lanes<T>(state[r], TILE_SIDE);
+		const int64_t i = tile_row() + TILE_SIDE * r, n = at.b * p.n + at.i + i;
+		if (i >= at.rows || tile_col() != 0) continue;
+		if (p.lse) global<T>(p.lse)[n] = (T)online_lse(state[r]);
+		if (p.max) global<T>(p.max)[n] = (T)(state[r].nan ? not_a_number() : state[r].most);
+		if (p.arg) global<int32_t>(p.arg)[n] = state[r].arg;
+		global<double>(p.state)[2 * n] = state[r].most;
+		global<double>(p.state)[2 * n + 1] = online_inverse(state[r]);
+	}
+}
+
+// softmax_norms sets norms_j = |v_j|^2, a warp a key.
+template <class T> DEV void softmax_norms(const softmax_params &p) {
+	const int64_t j = block_id() * WARP_ROWS + warp_id(), problems = p.nstride == 0 ? 1 : p.batch;
+	if (j >= problems * p.m) return; // a whole warp
+	Global<const T> v = global<const T>(p.v) + j * p.dv;
+	double sum = 0;
+	for (int64_t l = lane_id(); l < p.dv; l += WARP) sum += (double)v[l] * (double)v[l];
+	sum = sum_lanes(sum);
+	if (lane_id() == 0) global<double>(p.norms)[j] = sum;
+}
+
+// tile_place returns the block's tile of a panel with rows rows a problem. Rows count within the panel.
+DEV Place tile_place(const softmax_params &p, int64_t rows) {
+	const int64_t across = ceil_div(p.m, TILE_COLS), down = ceil_div(rows, TILE_ROWS);
+	Place at;
+	at.j = block_id() % across * TILE_COLS;
+	at.i = block_id() / across % down * TILE_ROWS;
+	at.b = block_id() / across / down;
+	at.rows = rows - at.i;
+	at.keys = p.m - at.j;
+	return at;
+}
+
+// softmax_weights sets e_ij = exp(z_ij - max_i) / sum_i for a tile a block.
+template <class T> DEV void softmax_weights(const softmax_params &p) {
+	const Place panel = tile_place(p, p.rows);
+	Place at = panel;
+	at.b += p.b0;
+	at.i += p.i0;
+	double z[TILE_R][TILE_C];
+	products<T>(p, at, z);
+	Global<T> e = global<T>(p.e) + (panel.b * p.rows + panel.i) * p.m + panel.j;
+	Global<const double> state = global<const double>(p.state) + 2 * (at.b * p.n + at.i);
+#pragma unroll
+	for (int r = 0; r < TILE_R; r++) {
+		const int i = tile_row() + TILE_SIDE * r;
+		if (i >= at.rows) continue;
+		const Row row = row_of<T>(p, at.b * p.n + at.i + i);
+		const double most = state[2 * i], inverse = state[2 * i + 1];
+#pragma unroll
+		for (int c = 0; c < TILE_C; c++) {
+			const int j = tile_col() + TILE_SIDE * c;
+			if (j >= at.keys) continue;
+			const double x = logit<T>(p, row, at.b, at.j + j, z[r][c]) - most;
+			e[i * p.m + j] = (T)(inverse == 0 ? 0 : exp_as<T>(x) * inverse);
+		}
+	}
+}
+
+// softmax_tangents sets f_ipj = e_ij <k_j, t_ip> for a tile a block; its rows are the panel's tangents.
+template <class T> DEV void softmax_tangents(const softmax_params &p) {
+	const Place at = tile_place(p, p.rows * p.np);
+	const int64_t b = p.b0 + at.b;
+	Product<T> g;
+	g.x = global<const T>(p.t) + ((b * p.n + p.i0) * p.np + at.i) * p.d;
+	g.y = global<const T>(p.k) + b * p.kstride + at.j * p.d;
+	g.xstride = g.ystride = g.depth = p.d;
+	g.rows = at.rows;
+	g.cols = at.keys;
+	g.trans = true;
+	double z[TILE_R][TILE_C];
+	multiply(g, z);
+	Global<const T> e = global<const T>(p.e) + at.b * p.rows * p.m + at.j;
+	Global<T> f = global<T>(p.f) + (at.b * p.rows * p.np + at.i) * p.m + at.j;
+#pragma unroll
+	for (int r = 0; r < TILE_R; r++)
+#pragma unroll
+		for (int c = 0; c < TILE_C; c++) {
+			const int i = tile_row() + TILE_SIDE * r, j = tile_col() + TILE_SIDE * c;
+			if (i >= at.rows || j >= at.keys) continue;
+			const double w = e[(at.i + i) / p.np * p.m + j];
+			f[i * p.m + j] = (T)(w == 0 ? 0 : w * z[r][c]);
+		}
+}
+
+// softmax_second sets e_i = sum_j e_ij |v_j|^2, a warp a row.
+template <class T> DEV void softmax_second(const softmax_params &p) {
+	const int64_t item = block_id() * WARP_ROWS + warp_id();
+	if (item >= p.batch * p.rows) return; // a whole warp
+	const int64_t b = p.b0 + item / p.rows, i = p.i0 + item % p.rows;
+	Global<const T> e = global<const T>(p.e) + item * p.m;
+	Global<const double> norms = global<const double>(p.norms) + b * p.nstride;
+	double sum = 0;
+	for (int64_t j = lane_id(); j < p.m; j += WARP) sum += (double)e[j] * norms[j];
+	sum = sum_lanes(sum);
+	if (lane_id() == 0) global<T>(p.second)[b * p.n + i] = (T)sum;
+}
+
+// softmax_colsum adds a_i e_ij over COLSUM_ROWS rows, a thread a key. Rows of weight 0 are not read.
+template <class T> DEV void softmax_colsum(const softmax_params &p) {
+	const int64_t across = ceil_div(p.m, ELEMENT_THREADS), chunks = ceil_div(p.rows, COLSUM_ROWS);
+	const int64_t j = block_id() % across * ELEMENT_THREADS + threadIdx.x, c = block_id() / across % chunks;
+	const int64_t b = block_id() / across / chunks; // of the panel
+	if (j >= p.m) return;
+	const int64_t last = (c + 1) * COLSUM_ROWS < p.rows ? (c + 1) * COLSUM_ROWS : p.rows;
+	Global<const T> e = global<const T>(p.e) + b * p.rows * p.m + j;
+	Global<const T> a = global<const T>(p.a);
+	double sum = 0;
+	for (int64_t i = c * COLSUM_ROWS; i < last; i++) {
+		const double weight = p.a ? (double)a[(p.b0 + b) * p.n + p.i0 + i] : 1;
+		if (weight != 0) sum += weight * (double)e[i * p.m];
+	}
+	global<double>(p.parts)[(b * chunks + c) * p.m + j] = sum;
+}
+
+// softmax_merge adds the parts of a panel to the column sums, in their order, a thread a key.
+template <class T> DEV void softmax_merge(const softmax_params &p) {
+	const int64_t at = first_item(), b = at / (p.m ? p.m : 1), chunks = ceil_div(p.rows, COLSUM_ROWS);
+	if (at >= p.batch * p.m) return;
+	Global<const double> parts = global<const double>(p.parts) + b * chunks * p.m + at % p.m;
+	Global<double> acc = global<double>(p.acc);
+	double sum = p.i0 == 0 ? 0 : acc[at];
+	for (int64_t c = 0; c < chunks; c++) sum += parts[c * p.m];
+	acc[at] = sum;
+	global<T>(p.colsum)[p.b0 * p.m + at] = (T)sum;
+}
+
+KERNEL(softmax_scan_f64, softmax_params, TILE_THREADS) { softmax_scan<double>(p); }
+KERNEL(softmax_scan_f32, softmax_params, TILE_THREADS) { softmax_scan<float>(p); }
+KERNEL(softmax_norms_f64, softmax_params, WARP_THREADS) { softmax_norms<double>(p); }
+KERNEL(softmax_norms_f32, softmax_params, WARP_THREADS) { softmax_norms<float>(p); }
+KERNEL(softmax_weights_f64, softmax_params, TILE_THREADS) { softmax_weights<double>(p); }
+KERNEL(softmax_weights_f32, softmax_params, TILE_THREADS) { softmax_weights<float>(p); }
+KERNEL(softmax_tangents_f64, softmax_params, TILE_THREADS) { softmax_tangents<double>(p); }
+KERNEL(softmax_tangents_f32, softmax_params, TILE_THREADS) { softmax_tangents<float>(p); }
+KERNEL(softmax_second_f64, softmax_params, WARP_THREADS) { softmax_second<double>(p); }
+KERNEL(softmax_second_f32, softmax_params, WARP_THREADS) { softmax_second<float>(p); }
+KERNEL(softmax_colsum_f64, softmax_params, ELEMENT_THREADS) { softmax_colsum<double>(p); }
+KERNEL(softmax_colsum_f32, softmax_params, ELEMENT_THREADS) { softmax_colsum<float>(p); }
+KERNEL(softmax_merge_f64, softmax_params, ELEMENT_THREADS) { softmax_merge<double>(p); }
+KERNEL(softmax_merge_f32, softmax_params, ELEMENT_THREADS) { softmax_merge<float>(p); }
