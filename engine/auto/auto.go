@@ -10,11 +10,12 @@ import (
 
 	"monge/cpu"
 	"monge/engine"
+	"monge/gpu"
 )
 
 // Options are given to whichever engine is opened. The zero value is the default.
 type Options struct {
-	Threads   int   // goroutines of the cpu and emu engines; 0 = GOMAXPROCS
+	Threads   int   // goroutines of the cpu engine; 0 = GOMAXPROCS
 	MaxMemory int64 // bytes that buffers may take together; 0 = what the device has free
 }
 
@@ -33,20 +34,36 @@ func Open(name string, o Options) (e engine.Engine, notice string, err error) {
 	return built().open(name, o)
 }
 
-// drivers are the ways to open an engine that a build has.
+// drivers are the ways to open an engine that a build has, and to list its devices.
 type drivers struct {
-	cpu  func(o Options) engine.Engine
-	cuda func(device int, o Options) (engine.Engine, error)
-	emu  func(o Options) (engine.Engine, error)
+	cpu     func(o Options) engine.Engine
+	cuda    func(device int, o Options) (engine.Engine, error)
+	emu     func(o Options) (engine.Engine, error)
+	devices func() ([]gpu.Device, error)
 }
 
 // built returns the drivers of this build.
 func built() drivers {
-	return drivers{
-		cpu:  func(o Options) engine.Engine { return cpu.New(cpu.Options{Threads: o.Threads, MaxMemory: o.MaxMemory}) },
-		cuda: func(int, Options) (engine.Engine, error) { return nil, &missing{"CUDA support"} },
-		emu:  func(Options) (engine.Engine, error) { return nil, &missing{"emulated device"} },
+	d := drivers{
+		cpu:     func(o Options) engine.Engine { return cpu.New(cpu.Options{Threads: o.Threads, MaxMemory: o.MaxMemory}) },
+		cuda:    func(int, Options) (engine.Engine, error) { return nil, &missing{"CUDA support"} },
+		emu:     func(Options) (engine.Engine, error) { return nil, &missing{"emulated device"} },
+		devices: func() ([]gpu.Device, error) { return nil, &missing{"CUDA support"} },
 	}
+	open := func(device int, o Options) (engine.Engine, error) {
+		e, err := gpu.Open(gpu.Options{Device: device, MaxMemory: o.MaxMemory})
+		if err != nil {
+			return nil, err
+		}
+		return e, nil
+	}
+	switch gpu.Kind {
+	case "cuda":
+		d.cuda, d.devices = open, gpu.Devices
+	case "emu":
+		d.emu = func(o Options) (engine.Engine, error) { return open(0, o) }
+	}
+	return d
 }
 
 // missing is the error of a driver that the build does not have, as opposed to a device that the machine

@@ -3,15 +3,26 @@ package auto
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
 	"monge/engine"
+	"monge/gpu"
 )
+
+// plain is a build without devices, whatever this one has.
+func plain() drivers {
+	d := built()
+	d.cuda = func(int, Options) (engine.Engine, error) { return nil, &missing{"CUDA support"} }
+	d.emu = func(Options) (engine.Engine, error) { return nil, &missing{"emulated device"} }
+	d.devices = func() ([]gpu.Device, error) { return nil, &missing{"CUDA support"} }
+	return d
+}
 
 func TestOpenCPU(t *testing.T) {
 	for _, name := range []string{"cpu", "auto"} {
-		e, notice, err := Open(name, Options{Threads: 2, MaxMemory: 1 << 20})
+		e, notice, err := plain().open(name, Options{Threads: 2, MaxMemory: 1 << 20})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -35,10 +46,61 @@ func TestOpenWithoutDevice(t *testing.T) {
 		"cuda:1": "auto: engine cuda:1: this build has no CUDA support",
 		"emu":    "auto: engine emu: this build has no emulated device",
 	} {
-		e, notice, err := Open(name, Options{})
+		e, notice, err := plain().open(name, Options{})
 		if e != nil || notice != "" || err == nil || err.Error() != want || !errors.Is(err, engine.ErrNoDevice) {
 			t.Errorf("%s: %v, notice %q, error %v", name, e, notice, err)
 		}
+	}
+}
+
+// TestBuild: every engine opens that the build has and the machine lists; the others say why not, and
+// what auto opens is never an error.
+func TestBuild(t *testing.T) {
+	entries := map[string]Entry{}
+	for _, entry := range List() {
+		entries[entry.Name] = entry
+		if entry.Available == (entry.Reason != "") || entry.Available && (entry.Device == "" || entry.Memory <= 0) {
+			t.Errorf("%+v", entry)
+		}
+		e, notice, err := Open(entry.Name, Options{})
+		if (err == nil) != entry.Available || notice != "" {
+			t.Errorf("%+v: notice %q, error %v", entry, notice, err)
+		}
+		if err == nil {
+			if i := e.Info(); i.Device != entry.Device || !strings.HasPrefix(entry.Name, i.Name) {
+				t.Errorf("%+v opens %+v", entry, i)
+			}
+			if err := e.Close(); err != nil {
+				t.Error(err)
+			}
+		} else if !errors.Is(err, engine.ErrNoDevice) {
+			t.Errorf("%+v: error %v", entry, err)
+		}
+	}
+	if _, ok := entries["emu"]; ok != (gpu.Kind == "emu") {
+		t.Errorf("emu is listed: %v, in a build for %q", ok, gpu.Kind)
+	}
+	if e := entries["emu"]; gpu.Kind == "emu" && !e.Available {
+		t.Errorf("%+v", e)
+	}
+	if e := entries["cuda"]; gpu.Kind != "cuda" && e != (Entry{Name: "cuda", Reason: "this build has no CUDA support"}) {
+		t.Errorf("%+v", e)
+	}
+	e, notice, err := Open("auto", Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	want, why := "cpu", ""
+	if gpu.Kind == "cuda" {
+		if c := entries["cuda"]; c.Available {
+			want = "cuda"
+		} else {
+			why = "CUDA is not used: " + c.Reason
+		}
+	}
+	if got := e.Info().Name; got != want || notice != why {
+		t.Errorf("auto opens %s, notice %q; want %s, %q", got, notice, want, why)
 	}
 }
 
@@ -68,7 +130,7 @@ func (c card) Info() engine.Info {
 func (card) Close() error { return nil }
 
 func TestDeviceIsPreferred(t *testing.T) {
-	d := built()
+	d := plain()
 	d.cuda = func(device int, _ Options) (engine.Engine, error) { return card{device: device}, nil }
 	for name, want := range map[string]string{"auto": "card 0", "cuda": "card 0", "cuda:3": "card 3"} {
 		e, notice, err := d.open(name, Options{})
@@ -76,18 +138,28 @@ func TestDeviceIsPreferred(t *testing.T) {
 			t.Errorf("%s: %v, notice %q, error %v", name, e, notice, err)
 		}
 	}
-	list := d.list()
-	if len(list) != 2 || list[1] != (Entry{Name: "cuda", Device: "card 0", Memory: 1 << 30, Available: true}) {
+}
+
+func TestListDevices(t *testing.T) {
+	d := plain()
+	d.devices = func() ([]gpu.Device, error) {
+		return []gpu.Device{{Name: "card 0", Memory: 1 << 30}, {Name: "card 1", Memory: 1 << 20, Reason: "too old"}}, nil
+	}
+	want := []Entry{
+		{Name: "cuda", Device: "card 0", Memory: 1 << 30, Available: true},
+		{Name: "cuda:1", Device: "card 1", Memory: 1 << 20, Reason: "too old"},
+	}
+	if list := d.list(); list[0].Name != "cpu" || !slices.Equal(list[1:], want) {
 		t.Errorf("%+v", list)
 	}
 }
 
 // A build with CUDA on a machine without: auto says why it falls back, cuda fails.
 func TestDeviceIsLost(t *testing.T) {
-	d := built()
-	d.cuda = func(int, Options) (engine.Engine, error) {
-		return nil, fmt.Errorf("gpu: no driver: %w", engine.ErrNoDevice)
-	}
+	d := plain()
+	lost := fmt.Errorf("gpu: no driver: %w", engine.ErrNoDevice)
+	d.cuda = func(int, Options) (engine.Engine, error) { return nil, lost }
+	d.devices = func() ([]gpu.Device, error) { return nil, lost }
 	e, notice, err := d.open("auto", Options{})
 	if err != nil || e.Info().Name != "cpu" || !strings.Contains(notice, "no driver") {
 		t.Errorf("auto: notice %q, error %v", notice, err)
@@ -101,7 +173,7 @@ func TestDeviceIsLost(t *testing.T) {
 }
 
 func TestList(t *testing.T) {
-	list := List()
+	list := plain().list()
 	if len(list) != 2 {
 		t.Fatalf("%+v", list)
 	}

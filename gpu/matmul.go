@@ -1,0 +1,52 @@
+//go:build (cuda || emu) && cgo
+
+package gpu
+
+// #include "../kernels/params.h"
+import "C"
+
+import "monge/engine"
+
+// MatMul implements engine.Engine.
+func (e *Engine) MatMul(out, x, y engine.Buffer, transY bool) error {
+	s, err := engine.CheckMatMul(out, x, y, transY)
+	if err != nil {
+		return err
+	}
+	if err := e.own(out, x, y); err != nil {
+		return err
+	}
+	leave, err := e.enter(operation{"MatMul", "BNKM", [6]int{s.B, s.N, s.K, s.M}})
+	if err != nil {
+		return err
+	}
+	defer leave()
+	p := C.matmul_params{
+		out: addr(out), x: addr(x), y: addr(y),
+		batch: C.int64_t(s.B), n: C.int64_t(s.N), k: C.int64_t(s.K), m: C.int64_t(s.M),
+		ostride: C.int64_t(s.N * s.M), xstride: C.int64_t(s.N * s.K), ystride: stride(y),
+	}
+	if transY {
+		p.trans = 1
+	}
+	return e.fail(e.matMul(x.Dtype(), &p))
+}
+
+func (e *Engine) matMul(t engine.Dtype, p *C.matmul_params) error {
+	return launch(e, typed("matmul", "matmul", t), tiles(int64(p.batch), int64(p.n), int64(p.m)), C.TILE_THREADS, p)
+}
+
+// tiles returns the blocks that have a tile of n x m dot products each.
+func tiles(batch, n, m int64) int64 { return batch * ceilDiv(n, C.TILE_ROWS) * ceilDiv(m, C.TILE_COLS) }
+
+// stride returns the numbers from one problem of a parameter to the next, 0 for a shared one.
+func stride(x engine.Buffer) C.int64_t {
+	if x == nil {
+		return 0
+	}
+	b, n, d := x.Shape()
+	if b == 1 {
+		return 0
+	}
+	return C.int64_t(n * d)
+}

@@ -1,0 +1,208 @@
+//go:build (cuda || emu) && cgo
+
+package gpu
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+
+	"monge/engine"
+
+	"gorgonia.org/cu"
+)
+
+// Engine implements [engine.Engine]. Use it from one goroutine at a time.
+type Engine struct {
+	device  cu.Device
+	name    string
+	memory  int64 // bytes of the device
+	workers int64 // blocks that a launch of any size is given at most
+
+	ctx    cu.CUContext
+	stream cu.Stream
+	code   code
+	pool   pool
+	stage  stage
+
+	op     operation // the operation that was queued last
+	broken error     // why the device cannot go on
+	closed bool
+}
+
+var _ engine.Engine = (*Engine)(nil)
+
+// least is the oldest compute capability that the kernels are compiled for.
+const least = 8
+
+// blocksPerProcessor is how many blocks of a launch of any size a multiprocessor is given.
+const blocksPerProcessor = 16
+
+// Open returns an engine on a device. It returns an error that wraps engine.ErrNoDevice where there is no
+// driver, no such device, or one that the kernels do not run on. It panics on negative options.
+func Open(o Options) (*Engine, error) {
+	if o.Device < 0 || o.MaxMemory < 0 {
+		panic(fmt.Sprintf("gpu: device %d, %d bytes of memory", o.Device, o.MaxMemory))
+	}
+	list, err := Devices()
+	if err != nil {
+		return nil, err
+	}
+	if o.Device >= len(list) {
+		return nil, fmt.Errorf("gpu: device %d of %d: %w", o.Device, len(list), engine.ErrNoDevice)
+	}
+	d := list[o.Device]
+	if d.Reason != "" {
+		return nil, fmt.Errorf("gpu: device %d (%s): %s: %w", o.Device, d.Name, d.Reason, engine.ErrNoDevice)
+	}
+	e := &Engine{name: d.Name, memory: d.Memory}
+	if err := e.start(o); err != nil {
+		return nil, fmt.Errorf("gpu: device %d (%s): %w", o.Device, d.Name, errors.Join(err, e.stop()))
+	}
+	return e, nil
+}
+
+// start makes what an engine needs; stop gives back whatever start came to.
+func (e *Engine) start(o Options) (err error) {
+	if e.device, err = cu.GetDevice(o.Device); err != nil {
+		return check(err)
+	}
+	processors, err := e.device.Attribute(cu.MultiprocessorCount)
+	if err != nil {
+		return check(err)
+	}
+	e.workers = int64(max(1, processors)) * blocksPerProcessor
+	if e.ctx, err = e.device.RetainPrimaryCtx(); err != nil {
+		return fmt.Errorf("context: %w", check(err))
+	}
+	leave, err := e.current()
+	if err != nil {
+		return err
+	}
+	defer leave()
+	if e.stream, err = cu.MakeStream(cu.NonBlocking); err != nil {
+		return fmt.Errorf("stream: %w", check(err))
+	}
+	e.pool.limit = e.memory
+	if o.MaxMemory != 0 {
+		e.pool.limit = min(e.memory, o.MaxMemory)
+	}
+	return e.stage.start(e)
+}
+
+// current makes the engine's context current on a thread that the goroutine keeps until leave.
+func (e *Engine) current() (leave func(), err error) {
+	runtime.LockOSThread()
+	if err := cu.SetCurrentContext(e.ctx); err != nil {
+		runtime.UnlockOSThread()
+		return nil, check(err)
+	}
+	return runtime.UnlockOSThread, nil
+}
+
+// Info implements engine.Engine. Free is 0 on a device that has failed.
+func (e *Engine) Info() engine.Info {
+	i := engine.Info{Name: Kind, Device: e.name, Memory: e.memory}
+	if leave, err := e.enter(operation{name: "Info"}); err == nil {
+		defer leave()
+		i.Free = e.freeBytes()
+	}
+	return i
+}
+
+// Sync implements engine.Engine.
+func (e *Engine) Sync() error {
+	leave, err := e.enter(operation{name: "Sync"})
+	if err != nil {
+		return err
+	}
+	defer leave()
+	return e.wait()
+}
+
+// Close implements engine.Engine. Buffers are invalid afterwards. On a device that has failed it gives
+// back what it can and returns the failure.
+func (e *Engine) Close() error {
+	if e.closed {
+		return nil
+	}
+	var errs []error
+	if e.broken != nil {
+		errs = append(errs, e.broken)
+	} else {
+		errs = append(errs, e.Sync())
+	}
+	if err := e.stop(); err != nil && e.broken == nil {
+		errs = append(errs, fmt.Errorf("gpu: Close: %w", err))
+	}
+	return errors.Join(errs...)
+}
+
+// stop gives everything back; each step is taken whatever became of the others.
+func (e *Engine) stop() error {
+	e.closed = true
+	if e.ctx == (cu.CUContext{}) {
+		return nil
+	}
+	var errs []error
+	if leave, err := e.current(); err != nil {
+		errs = append(errs, err)
+	} else {
+		defer leave()
+		errs = append(errs, e.stage.stop(), e.code.stop(), e.pool.stop())
+		if e.stream != (cu.Stream{}) {
+			errs = append(errs, check(e.stream.Destroy()))
+		}
+	}
+	errs = append(errs, check(e.device.ReleasePrimaryCtx()))
+	e.ctx = cu.CUContext{}
+	return errors.Join(errs...)
+}
+
+// Devices lists the driver's devices. Where it starts, but has none, or does not start, the error says so
+// and wraps engine.ErrNoDevice.
+func Devices() ([]Device, error) {
+	if err := loadDriver(); err != nil {
+		return nil, err
+	}
+	n, err := cu.NumDevices()
+	if err != nil {
+		return nil, fmt.Errorf("gpu: count of devices: %w: %w", check(err), engine.ErrNoDevice)
+	}
+	if n == 0 {
+		return nil, fmt.Errorf("gpu: the driver lists no device: %w", engine.ErrNoDevice)
+	}
+	list := make([]Device, n)
+	for i := range list {
+		d := &list[i]
+		if err := d.describe(i); err != nil && d.Reason == "" {
+			d.Reason = check(err).Error()
+		}
+	}
+	return list, nil
+}
+
+func (d *Device) describe(number int) error {
+	device, err := cu.GetDevice(number)
+	if err != nil {
+		return err
+	}
+	if d.Name, err = device.Name(); err != nil {
+		return err
+	}
+	if d.Memory, err = device.TotalMem(); err != nil {
+		return err
+	}
+	major, err := device.Attribute(cu.ComputeCapabilityMajor)
+	if err != nil {
+		return err
+	}
+	minor, err := device.Attribute(cu.ComputeCapabilityMinor)
+	if err != nil {
+		return err
+	}
+	if major < least {
+		d.Reason = fmt.Sprintf("compute capability %d.%d, want %d.0 or later", major, minor, least)
+	}
+	return nil
+}
