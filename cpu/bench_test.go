@@ -70,7 +70,7 @@ func BenchmarkMixture(b *testing.B) {
 	}
 }
 
-// BenchmarkGemm is the yardstick: gonum's products on one core.
+// BenchmarkGemm is the yardstick: products on one core.
 func BenchmarkGemm(b *testing.B) {
 	const n = 512
 	for _, trans := range []bool{true, false} {

@@ -7,8 +7,9 @@
 // column, sums have a fixed order, and sums over rows are merged from a partition that depends on the
 // sizes alone. (Under the build tag netlib the products are OpenBLAS's, which promises neither.)
 //
-// Sums are kept in float64 for both types, but for float32 dot products and the means' partial sums over
-// meanKeys keys. A zero times an infinity in a product may count 0 (gonum) or NaN.
+// Logits and sums are kept in float64 for both types. What float32 computes in its own accuracy are
+// products, those of the means in partial sums of meanKeys keys, and exponentials. A zero times an
+// infinity in a product may count 0 (gonum) or NaN.
 package cpu
 
 import (

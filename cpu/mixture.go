@@ -137,13 +137,13 @@ func (p *mixtureTask[T]) axesPanel(w *worker, row, n int) {
 	for i := range n {
 		alpha, sigma, c1, c2 := timeOf(p.coef, row+i)
 		xi, vi := x[i*D:(i+1)*D], v[i*D:(i+1)*D]
-		p.at(&t, alpha, sigma)
+		p.at(w, &t, alpha, sigma)
 		p.axesLogits(&t, xi, r)
 		p.law(w, row+i, r)
 		if !moves {
 			continue
 		}
-		p.coefficients(&t, c1, c2)
+		p.coefficients(w, &t, c1, c2)
 		p.axesVelocity(&t, xi, r, vi, g)
 		if p.div == nil && p.tv == nil {
 			continue

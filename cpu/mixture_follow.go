@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 
+	"monge/cpu/tile"
 	"monge/engine"
 )
 
@@ -76,7 +77,7 @@ func (p *followTask[T]) ratios(i int, ratio []float64) {
 		ratio[j] = (a1*a1*l + s1*s1) / (a0*a0*l + s0*s0)
 	}
 	if p.logDet != nil {
-		p.logDet[i] = T(0.5 * sumLog(ratio))
+		p.logDet[i] = T(0.5 * tile.SumLog(ratio))
 	}
 	for j, q := range ratio {
 		ratio[j] = math.Sqrt(q)
@@ -123,7 +124,7 @@ func (p *followTask[T]) axesPanel(w *worker, row, n int) {
 			}
 		}
 		if p.others != nil {
-			p.at(&t, a1, s1)
+			p.at(w, &t, a1, s1)
 			p.axesLogits(&t, xi, z)
 			p.ratioOthers(row+i, z)
 		}

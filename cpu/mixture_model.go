@@ -120,33 +120,24 @@ func (m *model[T]) newTable(w *worker) table {
 }
 
 // at fills the table for a time; consecutive rows often have the same.
-func (m *model[T]) at(t *table, alpha, sigma float64) {
+func (m *model[T]) at(w *worker, t *table, alpha, sigma float64) {
 	if t.alpha == alpha && t.sigma == sigma {
 		return
 	}
 	t.alpha, t.sigma, t.c1 = alpha, sigma, math.NaN()
-	a2, s2 := alpha*alpha, sigma*sigma
-	for i, l := range m.lam {
-		t.inv[i] = a2*l + s2
-	}
 	for k := range m.VarK {
-		t.logDet[k] = sumLog(t.inv[k*m.D:(k+1)*m.D]) + float64(m.D)*ln2Pi
-	}
-	for i, d := range t.inv {
-		t.inv[i] = 1 / d
+		lo, hi := k*m.D, (k+1)*m.D
+		t.logDet[k] = w.level.Variances(t.inv[lo:hi], m.lam[lo:hi], alpha*alpha, sigma*sigma) + float64(m.D)*ln2Pi
 	}
 }
 
 // coefficients fills a for c1 and c2, after at.
-func (m *model[T]) coefficients(t *table, c1, c2 float64) {
+func (m *model[T]) coefficients(w *worker, t *table, c1, c2 float64) {
 	if t.c1 == c1 && t.c2 == c2 {
 		return
 	}
 	t.c1, t.c2 = c1, c2
-	f := c1 * t.alpha
-	for i, l := range m.lam {
-		t.a[i] = (f*l - c2) * t.inv[i]
-	}
+	w.level.Ratios(t.a, m.lam, t.inv, c1*t.alpha, c2)
 }
 
 // of returns component k's part of a table of [VarK, D].
@@ -162,28 +153,4 @@ func (m *model[T]) logDet(t *table, k int) float64 {
 		k = 0
 	}
 	return t.logDet[k]
-}
-
-// sumLog returns sum ln x_j of positive numbers with few logarithms: mantissas are multiplied.
-func sumLog(x []float64) float64 {
-	const run = 512 // mantissas in [1, 2) whose product stays finite
-	var sum float64
-	var exp int
-	for len(x) > 0 {
-		n := min(run, len(x))
-		p := 1.0
-		for _, v := range x[:n] {
-			b := math.Float64bits(v)
-			e := int(b >> 52)
-			if e == 0 || e >= 0x7ff { // zero, subnormal, infinite, NaN or negative
-				sum += math.Log(v)
-				continue
-			}
-			exp += e - 1023
-			p *= math.Float64frombits(b&(1<<52-1) | 1023<<52)
-		}
-		sum += math.Log(p)
-		x = x[n:]
-	}
-	return sum + float64(exp)*math.Ln2
 }

@@ -40,8 +40,8 @@ func (m *model[T]) timesOf(w *worker, coef []T, row, n int) tables {
 		last := len(ts.list) - 1
 		if last < 0 || !ts.list[last].is(alpha, sigma, c1, c2) {
 			t := m.newTable(w)
-			m.at(&t, alpha, sigma)
-			m.coefficients(&t, c1, c2)
+			m.at(w, &t, alpha, sigma)
+			m.coefficients(w, &t, c1, c2)
 			ts.list = append(ts.list, t)
 			last++
 		}

@@ -71,29 +71,33 @@ func transpose[T float](t, k []T, n, d int) {
 	}
 }
 
-// logits sets z_j = s_i <q_i, k_j> + u_j + c_i w_j for the keys from j on. The row is number i of the
-// problem, local of the tile.
-func (p *softmaxTask[T]) logits(w *worker, z []float64, t keyTile[T], b, i, local, j int) {
+// logits sets z_j = s_i <q_i, k_j> + u_j + c_i w_j for the keys from j on, and returns the largest of most
+// and them, NaNs aside. The row is number i of the problem, local of the tile.
+func (p *softmaxTask[T]) logits(w *worker, z []float64, t keyTile[T], b, i, local, j int, most float64) float64 {
 	row := b*p.N + i
 	s := p.scale
 	if p.s != nil {
 		s = float64(p.s[row])
 	}
+	before := most
 	if t.dots != nil {
-		tile.Affine(w.level, z, t.dots[local*tileKeys:], t.u, s)
+		most = tile.Affine(w.level, z, t.dots[local*tileKeys:], t.u, s, before)
 	} else {
 		var q [tile.DirectDims]float64
 		convert(q[:p.D], p.q[row*p.D:])
-		w.level.Direct(z, t.few, tileKeys, &q, t.u, s)
+		most = w.level.Direct(z, t.few, tileKeys, &q, t.u, s, before)
 	}
 	if p.c != nil {
 		if c := float64(p.c[row]); c != 0 {
 			w.level.AddScaled(z, t.w, c)
+			most = w.level.Max(z, before)
 		}
 	}
 	if p.skip != nil && p.skip[row] >= 0 {
 		if l := int(p.skip[row]) - j; l >= 0 && l < len(z) {
 			z[l] = math.Inf(-1)
+			most = w.level.Max(z, before)
 		}
 	}
+	return most
 }

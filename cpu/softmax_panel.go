@@ -3,6 +3,7 @@ package cpu
 import (
 	"math"
 	"slices"
+	"unsafe"
 
 	"monge/cpu/tile"
 )
@@ -20,9 +21,9 @@ func (p *softmaxTask[T]) streamPanel(w *worker, b, row, n int) {
 		p.products(w, t, b, row, n, j, nj)
 		for i := range n {
 			zi := z[:nj]
-			p.logits(w, zi, t, b, row+i, i, j)
+			mx := p.logits(w, zi, t, b, row+i, i, j, m[i])
 			// From the maximum so far, which later tiles seldom raise: a branch that is foreseen.
-			if mx := w.level.Max(zi, m[i]); mx > m[i] {
+			if mx > m[i] {
 				sum[i] *= tile.Exp1(m[i] - mx)
 				m[i] = mx
 				if p.arg != nil {
@@ -38,7 +39,7 @@ func (p *softmaxTask[T]) streamPanel(w *worker, b, row, n int) {
 				}
 				continue
 			}
-			sum[i] += w.level.Exp(zi, zi, m[i])
+			sum[i] += exps[T](w, zi, m[i])
 		}
 	}
 	for i := range n {
@@ -65,17 +66,20 @@ func (p *softmaxTask[T]) finish(i int, m, sum float64, arg int32) {
 
 // storedPanel does the same with the weights of all keys kept, for the sums that they weight.
 func (p *softmaxTask[T]) storedPanel(w *worker, b, row, n int, sums []float64) {
-	e, inv := w.f64.take(n*p.ld), w.f64.take(n)
+	e, m, inv := w.f64.take(n*p.ld), w.f64.take(n), w.f64.take(n)
+	for i := range m {
+		m[i] = math.Inf(-1)
+	}
 	t := p.newTile(w, n)
 	for j := 0; j < p.M; j += tileKeys {
 		nj := min(tileKeys, p.M-j)
 		p.products(w, t, b, row, n, j, nj)
 		for i := range n {
-			p.logits(w, e[i*p.ld+j:][:nj], t, b, row+i, i, j)
+			m[i] = p.logits(w, e[i*p.ld+j:][:nj], t, b, row+i, i, j, m[i])
 		}
 	}
 	for i := range n {
-		inv[i] = p.weights(w, e[i*p.ld:][:p.M], b*p.N+row+i)
+		inv[i] = p.weights(w, e[i*p.ld:][:p.M], m[i], b*p.N+row+i)
 	}
 	if p.second != nil {
 		norms := p.norms[b*p.nStr:]
@@ -102,10 +106,10 @@ func (p *softmaxTask[T]) storedPanel(w *worker, b, row, n int, sums []float64) {
 	}
 }
 
-// weights turns a row's z into e^(z - max), writes the results that need no more, and returns one over
-// the sum, or 0 where all z are -Inf.
-func (p *softmaxTask[T]) weights(w *worker, z []float64, i int) (inv float64) {
-	m, at := w.level.Max(z, math.Inf(-1)), -1
+// weights turns a row's z, the largest of which is m, into e^(z - m), writes the results that need no more,
+// and returns one over the sum, or 0 where all z are -Inf.
+func (p *softmaxTask[T]) weights(w *worker, z []float64, m float64, i int) (inv float64) {
+	at := -1
 	if p.arg != nil && !math.IsInf(m, -1) {
 		at = slices.Index(z, m)
 	}
@@ -117,8 +121,7 @@ func (p *softmaxTask[T]) weights(w *worker, z []float64, i int) (inv float64) {
 		clear(z)
 	} else {
 		for j := 0; j < len(z); j += tileKeys {
-			part := z[j:min(j+tileKeys, len(z))]
-			sum += w.level.Exp(part, part, m)
+			sum += exps[T](w, z[j:min(j+tileKeys, len(z))], m)
 		}
 		inv = 1 / sum
 	}
@@ -128,6 +131,14 @@ func (p *softmaxTask[T]) weights(w *worker, z []float64, i int) (inv float64) {
 		p.finish(i, m, sum, int32(at))
 	}
 	return inv
+}
+
+// exps turns z into e^(z - m), in the accuracy of T, and returns the sum.
+func exps[T float](w *worker, z []float64, m float64) float64 {
+	if unsafe.Sizeof(*new(T)) == 4 {
+		return w.level.Exp32(z, z, m)
+	}
+	return w.level.Exp(z, z, m)
 }
 
 func hasNaN(z []float64) bool {

@@ -9,6 +9,13 @@ func (l Level) expBlocks(dst, z []float64, m float64) float64 {
 	return expAVX2(&dst[0], &z[0], len(z), m)
 }
 
+func (l Level) exp32Blocks(dst, z []float64, m float64) float64 {
+	if l == AVX512 {
+		return exp32AVX512(&dst[0], &z[0], len(z), m)
+	}
+	return exp32AVX2(&dst[0], &z[0], len(z), m)
+}
+
 func (l Level) maxBlocks(z []float64, m float64) float64 {
 	if l == AVX512 {
 		return maxAVX512(&z[0], len(z), m)
@@ -39,12 +46,11 @@ func (l Level) narrowBlocks(dst []float32, x []float64) {
 	}
 }
 
-func (l Level) affine64Blocks(z []float64, x []float64, u []float64, s float64) {
+func (l Level) affine64Blocks(z []float64, x []float64, u []float64, s, m float64) float64 {
 	if l == AVX512 {
-		affine64AVX512(&z[0], &x[0], &u[0], s, len(z))
-	} else {
-		affine64AVX2(&z[0], &x[0], &u[0], s, len(z))
+		return affine64AVX512(&z[0], &x[0], &u[0], s, len(z), m)
 	}
+	return affine64AVX2(&z[0], &x[0], &u[0], s, len(z), m)
 }
 
 func (l Level) weighted64Blocks(x []float64, w []float64) float64 {
@@ -54,12 +60,11 @@ func (l Level) weighted64Blocks(x []float64, w []float64) float64 {
 	return weighted64AVX2(&x[0], &w[0], len(x))
 }
 
-func (l Level) affine32Blocks(z []float64, x []float32, u []float64, s float64) {
+func (l Level) affine32Blocks(z []float64, x []float32, u []float64, s, m float64) float64 {
 	if l == AVX512 {
-		affine32AVX512(&z[0], &x[0], &u[0], s, len(z))
-	} else {
-		affine32AVX2(&z[0], &x[0], &u[0], s, len(z))
+		return affine32AVX512(&z[0], &x[0], &u[0], s, len(z), m)
 	}
+	return affine32AVX2(&z[0], &x[0], &u[0], s, len(z), m)
 }
 
 func (l Level) weighted32Blocks(x []float32, w []float64) float64 {
@@ -69,11 +74,26 @@ func (l Level) weighted32Blocks(x []float32, w []float64) float64 {
 	return weighted32AVX2(&x[0], &w[0], len(x))
 }
 
-func (l Level) directBlocks(z, k []float64, ld int, q *[4]float64, u []float64, s float64) {
+func (l Level) directBlocks(z, k []float64, ld int, q *[4]float64, u []float64, s, m float64) float64 {
 	if l == AVX512 {
-		directAVX512(&z[0], &k[0], ld, &q[0], &u[0], s, len(z))
+		return directAVX512(&z[0], &k[0], ld, &q[0], &u[0], s, len(z), m)
+	}
+	return directAVX2(&z[0], &k[0], ld, &q[0], &u[0], s, len(z), m)
+}
+
+func (l Level) variancesBlocks(inv, lam []float64, a2, s2 float64, out *[4]float64) {
+	if l == AVX512 {
+		variancesAVX512(&inv[0], &lam[0], len(inv), a2, s2, out)
 	} else {
-		directAVX2(&z[0], &k[0], ld, &q[0], &u[0], s, len(z))
+		variancesAVX2(&inv[0], &lam[0], len(inv), a2, s2, out)
+	}
+}
+
+func (l Level) ratiosBlocks(a, lam, inv []float64, f, c float64) {
+	if l == AVX512 {
+		ratiosAVX512(&a[0], &lam[0], &inv[0], len(a), f, c)
+	} else {
+		ratiosAVX2(&a[0], &lam[0], &inv[0], len(a), f, c)
 	}
 }
 

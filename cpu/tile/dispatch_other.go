@@ -8,20 +8,24 @@ func levels() []Level { return []Level{Plain} }
 
 const never = "tile: no assembly for this processor"
 
-func (l Level) expBlocks(_, _ []float64, _ float64) float64 { panic(never) }
-func (l Level) maxBlocks(_ []float64, _ float64) float64    { panic(never) }
-func (l Level) addScaledBlocks(_, _ []float64, _ float64)   { panic(never) }
-func (l Level) dotBlocks(_, _ []float64) float64            { panic(never) }
-func (l Level) narrowBlocks(_ []float32, _ []float64)       { panic(never) }
-func (l Level) affine64Blocks(_, _, _ []float64, _ float64) { panic(never) }
-func (l Level) affine32Blocks(_ []float64, _ []float32, _ []float64, _ float64) {
+func (l Level) expBlocks(_, _ []float64, _ float64) float64            { panic(never) }
+func (l Level) exp32Blocks(_, _ []float64, _ float64) float64          { panic(never) }
+func (l Level) maxBlocks(_ []float64, _ float64) float64               { panic(never) }
+func (l Level) addScaledBlocks(_, _ []float64, _ float64)              { panic(never) }
+func (l Level) dotBlocks(_, _ []float64) float64                       { panic(never) }
+func (l Level) narrowBlocks(_ []float32, _ []float64)                  { panic(never) }
+func (l Level) affine64Blocks(_, _, _ []float64, _, _ float64) float64 { panic(never) }
+func (l Level) affine32Blocks(_ []float64, _ []float32, _ []float64, _, _ float64) float64 {
 	panic(never)
 }
 func (l Level) weighted64Blocks(_, _ []float64) float64           { panic(never) }
 func (l Level) weighted32Blocks(_ []float32, _ []float64) float64 { panic(never) }
-func (l Level) directBlocks(_, _ []float64, _ int, _ *[4]float64, _ []float64, _ float64) {
+func (l Level) directBlocks(_, _ []float64, _ int, _ *[4]float64, _ []float64, _, _ float64) float64 {
 	panic(never)
 }
+
+func (l Level) variancesBlocks(_, _ []float64, _, _ float64, _ *[4]float64) { panic(never) }
+func (l Level) ratiosBlocks(_, _, _ []float64, _, _ float64)                { panic(never) }
 
 func transpose64(_ *float64, _ int, _ *float64, _, _ int) { panic(never) }
 func transpose32(_ *float32, _ int, _ *float32, _, _ int) { panic(never) }

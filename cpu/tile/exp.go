@@ -10,17 +10,36 @@ func (l Level) Exp(dst, z []float64, m float64) (sum float64) {
 	if l == Plain {
 		return expPlain(dst, z, m)
 	}
-	n := len(z) &^ (Block - 1)
-	if n > 0 {
-		sum = l.expBlocks(dst[:n], z[:n], m)
+	return l.inBlocks(dst, z, m, false)
+}
+
+// Exp32 is Exp in the accuracy of float32: the relative error is at most (|x| + 2.3) 2^-24 for x = z_j - m,
+// and below e^-87, about 1e-38, the result is 0.
+func (l Level) Exp32(dst, z []float64, m float64) (sum float64) {
+	dst = dst[:len(z)]
+	if l == Plain {
+		return expPlain(dst, z, m)
 	}
-	if n < len(z) {
+	return l.inBlocks(dst, z, m, true)
+}
+
+func (l Level) inBlocks(dst, z []float64, m float64, single bool) (sum float64) {
+	for n := l.split(len(z)); n > 0; n = l.split(len(z)) {
+		n = min(n, longest)
+		if single {
+			sum += l.exp32Blocks(dst[:n], z[:n], m)
+		} else {
+			sum += l.expBlocks(dst[:n], z[:n], m)
+		}
+		dst, z = dst[n:], z[n:]
+	}
+	if len(z) > 0 {
 		var rest [Block]float64
-		for j := copy(rest[:], z[n:]); j < Block; j++ {
+		for j := copy(rest[:], z); j < Block; j++ {
 			rest[j] = math.Inf(-1)
 		}
-		sum += l.expBlocks(rest[:], rest[:], m)
-		copy(dst[n:], rest[:])
+		sum += l.inBlocks(rest[:], rest[:], m, single)
+		copy(dst, rest[:])
 	}
 	return sum
 }

@@ -75,30 +75,50 @@ func TestExp(t *testing.T) {
 	})
 }
 
+func TestExp32(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(1, 3))
+	xs := []float64{0, -1e-30, -0x1p-24, -86.99, -87}
+	for range 20_000 {
+		xs = append(xs, -rnd.Float64(), -rnd.ExpFloat64()*10, -87*rnd.Float64())
+	}
+	each(t, func(t *testing.T, l Level) {
+		want, got := make([]float64, len(xs)), make([]float64, len(xs))
+		l.Exp32(got, xs, 0)
+		Plain.Exp(want, xs, 0)
+		for i, x := range xs {
+			if tol := (2.3 - x) * 0x1p-24 * want[i]; x >= -87 && !(math.Abs(got[i]-want[i]) <= tol) || x < -87.001 && l != Plain && got[i] != 0 {
+				t.Fatalf("exp(%g) = %g, want %g within %g", x, got[i], want[i], tol)
+			}
+		}
+	})
+}
+
 // TestExpEnds: the cut-off, NaN and -Inf, at every place of runs of all lengths.
 func TestExpEnds(t *testing.T) {
 	inf, nan := math.Inf(1), math.NaN()
 	each(t, func(t *testing.T, l Level) {
-		for n := 1; n < 40; n++ {
-			for at := range n {
-				for _, c := range [][2]float64{{-inf, 0}, {-690.01, 0}, {-1e300, 0}, {0, 1}, {nan, nan}, {-nan, nan}} {
-					z := make([]float64, n)
-					for j := range z {
-						z[j] = 3 - math.Ln2
-					}
-					z[at] = 3 + c[0]
-					sum := l.Exp(z, z, 3)
-					for j, got := range z {
-						want := 0.5
-						if j == at {
-							want = c[1]
+		for _, exp := range []func(dst, z []float64, m float64) float64{l.Exp, l.Exp32} {
+			for n := 1; n < 40; n++ {
+				for at := range n {
+					for _, c := range [][2]float64{{-inf, 0}, {-690.01, 0}, {-1e300, 0}, {0, 1}, {nan, nan}, {-nan, nan}} {
+						z := make([]float64, n)
+						for j := range z {
+							z[j] = 3 - math.Ln2
 						}
-						if !(math.Abs(got-want) <= 1e-15) && !(got != got && want != want) { // one unit for 3 - ln 2
-							t.Fatalf("n=%d: exp(%g) at %d makes number %d %g, want %g", n, c[0], at, j, got, want)
+						z[at] = 3 + c[0]
+						sum := exp(z, z, 3)
+						for j, got := range z {
+							want := 0.5
+							if j == at {
+								want = c[1]
+							}
+							if !(math.Abs(got-want) <= 1e-7) && !(got != got && want != want) { // two units of float32
+								t.Fatalf("n=%d: exp(%g) at %d makes number %d %g, want %g", n, c[0], at, j, got, want)
+							}
 						}
-					}
-					if want := 0.5*float64(n-1) + c[1]; !(math.Abs(sum-want) <= 1e-13) && want == want || want != want && sum == sum {
-						t.Fatalf("n=%d: sum %g, want %g", n, sum, want)
+						if want := 0.5*float64(n-1) + c[1]; !(math.Abs(sum-want) <= 4e-6) && want == want || want != want && sum == sum {
+							t.Fatalf("n=%d: sum %g, want %g", n, sum, want)
+						}
 					}
 				}
 			}
@@ -116,6 +136,12 @@ func BenchmarkExp(b *testing.B) {
 		b.Run(l.String(), func(b *testing.B) {
 			for b.Loop() {
 				l.Exp(e, z, 0)
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/n, "ns/exp")
+		})
+		b.Run(l.String()+"/float32", func(b *testing.B) {
+			for b.Loop() {
+				l.Exp32(e, z, 0)
 			}
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/n, "ns/exp")
 		})

@@ -21,7 +21,7 @@ func product64AVX2_1x1(a *float64, lda int, b *float64, ldb int, c *float64, ldc
 func product64AVX2_1x2(a *float64, lda int, b *float64, ldb int, c *float64, ldc int, k int, add bool)
 
 //go:noescape
-func affine64AVX2(z *float64, x *float64, u *float64, s float64, n int)
+func affine64AVX2(z *float64, x *float64, u *float64, s float64, n int, m float64) float64
 
 //go:noescape
 func weighted64AVX2(x *float64, w *float64, n int) float64
@@ -45,7 +45,7 @@ func product32AVX2_1x1(a *float32, lda int, b *float32, ldb int, c *float32, ldc
 func product32AVX2_1x2(a *float32, lda int, b *float32, ldb int, c *float32, ldc int, k int, add bool)
 
 //go:noescape
-func affine32AVX2(z *float64, x *float32, u *float64, s float64, n int)
+func affine32AVX2(z *float64, x *float32, u *float64, s float64, n int, m float64) float64
 
 //go:noescape
 func weighted32AVX2(x *float32, w *float64, n int) float64
@@ -54,7 +54,10 @@ func weighted32AVX2(x *float32, w *float64, n int) float64
 func expAVX2(dst *float64, z *float64, n int, m float64) float64
 
 //go:noescape
-func directAVX2(z *float64, k *float64, ld int, q *float64, u *float64, s float64, n int)
+func exp32AVX2(dst *float64, z *float64, n int, m float64) float64
+
+//go:noescape
+func directAVX2(z *float64, k *float64, ld int, q *float64, u *float64, s float64, n int, m float64) float64
 
 //go:noescape
 func maxAVX2(z *float64, n int, m float64) float64
@@ -67,6 +70,12 @@ func dotAVX2(x *float64, y *float64, n int) float64
 
 //go:noescape
 func narrowAVX2(dst *float32, x *float64, n int)
+
+//go:noescape
+func variancesAVX2(inv *float64, l *float64, n int, a2 float64, s2 float64, out *[4]float64)
+
+//go:noescape
+func ratiosAVX2(a *float64, l *float64, inv *float64, n int, f float64, c float64)
 
 //go:noescape
 func product64AVX512_12x1(a *float64, lda int, b *float64, ldb int, c *float64, ldc int, k int, add bool)
@@ -87,7 +96,7 @@ func product64AVX512_1x1(a *float64, lda int, b *float64, ldb int, c *float64, l
 func product64AVX512_1x2(a *float64, lda int, b *float64, ldb int, c *float64, ldc int, k int, add bool)
 
 //go:noescape
-func affine64AVX512(z *float64, x *float64, u *float64, s float64, n int)
+func affine64AVX512(z *float64, x *float64, u *float64, s float64, n int, m float64) float64
 
 //go:noescape
 func weighted64AVX512(x *float64, w *float64, n int) float64
@@ -111,7 +120,7 @@ func product32AVX512_1x1(a *float32, lda int, b *float32, ldb int, c *float32, l
 func product32AVX512_1x2(a *float32, lda int, b *float32, ldb int, c *float32, ldc int, k int, add bool)
 
 //go:noescape
-func affine32AVX512(z *float64, x *float32, u *float64, s float64, n int)
+func affine32AVX512(z *float64, x *float32, u *float64, s float64, n int, m float64) float64
 
 //go:noescape
 func weighted32AVX512(x *float32, w *float64, n int) float64
@@ -120,7 +129,10 @@ func weighted32AVX512(x *float32, w *float64, n int) float64
 func expAVX512(dst *float64, z *float64, n int, m float64) float64
 
 //go:noescape
-func directAVX512(z *float64, k *float64, ld int, q *float64, u *float64, s float64, n int)
+func exp32AVX512(dst *float64, z *float64, n int, m float64) float64
+
+//go:noescape
+func directAVX512(z *float64, k *float64, ld int, q *float64, u *float64, s float64, n int, m float64) float64
 
 //go:noescape
 func maxAVX512(z *float64, n int, m float64) float64
@@ -133,6 +145,12 @@ func dotAVX512(x *float64, y *float64, n int) float64
 
 //go:noescape
 func narrowAVX512(dst *float32, x *float64, n int)
+
+//go:noescape
+func variancesAVX512(inv *float64, l *float64, n int, a2 float64, s2 float64, out *[4]float64)
+
+//go:noescape
+func ratiosAVX512(a *float64, l *float64, inv *float64, n int, f float64, c float64)
 
 //go:noescape
 func transpose64(dst *float64, width int, src *float64, ld int, k4 int)

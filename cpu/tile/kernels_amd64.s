@@ -407,26 +407,31 @@ step:
 	VZEROUPPER
 	RET
 
-// func affine64AVX2(z *float64, x *float64, u *float64, s float64, n int)
+// func affine64AVX2(z *float64, x *float64, u *float64, s float64, n int, m float64) float64
 // Requires: AVX, AVX2, FMA3, SSE2
-TEXT ·affine64AVX2(SB), NOSPLIT, $0-40
+TEXT ·affine64AVX2(SB), NOSPLIT, $0-56
 	MOVQ         z+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         u+16(FP), DX
 	MOVSD        s+24(FP), X0
 	VBROADCASTSD X0, Y0
 	MOVQ         n+32(FP), BX
+	MOVSD        m+40(FP), X1
+	VBROADCASTSD X1, Y1
+	VMOVUPD      Y1, Y2
 	SHRQ         $0x03, BX
 	TESTQ        BX, BX
 	JE           done
 
 block:
-	VMOVUPD     (CX), Y1
-	VFMADD213PD (DX), Y0, Y1
-	VMOVUPD     Y1, (AX)
-	VMOVUPD     32(CX), Y1
-	VFMADD213PD 32(DX), Y0, Y1
-	VMOVUPD     Y1, 32(AX)
+	VMOVUPD     (CX), Y3
+	VFMADD213PD (DX), Y0, Y3
+	VMOVUPD     Y3, (AX)
+	VMAXPD      Y1, Y3, Y1
+	VMOVUPD     32(CX), Y3
+	VFMADD213PD 32(DX), Y0, Y3
+	VMOVUPD     Y3, 32(AX)
+	VMAXPD      Y2, Y3, Y2
 	ADDQ        $0x40, AX
 	ADDQ        $0x40, DX
 	ADDQ        $0x40, CX
@@ -434,7 +439,13 @@ block:
 	JNE         block
 
 done:
+	VMAXPD       Y2, Y1, Y1
+	VEXTRACTF128 $0x01, Y1, X0
+	VMAXPD       X0, X1, X1
+	VPERMILPD    $0x01, X1, X0
+	VMAXPD       X0, X1, X1
 	VZEROUPPER
+	MOVSD        X1, ret+48(FP)
 	RET
 
 // func weighted64AVX2(x *float64, w *float64, n int) float64
@@ -876,26 +887,31 @@ step:
 	VZEROUPPER
 	RET
 
-// func affine32AVX2(z *float64, x *float32, u *float64, s float64, n int)
+// func affine32AVX2(z *float64, x *float32, u *float64, s float64, n int, m float64) float64
 // Requires: AVX, AVX2, FMA3, SSE2
-TEXT ·affine32AVX2(SB), NOSPLIT, $0-40
+TEXT ·affine32AVX2(SB), NOSPLIT, $0-56
 	MOVQ         z+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         u+16(FP), DX
 	MOVSD        s+24(FP), X0
 	VBROADCASTSD X0, Y0
 	MOVQ         n+32(FP), BX
+	MOVSD        m+40(FP), X1
+	VBROADCASTSD X1, Y1
+	VMOVUPD      Y1, Y2
 	SHRQ         $0x03, BX
 	TESTQ        BX, BX
 	JE           done
 
 block:
-	VCVTPS2PD   (CX), Y1
-	VFMADD213PD (DX), Y0, Y1
-	VMOVUPD     Y1, (AX)
-	VCVTPS2PD   16(CX), Y1
-	VFMADD213PD 32(DX), Y0, Y1
-	VMOVUPD     Y1, 32(AX)
+	VCVTPS2PD   (CX), Y3
+	VFMADD213PD (DX), Y0, Y3
+	VMOVUPD     Y3, (AX)
+	VMAXPD      Y1, Y3, Y1
+	VCVTPS2PD   16(CX), Y3
+	VFMADD213PD 32(DX), Y0, Y3
+	VMOVUPD     Y3, 32(AX)
+	VMAXPD      Y2, Y3, Y2
 	ADDQ        $0x40, AX
 	ADDQ        $0x40, DX
 	ADDQ        $0x20, CX
@@ -903,7 +919,13 @@ block:
 	JNE         block
 
 done:
+	VMAXPD       Y2, Y1, Y1
+	VEXTRACTF128 $0x01, Y1, X0
+	VMAXPD       X0, X1, X1
+	VPERMILPD    $0x01, X1, X0
+	VMAXPD       X0, X1, X1
 	VZEROUPPER
+	MOVSD        X1, ret+48(FP)
 	RET
 
 // func weighted32AVX2(x *float32, w *float64, n int) float64
@@ -1118,9 +1140,169 @@ DATA expjAVX2<>+16(SB)/8, $0x3e5c665a8c2256a6
 DATA expjAVX2<>+24(SB)/8, $0x3e5c665a8c2256a6
 GLOBL expjAVX2<>(SB), RODATA|NOPTR, $32
 
-// func directAVX2(z *float64, k *float64, ld int, q *float64, u *float64, s float64, n int)
+// func exp32AVX2(dst *float64, z *float64, n int, m float64) float64
 // Requires: AVX, AVX2, FMA3, SSE2
-TEXT ·directAVX2(SB), NOSPLIT, $0-56
+TEXT ·exp32AVX2(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), AX
+	MOVQ         z+8(FP), CX
+	MOVQ         n+16(FP), DX
+	MOVSD        m+24(FP), X0
+	VBROADCASTSD X0, Y0
+	VXORPD       Y1, Y1, Y1
+	VXORPD       Y2, Y2, Y2
+	SHRQ         $0x03, DX
+	TESTQ        DX, DX
+	JE           done
+
+block:
+	VMOVUPD      (CX), Y4
+	VSUBPD       Y0, Y4, Y4
+	VMOVUPD      32(CX), Y5
+	VSUBPD       Y0, Y5, Y5
+	VCVTPD2PSY   Y4, X3
+	VCVTPD2PSY   Y5, X4
+	VINSERTF128  $0x01, X4, Y3, Y3
+	VCMPPS       $0x15, low32AVX2<>+0(SB), Y3, Y7
+	VMOVUPS      log2e32AVX2<>+0(SB), Y5
+	VFMADD213PS  shift32AVX2<>+0(SB), Y3, Y5
+	VSUBPS       shift32AVX2<>+0(SB), Y5, Y4
+	VFNMADD231PS ln2hi32AVX2<>+0(SB), Y4, Y3
+	VFNMADD231PS ln2lo32AVX2<>+0(SB), Y4, Y3
+	VPSLLD       $0x17, Y5, Y5
+	VMOVUPS      expe32AVX2<>+0(SB), Y4
+	VFMADD213PS  expd32AVX2<>+0(SB), Y3, Y4
+	VFMADD213PS  expc32AVX2<>+0(SB), Y3, Y4
+	VFMADD213PS  expb32AVX2<>+0(SB), Y3, Y4
+	VFMADD213PS  expa32AVX2<>+0(SB), Y3, Y4
+	VMULPS       Y3, Y3, Y6
+	VFMADD213PS  Y3, Y6, Y4
+	VFMADD213PS  Y5, Y5, Y4
+	VANDPS       Y7, Y4, Y4
+	VEXTRACTF128 $0x01, Y4, X3
+	VCVTPS2PD    X4, Y4
+	VCVTPS2PD    X3, Y5
+	VMOVUPD      Y4, (AX)
+	VADDPD       Y4, Y1, Y1
+	VMOVUPD      Y5, 32(AX)
+	VADDPD       Y5, Y2, Y2
+	ADDQ         $0x40, CX
+	ADDQ         $0x40, AX
+	DECQ         DX
+	JNE          block
+
+done:
+	VADDPD       Y2, Y1, Y1
+	VEXTRACTF128 $0x01, Y1, X0
+	VADDPD       X0, X1, X1
+	VPERMILPD    $0x01, X1, X0
+	VADDPD       X0, X1, X1
+	VZEROUPPER
+	MOVSD        X1, ret+32(FP)
+	RET
+
+DATA low32AVX2<>+0(SB)/4, $0xc2ae0000
+DATA low32AVX2<>+4(SB)/4, $0xc2ae0000
+DATA low32AVX2<>+8(SB)/4, $0xc2ae0000
+DATA low32AVX2<>+12(SB)/4, $0xc2ae0000
+DATA low32AVX2<>+16(SB)/4, $0xc2ae0000
+DATA low32AVX2<>+20(SB)/4, $0xc2ae0000
+DATA low32AVX2<>+24(SB)/4, $0xc2ae0000
+DATA low32AVX2<>+28(SB)/4, $0xc2ae0000
+GLOBL low32AVX2<>(SB), RODATA|NOPTR, $32
+
+DATA log2e32AVX2<>+0(SB)/4, $0x3fb8aa3b
+DATA log2e32AVX2<>+4(SB)/4, $0x3fb8aa3b
+DATA log2e32AVX2<>+8(SB)/4, $0x3fb8aa3b
+DATA log2e32AVX2<>+12(SB)/4, $0x3fb8aa3b
+DATA log2e32AVX2<>+16(SB)/4, $0x3fb8aa3b
+DATA log2e32AVX2<>+20(SB)/4, $0x3fb8aa3b
+DATA log2e32AVX2<>+24(SB)/4, $0x3fb8aa3b
+DATA log2e32AVX2<>+28(SB)/4, $0x3fb8aa3b
+GLOBL log2e32AVX2<>(SB), RODATA|NOPTR, $32
+
+DATA shift32AVX2<>+0(SB)/4, $0x4b40007f
+DATA shift32AVX2<>+4(SB)/4, $0x4b40007f
+DATA shift32AVX2<>+8(SB)/4, $0x4b40007f
+DATA shift32AVX2<>+12(SB)/4, $0x4b40007f
+DATA shift32AVX2<>+16(SB)/4, $0x4b40007f
+DATA shift32AVX2<>+20(SB)/4, $0x4b40007f
+DATA shift32AVX2<>+24(SB)/4, $0x4b40007f
+DATA shift32AVX2<>+28(SB)/4, $0x4b40007f
+GLOBL shift32AVX2<>(SB), RODATA|NOPTR, $32
+
+DATA ln2hi32AVX2<>+0(SB)/4, $0x3f318000
+DATA ln2hi32AVX2<>+4(SB)/4, $0x3f318000
+DATA ln2hi32AVX2<>+8(SB)/4, $0x3f318000
+DATA ln2hi32AVX2<>+12(SB)/4, $0x3f318000
+DATA ln2hi32AVX2<>+16(SB)/4, $0x3f318000
+DATA ln2hi32AVX2<>+20(SB)/4, $0x3f318000
+DATA ln2hi32AVX2<>+24(SB)/4, $0x3f318000
+DATA ln2hi32AVX2<>+28(SB)/4, $0x3f318000
+GLOBL ln2hi32AVX2<>(SB), RODATA|NOPTR, $32
+
+DATA ln2lo32AVX2<>+0(SB)/4, $0xb95e8083
+DATA ln2lo32AVX2<>+4(SB)/4, $0xb95e8083
+DATA ln2lo32AVX2<>+8(SB)/4, $0xb95e8083
+DATA ln2lo32AVX2<>+12(SB)/4, $0xb95e8083
+DATA ln2lo32AVX2<>+16(SB)/4, $0xb95e8083
+DATA ln2lo32AVX2<>+20(SB)/4, $0xb95e8083
+DATA ln2lo32AVX2<>+24(SB)/4, $0xb95e8083
+DATA ln2lo32AVX2<>+28(SB)/4, $0xb95e8083
+GLOBL ln2lo32AVX2<>(SB), RODATA|NOPTR, $32
+
+DATA expa32AVX2<>+0(SB)/4, $0x3f000000
+DATA expa32AVX2<>+4(SB)/4, $0x3f000000
+DATA expa32AVX2<>+8(SB)/4, $0x3f000000
+DATA expa32AVX2<>+12(SB)/4, $0x3f000000
+DATA expa32AVX2<>+16(SB)/4, $0x3f000000
+DATA expa32AVX2<>+20(SB)/4, $0x3f000000
+DATA expa32AVX2<>+24(SB)/4, $0x3f000000
+DATA expa32AVX2<>+28(SB)/4, $0x3f000000
+GLOBL expa32AVX2<>(SB), RODATA|NOPTR, $32
+
+DATA expb32AVX2<>+0(SB)/4, $0x3e2aaa6e
+DATA expb32AVX2<>+4(SB)/4, $0x3e2aaa6e
+DATA expb32AVX2<>+8(SB)/4, $0x3e2aaa6e
+DATA expb32AVX2<>+12(SB)/4, $0x3e2aaa6e
+DATA expb32AVX2<>+16(SB)/4, $0x3e2aaa6e
+DATA expb32AVX2<>+20(SB)/4, $0x3e2aaa6e
+DATA expb32AVX2<>+24(SB)/4, $0x3e2aaa6e
+DATA expb32AVX2<>+28(SB)/4, $0x3e2aaa6e
+GLOBL expb32AVX2<>(SB), RODATA|NOPTR, $32
+
+DATA expc32AVX2<>+0(SB)/4, $0x3d2aaa5c
+DATA expc32AVX2<>+4(SB)/4, $0x3d2aaa5c
+DATA expc32AVX2<>+8(SB)/4, $0x3d2aaa5c
+DATA expc32AVX2<>+12(SB)/4, $0x3d2aaa5c
+DATA expc32AVX2<>+16(SB)/4, $0x3d2aaa5c
+DATA expc32AVX2<>+20(SB)/4, $0x3d2aaa5c
+DATA expc32AVX2<>+24(SB)/4, $0x3d2aaa5c
+DATA expc32AVX2<>+28(SB)/4, $0x3d2aaa5c
+GLOBL expc32AVX2<>(SB), RODATA|NOPTR, $32
+
+DATA expd32AVX2<>+0(SB)/4, $0x3c0905b3
+DATA expd32AVX2<>+4(SB)/4, $0x3c0905b3
+DATA expd32AVX2<>+8(SB)/4, $0x3c0905b3
+DATA expd32AVX2<>+12(SB)/4, $0x3c0905b3
+DATA expd32AVX2<>+16(SB)/4, $0x3c0905b3
+DATA expd32AVX2<>+20(SB)/4, $0x3c0905b3
+DATA expd32AVX2<>+24(SB)/4, $0x3c0905b3
+DATA expd32AVX2<>+28(SB)/4, $0x3c0905b3
+GLOBL expd32AVX2<>(SB), RODATA|NOPTR, $32
+
+DATA expe32AVX2<>+0(SB)/4, $0x3ab6ba9e
+DATA expe32AVX2<>+4(SB)/4, $0x3ab6ba9e
+DATA expe32AVX2<>+8(SB)/4, $0x3ab6ba9e
+DATA expe32AVX2<>+12(SB)/4, $0x3ab6ba9e
+DATA expe32AVX2<>+16(SB)/4, $0x3ab6ba9e
+DATA expe32AVX2<>+20(SB)/4, $0x3ab6ba9e
+DATA expe32AVX2<>+24(SB)/4, $0x3ab6ba9e
+DATA expe32AVX2<>+28(SB)/4, $0x3ab6ba9e
+GLOBL expe32AVX2<>(SB), RODATA|NOPTR, $32
+
+// func directAVX2(z *float64, k *float64, ld int, q *float64, u *float64, s float64, n int, m float64) float64
+// Requires: AVX, AVX2, FMA3, SSE2
+TEXT ·directAVX2(SB), NOSPLIT, $0-72
 	MOVQ         z+0(FP), AX
 	MOVQ         k+8(FP), CX
 	MOVQ         ld+16(FP), DX
@@ -1135,23 +1317,28 @@ TEXT ·directAVX2(SB), NOSPLIT, $0-56
 	VBROADCASTSD 8(BX), Y2
 	VBROADCASTSD 16(BX), Y3
 	VBROADCASTSD 24(BX), Y4
+	MOVSD        m+56(FP), X5
+	VBROADCASTSD X5, Y5
+	VMOVUPD      Y5, Y6
 	SHRQ         $0x03, DI
 	TESTQ        DI, DI
 	JE           done
 
 block:
-	VMULPD      (CX), Y1, Y5
-	VFMADD231PD (CX)(DX*1), Y2, Y5
-	VFMADD231PD (CX)(DX*2), Y3, Y5
-	VFMADD231PD (CX)(R8*1), Y4, Y5
-	VFMADD213PD (SI), Y0, Y5
-	VMOVUPD     Y5, (AX)
-	VMULPD      32(CX), Y1, Y5
-	VFMADD231PD 32(CX)(DX*1), Y2, Y5
-	VFMADD231PD 32(CX)(DX*2), Y3, Y5
-	VFMADD231PD 32(CX)(R8*1), Y4, Y5
-	VFMADD213PD 32(SI), Y0, Y5
-	VMOVUPD     Y5, 32(AX)
+	VMULPD      (CX), Y1, Y7
+	VFMADD231PD (CX)(DX*1), Y2, Y7
+	VFMADD231PD (CX)(DX*2), Y3, Y7
+	VFMADD231PD (CX)(R8*1), Y4, Y7
+	VFMADD213PD (SI), Y0, Y7
+	VMOVUPD     Y7, (AX)
+	VMAXPD      Y5, Y7, Y5
+	VMULPD      32(CX), Y1, Y7
+	VFMADD231PD 32(CX)(DX*1), Y2, Y7
+	VFMADD231PD 32(CX)(DX*2), Y3, Y7
+	VFMADD231PD 32(CX)(R8*1), Y4, Y7
+	VFMADD213PD 32(SI), Y0, Y7
+	VMOVUPD     Y7, 32(AX)
+	VMAXPD      Y6, Y7, Y6
 	ADDQ        $0x40, AX
 	ADDQ        $0x40, CX
 	ADDQ        $0x40, SI
@@ -1159,7 +1346,13 @@ block:
 	JNE         block
 
 done:
+	VMAXPD       Y6, Y5, Y5
+	VEXTRACTF128 $0x01, Y5, X0
+	VMAXPD       X0, X5, X5
+	VPERMILPD    $0x01, X5, X0
+	VMAXPD       X0, X5, X5
 	VZEROUPPER
+	MOVSD        X5, ret+64(FP)
 	RET
 
 // func maxAVX2(z *float64, n int, m float64) float64
@@ -1288,6 +1481,149 @@ DATA tinyAVX2<>+8(SB)/8, $0x3910000000000000
 DATA tinyAVX2<>+16(SB)/8, $0x3910000000000000
 DATA tinyAVX2<>+24(SB)/8, $0x3910000000000000
 GLOBL tinyAVX2<>(SB), RODATA|NOPTR, $32
+
+// func variancesAVX2(inv *float64, l *float64, n int, a2 float64, s2 float64, out *[4]float64)
+// Requires: AVX, AVX2, FMA3, SSE2
+TEXT ·variancesAVX2(SB), NOSPLIT, $0-48
+	MOVQ         inv+0(FP), AX
+	MOVQ         l+8(FP), CX
+	MOVQ         n+16(FP), DX
+	MOVSD        a2+24(FP), X0
+	VBROADCASTSD X0, Y0
+	MOVSD        s2+32(FP), X1
+	VBROADCASTSD X1, Y1
+	VMOVUPD      oneAVX2<>+0(SB), Y2
+	VXORPD       Y4, Y4, Y4
+	VXORPD       Y6, Y6, Y6
+	VXORPD       Y8, Y8, Y8
+	VMOVUPD      oneAVX2<>+0(SB), Y3
+	VXORPD       Y5, Y5, Y5
+	VXORPD       Y7, Y7, Y7
+	VXORPD       Y9, Y9, Y9
+	SHRQ         $0x03, DX
+	TESTQ        DX, DX
+	JE           done
+
+block:
+	VMOVUPD     (CX), Y10
+	VFMADD213PD Y1, Y0, Y10
+	VPSRLQ      $0x34, Y10, Y11
+	VORPD       two52AVX2<>+0(SB), Y11, Y11
+	VSUBPD      biasAVX2<>+0(SB), Y11, Y11
+	VADDPD      Y11, Y4, Y4
+	VMINPD      Y11, Y6, Y6
+	VMAXPD      Y11, Y8, Y8
+	VANDPD      mantissaAVX2<>+0(SB), Y10, Y11
+	VORPD       oneAVX2<>+0(SB), Y11, Y11
+	VMULPD      Y11, Y2, Y2
+	VMOVUPD     oneAVX2<>+0(SB), Y11
+	VDIVPD      Y10, Y11, Y11
+	VMOVUPD     Y11, (AX)
+	VMOVUPD     32(CX), Y10
+	VFMADD213PD Y1, Y0, Y10
+	VPSRLQ      $0x34, Y10, Y11
+	VORPD       two52AVX2<>+0(SB), Y11, Y11
+	VSUBPD      biasAVX2<>+0(SB), Y11, Y11
+	VADDPD      Y11, Y5, Y5
+	VMINPD      Y11, Y7, Y7
+	VMAXPD      Y11, Y9, Y9
+	VANDPD      mantissaAVX2<>+0(SB), Y10, Y11
+	VORPD       oneAVX2<>+0(SB), Y11, Y11
+	VMULPD      Y11, Y3, Y3
+	VMOVUPD     oneAVX2<>+0(SB), Y11
+	VDIVPD      Y10, Y11, Y11
+	VMOVUPD     Y11, 32(AX)
+	ADDQ        $0x40, CX
+	ADDQ        $0x40, AX
+	DECQ        DX
+	JNE         block
+
+done:
+	MOVQ         out+40(FP), AX
+	VMULPD       Y3, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X0
+	VMULPD       X0, X2, X2
+	VPERMILPD    $0x01, X2, X0
+	VMULPD       X0, X2, X2
+	VMOVSD       X2, (AX)
+	VADDPD       Y5, Y4, Y4
+	VEXTRACTF128 $0x01, Y4, X0
+	VADDPD       X0, X4, X4
+	VPERMILPD    $0x01, X4, X0
+	VADDPD       X0, X4, X4
+	VMOVSD       X4, 8(AX)
+	VMINPD       Y7, Y6, Y6
+	VEXTRACTF128 $0x01, Y6, X0
+	VMINPD       X0, X6, X6
+	VPERMILPD    $0x01, X6, X0
+	VMINPD       X0, X6, X6
+	VMOVSD       X6, 16(AX)
+	VMAXPD       Y9, Y8, Y8
+	VEXTRACTF128 $0x01, Y8, X0
+	VMAXPD       X0, X8, X8
+	VPERMILPD    $0x01, X8, X0
+	VMAXPD       X0, X8, X8
+	VMOVSD       X8, 24(AX)
+	VZEROUPPER
+	RET
+
+DATA oneAVX2<>+0(SB)/8, $0x3ff0000000000000
+DATA oneAVX2<>+8(SB)/8, $0x3ff0000000000000
+DATA oneAVX2<>+16(SB)/8, $0x3ff0000000000000
+DATA oneAVX2<>+24(SB)/8, $0x3ff0000000000000
+GLOBL oneAVX2<>(SB), RODATA|NOPTR, $32
+
+DATA mantissaAVX2<>+0(SB)/8, $0x000fffffffffffff
+DATA mantissaAVX2<>+8(SB)/8, $0x000fffffffffffff
+DATA mantissaAVX2<>+16(SB)/8, $0x000fffffffffffff
+DATA mantissaAVX2<>+24(SB)/8, $0x000fffffffffffff
+GLOBL mantissaAVX2<>(SB), RODATA|NOPTR, $32
+
+DATA two52AVX2<>+0(SB)/8, $0x4330000000000000
+DATA two52AVX2<>+8(SB)/8, $0x4330000000000000
+DATA two52AVX2<>+16(SB)/8, $0x4330000000000000
+DATA two52AVX2<>+24(SB)/8, $0x4330000000000000
+GLOBL two52AVX2<>(SB), RODATA|NOPTR, $32
+
+DATA biasAVX2<>+0(SB)/8, $0x43300000000003ff
+DATA biasAVX2<>+8(SB)/8, $0x43300000000003ff
+DATA biasAVX2<>+16(SB)/8, $0x43300000000003ff
+DATA biasAVX2<>+24(SB)/8, $0x43300000000003ff
+GLOBL biasAVX2<>(SB), RODATA|NOPTR, $32
+
+// func ratiosAVX2(a *float64, l *float64, inv *float64, n int, f float64, c float64)
+// Requires: AVX, AVX2, FMA3, SSE2
+TEXT ·ratiosAVX2(SB), NOSPLIT, $0-48
+	MOVQ         a+0(FP), AX
+	MOVQ         l+8(FP), CX
+	MOVQ         inv+16(FP), DX
+	MOVQ         n+24(FP), BX
+	MOVSD        f+32(FP), X0
+	VBROADCASTSD X0, Y0
+	MOVSD        c+40(FP), X1
+	VBROADCASTSD X1, Y1
+	SHRQ         $0x03, BX
+	TESTQ        BX, BX
+	JE           done
+
+block:
+	VMOVUPD     (CX), Y2
+	VFMSUB213PD Y1, Y0, Y2
+	VMULPD      (DX), Y2, Y2
+	VMOVUPD     Y2, (AX)
+	VMOVUPD     32(CX), Y2
+	VFMSUB213PD Y1, Y0, Y2
+	VMULPD      32(DX), Y2, Y2
+	VMOVUPD     Y2, 32(AX)
+	ADDQ        $0x40, AX
+	ADDQ        $0x40, CX
+	ADDQ        $0x40, DX
+	DECQ        BX
+	JNE         block
+
+done:
+	VZEROUPPER
+	RET
 
 // func product64AVX512_12x1(a *float64, lda int, b *float64, ldb int, c *float64, ldc int, k int, add bool)
 // Requires: AVX, AVX512F
@@ -1814,23 +2150,26 @@ step:
 	VZEROUPPER
 	RET
 
-// func affine64AVX512(z *float64, x *float64, u *float64, s float64, n int)
+// func affine64AVX512(z *float64, x *float64, u *float64, s float64, n int, m float64) float64
 // Requires: AVX, AVX512F, SSE2
-TEXT ·affine64AVX512(SB), NOSPLIT, $0-40
+TEXT ·affine64AVX512(SB), NOSPLIT, $0-56
 	MOVQ         z+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         u+16(FP), DX
 	MOVSD        s+24(FP), X0
 	VBROADCASTSD X0, Z0
 	MOVQ         n+32(FP), BX
+	MOVSD        m+40(FP), X1
+	VBROADCASTSD X1, Z1
 	SHRQ         $0x03, BX
 	TESTQ        BX, BX
 	JE           done
 
 block:
-	VMOVUPD     (CX), Z1
-	VFMADD213PD (DX), Z0, Z1
-	VMOVUPD     Z1, (AX)
+	VMOVUPD     (CX), Z2
+	VFMADD213PD (DX), Z0, Z2
+	VMOVUPD     Z2, (AX)
+	VMAXPD      Z1, Z2, Z1
 	ADDQ        $0x40, AX
 	ADDQ        $0x40, DX
 	ADDQ        $0x40, CX
@@ -1838,7 +2177,14 @@ block:
 	JNE         block
 
 done:
+	VEXTRACTF64X4 $0x01, Z1, Y0
+	VMAXPD        Y0, Y1, Y1
+	VEXTRACTF128  $0x01, Y1, X0
+	VMAXPD        X0, X1, X1
+	VPERMILPD     $0x01, X1, X0
+	VMAXPD        X0, X1, X1
 	VZEROUPPER
+	MOVSD         X1, ret+48(FP)
 	RET
 
 // func weighted64AVX512(x *float64, w *float64, n int) float64
@@ -2397,23 +2743,26 @@ step:
 	VZEROUPPER
 	RET
 
-// func affine32AVX512(z *float64, x *float32, u *float64, s float64, n int)
+// func affine32AVX512(z *float64, x *float32, u *float64, s float64, n int, m float64) float64
 // Requires: AVX, AVX512F, SSE2
-TEXT ·affine32AVX512(SB), NOSPLIT, $0-40
+TEXT ·affine32AVX512(SB), NOSPLIT, $0-56
 	MOVQ         z+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         u+16(FP), DX
 	MOVSD        s+24(FP), X0
 	VBROADCASTSD X0, Z0
 	MOVQ         n+32(FP), BX
+	MOVSD        m+40(FP), X1
+	VBROADCASTSD X1, Z1
 	SHRQ         $0x03, BX
 	TESTQ        BX, BX
 	JE           done
 
 block:
-	VCVTPS2PD   (CX), Z1
-	VFMADD213PD (DX), Z0, Z1
-	VMOVUPD     Z1, (AX)
+	VCVTPS2PD   (CX), Z2
+	VFMADD213PD (DX), Z0, Z2
+	VMOVUPD     Z2, (AX)
+	VMAXPD      Z1, Z2, Z1
 	ADDQ        $0x40, AX
 	ADDQ        $0x40, DX
 	ADDQ        $0x20, CX
@@ -2421,7 +2770,14 @@ block:
 	JNE         block
 
 done:
+	VEXTRACTF64X4 $0x01, Z1, Y0
+	VMAXPD        Y0, Y1, Y1
+	VEXTRACTF128  $0x01, Y1, X0
+	VMAXPD        X0, X1, X1
+	VPERMILPD     $0x01, X1, X0
+	VMAXPD        X0, X1, X1
 	VZEROUPPER
+	MOVSD         X1, ret+48(FP)
 	RET
 
 // func weighted32AVX512(x *float32, w *float64, n int) float64
@@ -2574,9 +2930,100 @@ GLOBL expiAVX512<>(SB), RODATA|NOPTR, $8
 DATA expjAVX512<>+0(SB)/8, $0x3e5c665a8c2256a6
 GLOBL expjAVX512<>(SB), RODATA|NOPTR, $8
 
-// func directAVX512(z *float64, k *float64, ld int, q *float64, u *float64, s float64, n int)
+// func exp32AVX512(dst *float64, z *float64, n int, m float64) float64
+// Requires: AVX, AVX2, AVX512F, AVX512VL, FMA3, SSE2
+TEXT ·exp32AVX512(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), AX
+	MOVQ         z+8(FP), CX
+	MOVQ         n+16(FP), DX
+	MOVSD        m+24(FP), X0
+	VBROADCASTSD X0, Z0
+	VBROADCASTSS low32AVX512<>+0(SB), Y2
+	VBROADCASTSS log2e32AVX512<>+0(SB), Y3
+	VBROADCASTSS shift32AVX512<>+0(SB), Y4
+	VBROADCASTSS ln2hi32AVX512<>+0(SB), Y5
+	VBROADCASTSS ln2lo32AVX512<>+0(SB), Y6
+	VBROADCASTSS expa32AVX512<>+0(SB), Y7
+	VBROADCASTSS expb32AVX512<>+0(SB), Y8
+	VBROADCASTSS expc32AVX512<>+0(SB), Y9
+	VBROADCASTSS expd32AVX512<>+0(SB), Y10
+	VBROADCASTSS expe32AVX512<>+0(SB), Y11
+	VPXORD       Z1, Z1, Z1
+	SHRQ         $0x03, DX
+	TESTQ        DX, DX
+	JE           done
+
+block:
+	VMOVUPD       (CX), Z12
+	VSUBPD        Z0, Z12, Z12
+	VCVTPD2PS     Z12, Y12
+	VCMPPS        $0x15, Y2, Y12, K1
+	VMOVUPS       Y3, Y14
+	VFMADD213PS   Y4, Y12, Y14
+	VSUBPS        Y4, Y14, Y13
+	VFNMADD231PS  Y5, Y13, Y12
+	VFNMADD231PS  Y6, Y13, Y12
+	VPSLLD        $0x17, Y14, Y14
+	VMOVUPS       Y11, Y13
+	VFMADD213PS   Y10, Y12, Y13
+	VFMADD213PS   Y9, Y12, Y13
+	VFMADD213PS   Y8, Y12, Y13
+	VFMADD213PS   Y7, Y12, Y13
+	VMULPS        Y12, Y12, Y15
+	VFMADD213PS   Y12, Y15, Y13
+	VFMADD213PS.Z Y14, Y14, K1, Y13
+	VCVTPS2PD     Y13, Z12
+	VMOVUPD       Z12, (AX)
+	VADDPD        Z12, Z1, Z1
+	ADDQ          $0x40, CX
+	ADDQ          $0x40, AX
+	DECQ          DX
+	JNE           block
+
+done:
+	VEXTRACTF64X4 $0x01, Z1, Y0
+	VADDPD        Y0, Y1, Y1
+	VEXTRACTF128  $0x01, Y1, X0
+	VADDPD        X0, X1, X1
+	VPERMILPD     $0x01, X1, X0
+	VADDPD        X0, X1, X1
+	VZEROUPPER
+	MOVSD         X1, ret+32(FP)
+	RET
+
+DATA low32AVX512<>+0(SB)/4, $0xc2ae0000
+GLOBL low32AVX512<>(SB), RODATA|NOPTR, $4
+
+DATA log2e32AVX512<>+0(SB)/4, $0x3fb8aa3b
+GLOBL log2e32AVX512<>(SB), RODATA|NOPTR, $4
+
+DATA shift32AVX512<>+0(SB)/4, $0x4b40007f
+GLOBL shift32AVX512<>(SB), RODATA|NOPTR, $4
+
+DATA ln2hi32AVX512<>+0(SB)/4, $0x3f318000
+GLOBL ln2hi32AVX512<>(SB), RODATA|NOPTR, $4
+
+DATA ln2lo32AVX512<>+0(SB)/4, $0xb95e8083
+GLOBL ln2lo32AVX512<>(SB), RODATA|NOPTR, $4
+
+DATA expa32AVX512<>+0(SB)/4, $0x3f000000
+GLOBL expa32AVX512<>(SB), RODATA|NOPTR, $4
+
+DATA expb32AVX512<>+0(SB)/4, $0x3e2aaa6e
+GLOBL expb32AVX512<>(SB), RODATA|NOPTR, $4
+
+DATA expc32AVX512<>+0(SB)/4, $0x3d2aaa5c
+GLOBL expc32AVX512<>(SB), RODATA|NOPTR, $4
+
+DATA expd32AVX512<>+0(SB)/4, $0x3c0905b3
+GLOBL expd32AVX512<>(SB), RODATA|NOPTR, $4
+
+DATA expe32AVX512<>+0(SB)/4, $0x3ab6ba9e
+GLOBL expe32AVX512<>(SB), RODATA|NOPTR, $4
+
+// func directAVX512(z *float64, k *float64, ld int, q *float64, u *float64, s float64, n int, m float64) float64
 // Requires: AVX, AVX512F, SSE2
-TEXT ·directAVX512(SB), NOSPLIT, $0-56
+TEXT ·directAVX512(SB), NOSPLIT, $0-72
 	MOVQ         z+0(FP), AX
 	MOVQ         k+8(FP), CX
 	MOVQ         ld+16(FP), DX
@@ -2591,17 +3038,20 @@ TEXT ·directAVX512(SB), NOSPLIT, $0-56
 	VBROADCASTSD 8(BX), Z2
 	VBROADCASTSD 16(BX), Z3
 	VBROADCASTSD 24(BX), Z4
+	MOVSD        m+56(FP), X5
+	VBROADCASTSD X5, Z5
 	SHRQ         $0x03, DI
 	TESTQ        DI, DI
 	JE           done
 
 block:
-	VMULPD      (CX), Z1, Z5
-	VFMADD231PD (CX)(DX*1), Z2, Z5
-	VFMADD231PD (CX)(DX*2), Z3, Z5
-	VFMADD231PD (CX)(R8*1), Z4, Z5
-	VFMADD213PD (SI), Z0, Z5
-	VMOVUPD     Z5, (AX)
+	VMULPD      (CX), Z1, Z6
+	VFMADD231PD (CX)(DX*1), Z2, Z6
+	VFMADD231PD (CX)(DX*2), Z3, Z6
+	VFMADD231PD (CX)(R8*1), Z4, Z6
+	VFMADD213PD (SI), Z0, Z6
+	VMOVUPD     Z6, (AX)
+	VMAXPD      Z5, Z6, Z5
 	ADDQ        $0x40, AX
 	ADDQ        $0x40, CX
 	ADDQ        $0x40, SI
@@ -2609,7 +3059,14 @@ block:
 	JNE         block
 
 done:
+	VEXTRACTF64X4 $0x01, Z5, Y0
+	VMAXPD        Y0, Y5, Y5
+	VEXTRACTF128  $0x01, Y5, X0
+	VMAXPD        X0, X5, X5
+	VPERMILPD     $0x01, X5, X0
+	VMAXPD        X0, X5, X5
 	VZEROUPPER
+	MOVSD         X5, ret+64(FP)
 	RET
 
 // func maxAVX512(z *float64, n int, m float64) float64
@@ -2723,6 +3180,123 @@ done:
 
 DATA tinyAVX512<>+0(SB)/8, $0x3910000000000000
 GLOBL tinyAVX512<>(SB), RODATA|NOPTR, $8
+
+// func variancesAVX512(inv *float64, l *float64, n int, a2 float64, s2 float64, out *[4]float64)
+// Requires: AVX, AVX512DQ, AVX512F, SSE2
+TEXT ·variancesAVX512(SB), NOSPLIT, $0-48
+	MOVQ         inv+0(FP), AX
+	MOVQ         l+8(FP), CX
+	MOVQ         n+16(FP), DX
+	MOVSD        a2+24(FP), X0
+	VBROADCASTSD X0, Z0
+	MOVSD        s2+32(FP), X4
+	VBROADCASTSD X4, Z4
+	VBROADCASTSD oneAVX512<>+0(SB), Z5
+	VBROADCASTSD mantissaAVX512<>+0(SB), Z6
+	VBROADCASTSD two52AVX512<>+0(SB), Z7
+	VBROADCASTSD biasAVX512<>+0(SB), Z8
+	VMOVUPD      Z5, Z9
+	VPXORD       Z1, Z1, Z1
+	VPXORD       Z2, Z2, Z2
+	VPXORD       Z3, Z3, Z3
+	SHRQ         $0x03, DX
+	TESTQ        DX, DX
+	JE           done
+
+block:
+	VMOVUPD     (CX), Z10
+	VFMADD213PD Z4, Z0, Z10
+	VPSRLQ      $0x34, Z10, Z11
+	VORPD       Z7, Z11, Z11
+	VSUBPD      Z8, Z11, Z11
+	VADDPD      Z11, Z1, Z1
+	VMINPD      Z11, Z2, Z2
+	VMAXPD      Z11, Z3, Z3
+	VANDPD      Z6, Z10, Z11
+	VORPD       Z5, Z11, Z11
+	VMULPD      Z11, Z9, Z9
+	VMOVUPD     Z5, Z11
+	VDIVPD      Z10, Z11, Z11
+	VMOVUPD     Z11, (AX)
+	ADDQ        $0x40, CX
+	ADDQ        $0x40, AX
+	DECQ        DX
+	JNE         block
+
+done:
+	MOVQ          out+40(FP), AX
+	VEXTRACTF64X4 $0x01, Z9, Y0
+	VMULPD        Y0, Y9, Y9
+	VEXTRACTF128  $0x01, Y9, X0
+	VMULPD        X0, X9, X9
+	VPERMILPD     $0x01, X9, X0
+	VMULPD        X0, X9, X9
+	VMOVSD        X9, (AX)
+	VEXTRACTF64X4 $0x01, Z1, Y0
+	VADDPD        Y0, Y1, Y1
+	VEXTRACTF128  $0x01, Y1, X0
+	VADDPD        X0, X1, X1
+	VPERMILPD     $0x01, X1, X0
+	VADDPD        X0, X1, X1
+	VMOVSD        X1, 8(AX)
+	VEXTRACTF64X4 $0x01, Z2, Y0
+	VMINPD        Y0, Y2, Y2
+	VEXTRACTF128  $0x01, Y2, X0
+	VMINPD        X0, X2, X2
+	VPERMILPD     $0x01, X2, X0
+	VMINPD        X0, X2, X2
+	VMOVSD        X2, 16(AX)
+	VEXTRACTF64X4 $0x01, Z3, Y0
+	VMAXPD        Y0, Y3, Y3
+	VEXTRACTF128  $0x01, Y3, X0
+	VMAXPD        X0, X3, X3
+	VPERMILPD     $0x01, X3, X0
+	VMAXPD        X0, X3, X3
+	VMOVSD        X3, 24(AX)
+	VZEROUPPER
+	RET
+
+DATA oneAVX512<>+0(SB)/8, $0x3ff0000000000000
+GLOBL oneAVX512<>(SB), RODATA|NOPTR, $8
+
+DATA mantissaAVX512<>+0(SB)/8, $0x000fffffffffffff
+GLOBL mantissaAVX512<>(SB), RODATA|NOPTR, $8
+
+DATA two52AVX512<>+0(SB)/8, $0x4330000000000000
+GLOBL two52AVX512<>(SB), RODATA|NOPTR, $8
+
+DATA biasAVX512<>+0(SB)/8, $0x43300000000003ff
+GLOBL biasAVX512<>(SB), RODATA|NOPTR, $8
+
+// func ratiosAVX512(a *float64, l *float64, inv *float64, n int, f float64, c float64)
+// Requires: AVX, AVX512F, SSE2
+TEXT ·ratiosAVX512(SB), NOSPLIT, $0-48
+	MOVQ         a+0(FP), AX
+	MOVQ         l+8(FP), CX
+	MOVQ         inv+16(FP), DX
+	MOVQ         n+24(FP), BX
+	MOVSD        f+32(FP), X0
+	VBROADCASTSD X0, Z0
+	MOVSD        c+40(FP), X1
+	VBROADCASTSD X1, Z1
+	SHRQ         $0x03, BX
+	TESTQ        BX, BX
+	JE           done
+
+block:
+	VMOVUPD     (CX), Z2
+	VFMSUB213PD Z1, Z0, Z2
+	VMULPD      (DX), Z2, Z2
+	VMOVUPD     Z2, (AX)
+	ADDQ        $0x40, AX
+	ADDQ        $0x40, CX
+	ADDQ        $0x40, DX
+	DECQ        BX
+	JNE         block
+
+done:
+	VZEROUPPER
+	RET
 
 // func transpose64(dst *float64, width int, src *float64, ld int, k4 int)
 // Requires: AVX

@@ -75,21 +75,25 @@ func (l Level) Narrow(dst []float32, x []float64) {
 	}
 }
 
-// Affine sets z_j = s x_j + u_j.
-func Affine[T Float](l Level, z []float64, x []T, u []float64, s float64) {
+// Affine sets z_j = s x_j + u_j and returns the largest of m, no NaN, and the z, as [Level.Max] does.
+func Affine[T Float](l Level, z []float64, x []T, u []float64, s, m float64) float64 {
 	x, u = x[:len(z)], u[:len(z)]
 	n := l.split(len(z))
 	if n > 0 {
 		switch x := any(x).(type) {
 		case []float64:
-			l.affine64Blocks(z[:n], x[:n], u[:n], s)
+			m = l.affine64Blocks(z[:n], x[:n], u[:n], s, m)
 		case []float32:
-			l.affine32Blocks(z[:n], x[:n], u[:n], s)
+			m = l.affine32Blocks(z[:n], x[:n], u[:n], s, m)
 		}
 	}
 	for j := n; j < len(z); j++ {
 		z[j] = s*float64(x[j]) + u[j]
+		if z[j] > m {
+			m = z[j]
+		}
 	}
+	return m
 }
 
 // Weighted returns sum_j x_j^2 w_j.
@@ -122,16 +126,20 @@ func Weighted[T Float](l Level, x []T, w []float64) float64 {
 const DirectDims = 4
 
 // Direct sets z_j = s <q, k_j> + u_j, coordinate l of key j at k[l ld + j]; the coordinates that are not
-// there are zeros in q and in k.
-func (l Level) Direct(z, k []float64, ld int, q *[DirectDims]float64, u []float64, s float64) {
+// there are zeros in q and in k. It returns the largest of m, no NaN, and the z, as [Level.Max] does.
+func (l Level) Direct(z, k []float64, ld int, q *[DirectDims]float64, u []float64, s, m float64) float64 {
 	n := len(z)
 	u = u[:n]
 	k0, k1, k2, k3 := k[:n], k[ld:ld+n], k[2*ld:2*ld+n], k[3*ld:3*ld+n]
 	whole := l.split(n)
 	if whole > 0 {
-		l.directBlocks(z[:whole], k, ld, q, u, s)
+		m = l.directBlocks(z[:whole], k, ld, q, u, s, m)
 	}
 	for j := whole; j < n; j++ {
 		z[j] = s*(q[0]*k0[j]+q[1]*k1[j]+q[2]*k2[j]+q[3]*k3[j]) + u[j]
+		if z[j] > m {
+			m = z[j]
+		}
 	}
+	return m
 }

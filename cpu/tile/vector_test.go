@@ -52,11 +52,13 @@ func TestVectors(t *testing.T) {
 			sum := append([]float64{}, y...)
 			l.AddScaled(sum, x, -.7)
 			z, z32, d := make([]float64, n), make([]float64, n), make([]float64, n)
-			Affine(l, z, x, u, 1.3)
-			Affine(l, z32, x32, u, 1.3)
+			mz, mz32 := Affine(l, z, x, u, 1.3, -1), Affine(l, z32, x32, u, 1.3, -1)
 			const ld = 1010
 			k, q := normals(rnd, DirectDims*ld), [DirectDims]float64{.3, -2, 1.1, 5}
-			l.Direct(d, k, ld, &q, u, .9)
+			md := l.Direct(d, k, ld, &q, u, .9, -1)
+			if mz != Plain.Max(z, -1) || mz32 != Plain.Max(z32, -1) || md != Plain.Max(d, -1) {
+				t.Fatalf("n=%d: largest %g, %g, %g, want %g, %g, %g", n, mz, mz32, md, Plain.Max(z, -1), Plain.Max(z32, -1), Plain.Max(d, -1))
+			}
 			for j := range x {
 				near(t, "AddScaled", sum[j], y[j]-.7*x[j], math.Abs(x[j])+math.Abs(y[j]), 1)
 				near(t, "Affine", z[j], 1.3*x[j]+u[j], math.Abs(x[j])+math.Abs(u[j]), 1)
@@ -135,7 +137,9 @@ func TestSameBits(t *testing.T) {
 			z := make([]float64, n)
 			res[i] = append(res[i], l.Dot(x, y), Weighted(l, x, y), l.Max(x, 0), l.Exp(z, x, 4))
 			res[i] = append(res[i], z...)
-			Affine(l, z, narrowed(x), y, .3)
+			res[i] = append(res[i], l.Exp32(z, x, 4))
+			res[i] = append(res[i], z...)
+			Affine(l, z, narrowed(x), y, .3, 0)
 			res[i] = append(res[i], z...)
 			l.AddScaled(z, x, 1e-3)
 			res[i] = append(res[i], z...)

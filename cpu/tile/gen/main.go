@@ -67,6 +67,21 @@ func (s isa) constant(name string, x float64) Op {
 	return g
 }
 
+// constant32 is constant for vectors of 8 float32.
+func (s isa) constant32(name string, x float32) Op {
+	g := GLOBL(name+"32"+s.name, RODATA|NOPTR)
+	if s.zmm {
+		DATA(0, U32(math.Float32bits(x)))
+		v := YMM()
+		VBROADCASTSS(g, v)
+		return v
+	}
+	for i := range 8 {
+		DATA(4*i, U32(math.Float32bits(x)))
+	}
+	return g
+}
+
 // loop runs body n/8 times; n is a multiple of 8.
 func loop(n Register, body func()) {
 	SHRQ(Imm(3), n)
@@ -120,11 +135,14 @@ func main() {
 			s.weighted(f64)
 		}
 		s.exp()
+		s.exp32()
 		s.direct()
 		s.max()
 		s.addScaled()
 		s.dot()
 		s.narrow()
+		s.variances()
+		s.ratios()
 	}
 	transpose64()
 	transpose32()

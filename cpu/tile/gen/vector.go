@@ -1,6 +1,8 @@
 package main
 
 import (
+	"math"
+
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
 	. "github.com/mmcloughlin/avo/reg"
@@ -96,6 +98,86 @@ func (s isa) exp() {
 	s.ret(s.fold(sum, VADDPD))
 }
 
+// Coefficients of (e^r - 1 - r)/r^2 for float32, minimax on |r| <= ln2/2: e^r is off by 7.5e-9 without
+// rounding.
+var expPoly32 = []float32{0.5000000026934516433, 0.1666657700560893024, 0.04166637524793171225, 0.008363175312492936139, 0.001394111376349060473}
+
+const (
+	ln2Hi32 = 0x1.63p-1 // times 127 it is exact
+	ln2Lo32 = math.Ln2 - ln2Hi32
+	shift32 = 0x1.8p23 + 127
+	low32   = -87
+)
+
+// exp32 is exp with z - m, from float64, rounded to float32, and computed in it.
+func (s isa) exp32() {
+	function("exp32"+s.name, "func(dst, z *float64, n int, m float64) float64")
+	dst, z, n := Load(Param("dst"), GP64()), Load(Param("z"), GP64()), Load(Param("n"), GP64())
+	m := s.splat("m")
+	cut, log2e, magic := s.constant32("low", low32), s.constant32("log2e", math.Log2E), s.constant32("shift", shift32)
+	hi, lo := s.constant32("ln2hi", ln2Hi32), s.constant32("ln2lo", ln2Lo32)
+	poly := make([]Op, len(expPoly32))
+	for i, c := range expPoly32 {
+		poly[i] = s.constant32("exp"+string(rune('a'+i)), c)
+	}
+	sum := s.block()
+	for _, v := range sum {
+		s.zero(v)
+	}
+	loop(n, func() {
+		x, q, k, r2 := YMM(), YMM(), YMM(), YMM()
+		wide := s.block()
+		for j, v := range wide {
+			VMOVUPD(s.at(z, j), v)
+			VSUBPD(m, v, v)
+		}
+		var keep Op
+		if s.zmm {
+			VCVTPD2PS(wide[0], x)
+			p := K()
+			VCMPPS(Imm(notLess), cut, x, p)
+			keep = p
+		} else {
+			h := XMM()
+			VCVTPD2PSY(wide[0], x.AsX())
+			VCVTPD2PSY(wide[1], h)
+			VINSERTF128(Imm(1), h, x, x)
+			p := YMM()
+			VCMPPS(Imm(notLess), cut, x, p)
+			keep = p
+		}
+		VMOVUPS(log2e, k)
+		VFMADD213PS(magic, x, k)
+		VSUBPS(magic, k, q)
+		VFNMADD231PS(hi, q, x)
+		VFNMADD231PS(lo, q, x)
+		VPSLLD(Imm(23), k, k)
+		VMOVUPS(poly[len(poly)-1], q)
+		for i := len(poly) - 2; i >= 0; i-- {
+			VFMADD213PS(poly[i], x, q)
+		}
+		VMULPS(x, x, r2)
+		VFMADD213PS(x, r2, q)
+		if s.zmm {
+			VFMADD213PS_Z(k, k, keep, q)
+			VCVTPS2PD(q, wide[0])
+		} else {
+			VFMADD213PS(k, k, q)
+			VANDPS(keep, q, q)
+			h := XMM()
+			VEXTRACTF128(Imm(1), q, h)
+			VCVTPS2PD(q.AsX(), wide[0])
+			VCVTPS2PD(h, wide[1])
+		}
+		for j, v := range wide {
+			VMOVUPD(v, s.at(dst, j))
+			VADDPD(v, sum[j], sum[j])
+		}
+		advance(64, z, dst)
+	})
+	s.ret(s.fold(sum, VADDPD))
+}
+
 // ret returns a scalar.
 func (s isa) ret(x Register) {
 	VZEROUPPER()
@@ -103,18 +185,21 @@ func (s isa) ret(x Register) {
 	RET()
 }
 
+// largest starts maxima at the parameter m.
+func (s isa) largest() block {
+	m := s.block()
+	VBROADCASTSD(Load(Param("m"), XMM()), m[0])
+	for _, v := range m[1:] {
+		VMOVUPD(m[0], v)
+	}
+	return m
+}
+
 // max returns the largest of m and the z; NaNs are passed over.
 func (s isa) max() {
 	function("max"+s.name, "func(z *float64, n int, m float64) float64")
 	z, n := Load(Param("z"), GP64()), Load(Param("n"), GP64())
-	m := s.block()
-	for j, v := range m {
-		if j == 0 {
-			VBROADCASTSD(Load(Param("m"), XMM()), v)
-		} else {
-			VMOVUPD(m[0], v)
-		}
-	}
+	m := s.largest()
 	loop(n, func() {
 		for j := range m {
 			x := s.vector()
@@ -126,9 +211,10 @@ func (s isa) max() {
 	s.ret(s.fold(m, VMAXPD))
 }
 
-// direct writes z_j = s sum_l q_l k_lj + u_j for l < 4, the rows of k ld numbers apart.
+// direct writes z_j = s sum_l q_l k_lj + u_j for l < 4, the rows of k ld numbers apart, and returns
+// the largest of m and the z.
 func (s isa) direct() {
-	function("direct"+s.name, "func(z, k *float64, ld int, q, u *float64, s float64, n int)")
+	function("direct"+s.name, "func(z, k *float64, ld int, q, u *float64, s float64, n int, m float64) float64")
 	z, k, ld, q, u := Load(Param("z"), GP64()), Load(Param("k"), GP64()), Load(Param("ld"), GP64()), Load(Param("q"), GP64()), Load(Param("u"), GP64())
 	scale, n, ld3 := s.splat("s"), Load(Param("n"), GP64()), GP64()
 	SHLQ(Imm(3), ld)
@@ -138,6 +224,7 @@ func (s isa) direct() {
 		qs[l] = s.vector()
 		VBROADCASTSD(Mem{Base: q, Disp: 8 * l}, qs[l])
 	}
+	m := s.largest()
 	loop(n, func() {
 		x := s.block()
 		for j, v := range x {
@@ -148,33 +235,34 @@ func (s isa) direct() {
 			VFMADD231PD(at(ld3, 1), qs[3], v)
 			VFMADD213PD(s.at(u, j), scale, v)
 			VMOVUPD(v, s.at(z, j))
+			VMAXPD(m[j], v, m[j])
 		}
 		advance(64, z, k, u)
 	})
-	VZEROUPPER()
-	RET()
+	s.ret(s.fold(m, VMAXPD))
 }
 
-// affine writes z = s x + u.
+// affine writes z = s x + u and returns the largest of m and the z.
 func (s isa) affine(f64 bool) {
 	t, name, size := "float32", "affine32", 32
 	if f64 {
 		t, name, size = "float64", "affine64", 64
 	}
-	function(name+s.name, "func(z *float64, x *"+t+", u *float64, s float64, n int)")
+	function(name+s.name, "func(z *float64, x *"+t+", u *float64, s float64, n int, m float64) float64")
 	z, x, u := Load(Param("z"), GP64()), Load(Param("x"), GP64()), Load(Param("u"), GP64())
 	scale, n := s.splat("s"), Load(Param("n"), GP64())
+	m := s.largest()
 	loop(n, func() {
 		for j, v := range s.block() {
 			s.widen(f64, x, j, v)
 			VFMADD213PD(s.at(u, j), scale, v)
 			VMOVUPD(v, s.at(z, j))
+			VMAXPD(m[j], v, m[j])
 		}
 		advance(64, z, u)
 		advance(size, x)
 	})
-	VZEROUPPER()
-	RET()
+	s.ret(s.fold(m, VMAXPD))
 }
 
 // widen loads vector j of a block of either type as float64.

@@ -1,0 +1,73 @@
+package main
+
+import (
+	"math"
+
+	. "github.com/mmcloughlin/avo/build"
+	. "github.com/mmcloughlin/avo/operand"
+)
+
+// variances writes inv = 1/D for D = a2 l + s2, and to out the product of all mantissas of D, in [1, 2),
+// the sum of its exponents, the least and the largest exponent. Zeros and subnormal numbers have the
+// exponent -1023; infinities, NaNs and negative numbers one above 1023.
+func (s isa) variances() {
+	function("variances"+s.name, "func(inv, l *float64, n int, a2, s2 float64, out *[4]float64)")
+	inv, l, n := Load(Param("inv"), GP64()), Load(Param("l"), GP64()), Load(Param("n"), GP64())
+	a2, s2 := s.splat("a2"), s.splat("s2")
+	one, mask := s.constant("one", 1), s.constant("mantissa", math.Float64frombits(1<<52-1))
+	two52, bias := s.constant("two52", 0x1p52), s.constant("bias", 0x1p52+1023)
+	prod, sum, least, most := s.block(), s.block(), s.block(), s.block()
+	for j := range prod {
+		VMOVUPD(one, prod[j])
+		s.zero(sum[j])
+		s.zero(least[j])
+		s.zero(most[j])
+	}
+	loop(n, func() {
+		for j := range prod {
+			d, x := s.vector(), s.vector()
+			VMOVUPD(s.at(l, j), d)
+			VFMADD213PD(s2, a2, d)
+			VPSRLQ(Imm(52), d, x)
+			VORPD(two52, x, x)
+			VSUBPD(bias, x, x)
+			VADDPD(x, sum[j], sum[j])
+			VMINPD(x, least[j], least[j])
+			VMAXPD(x, most[j], most[j])
+			VANDPD(mask, d, x)
+			VORPD(one, x, x)
+			VMULPD(x, prod[j], prod[j])
+			VMOVUPD(one, x)
+			VDIVPD(d, x, x)
+			VMOVUPD(x, s.at(inv, j))
+		}
+		advance(64, l, inv)
+	})
+	out := Load(Param("out"), GP64())
+	for i, f := range []struct {
+		b  block
+		op func(...Op)
+	}{{prod, VMULPD}, {sum, VADDPD}, {least, VMINPD}, {most, VMAXPD}} {
+		VMOVSD(s.fold(f.b, f.op), Mem{Base: out, Disp: 8 * i})
+	}
+	VZEROUPPER()
+	RET()
+}
+
+// ratios writes a = (f l - c) inv.
+func (s isa) ratios() {
+	function("ratios"+s.name, "func(a, l, inv *float64, n int, f, c float64)")
+	a, l, inv, n := Load(Param("a"), GP64()), Load(Param("l"), GP64()), Load(Param("inv"), GP64()), Load(Param("n"), GP64())
+	f, c := s.splat("f"), s.splat("c")
+	loop(n, func() {
+		for j, v := range s.block() {
+			VMOVUPD(s.at(l, j), v)
+			VFMSUB213PD(c, f, v)
+			VMULPD(s.at(inv, j), v, v)
+			VMOVUPD(v, s.at(a, j))
+		}
+		advance(64, a, l, inv)
+	})
+	VZEROUPPER()
+	RET()
+}

@@ -1,0 +1,55 @@
+package tile
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+)
+
+func TestVariances(t *testing.T) {
+	each(t, func(t *testing.T, l Level) {
+		rnd := rand.New(rand.NewPCG(11, 2))
+		for _, n := range lengths {
+			lam, inv, a := make([]float64, n), make([]float64, n), make([]float64, n)
+			for j := range lam {
+				lam[j] = math.Exp(20 * rnd.NormFloat64())
+			}
+			got := l.Variances(inv, lam, .3, .01)
+			l.Ratios(a, lam, inv, .7, .2)
+			var want, size float64
+			for j, v := range lam {
+				d := .3*v + .01
+				want += math.Log(d)
+				size += 1 + math.Abs(math.Log(d))
+				near(t, "1/D", inv[j]*d, 1, 1, 1)
+				near(t, "ratio", a[j]*d, .7*v-.2, .7*v+.2, 2)
+			}
+			near(t, "ln det", got, want, size, n)
+		}
+	})
+}
+
+// TestVariancesEnds: numbers that have no mantissa in [1, 2) are not counted by it.
+func TestVariancesEnds(t *testing.T) {
+	each(t, func(t *testing.T, l Level) {
+		inf, nan := math.Inf(1), math.NaN()
+		for _, c := range []struct{ lam, want float64 }{
+			{0, -inf}, {inf, inf}, {nan, nan}, {-1, nan}, {-inf, nan}, {0x1p-1060, math.Log(0x1p-1060)}, {0x1p-1022, -1022 * math.Ln2}, {0x1p1023, 1023 * math.Ln2},
+		} {
+			for n := 1; n < 20; n++ {
+				lam, inv := make([]float64, n), make([]float64, n)
+				for j := range lam {
+					lam[j] = 1
+				}
+				lam[n/2] = c.lam
+				got := l.Variances(inv, lam, 1, 0)
+				if !(math.Abs(got-c.want) <= 1e-12*math.Abs(c.want)) && got != c.want && !(got != got && c.want != c.want) {
+					t.Fatalf("%d numbers, one %g: ln det %g, want %g", n, c.lam, got, c.want)
+				}
+				if want := 1 / c.lam; inv[n/2] != want && want == want {
+					t.Fatalf("1/%g is %g", c.lam, inv[n/2])
+				}
+			}
+		}
+	})
+}
