@@ -4,7 +4,7 @@ GO      ?= go
 COUNT   ?= 6
 BENCH   ?= .
 
-.PHONY: help run test build race lint bench bench-openblas clean
+.PHONY: help run test build toolkit kernels race lint bench bench-openblas clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -18,6 +18,12 @@ test: ## all tests
 
 build: ## bin/monge
 	$(GO) build -o bin/monge ./cmd/monge
+
+toolkit: ## build/toolkit: the CUDA compiler and headers, from an installed nvcc or from wheels (pip, 225 MB)
+	@sh kernels/toolkit.sh build/toolkit
+
+kernels: toolkit ## build/kernels: the device code for sm_80, sm_90, sm_100, and PTX for drivers from 525 on
+	@sh kernels/build.sh build/toolkit build/kernels
 
 race: ## the engine's tests under the race detector (needs a C compiler)
 	$(GO) test -race -short -timeout 30m ./cpu/... ./engine/...
@@ -34,4 +40,4 @@ bench-openblas: ## the same with OpenBLAS behind gonum (tag netlib; needs libope
 	CGO_LDFLAGS="$${CGO_LDFLAGS:--lopenblas}" $(GO) test -tags netlib -run '^$$' -bench '$(BENCH)' -count $(COUNT) -timeout 0 ./bench/... ./cpu/...
 
 clean: ## remove what was built
-	rm -rf bin build
+	rm -rf bin build kernels/fatbin

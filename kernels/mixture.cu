@@ -2,9 +2,9 @@
 #include "mixture.cuh"
 
 // mixture_axes turns the means into the shared axes, a block a component.
-template <class T> DEV void mixture_axes(const mixture_params &p) {
-	Global<double> out = global<double>(p.model.axes) + block_id() * p.model.d;
-	const Mixture<T> m(p.model, out); // of its scratch nothing is used
+template <class T> DEV void mixture_axes(const mixture_model &p) {
+	Global<double> out = global<double>(p.axes) + block_id() * p.d;
+	const Mixture<T> m(p, out); // of its scratch nothing is used
 	Global<const T> mean = m.mean + block_id() * m.D;
 	if (m.basis != nullptr) {
 		Global<const T> q = m.basis;
@@ -165,7 +165,7 @@ template <class T> DEV void mixture(const mixture_params &p) {
 	}
 }
 
-KERNEL(mixture_axes_f64, mixture_params, 256) { mixture_axes<double>(p); }
-KERNEL(mixture_axes_f32, mixture_params, 256) { mixture_axes<float>(p); }
+KERNEL(mixture_axes_f64, mixture_model, 256) { mixture_axes<double>(p); }
+KERNEL(mixture_axes_f32, mixture_model, 256) { mixture_axes<float>(p); }
 KERNEL(mixture_f64, mixture_params, 256) { mixture<double>(p); }
 KERNEL(mixture_f32, mixture_params, 256) { mixture<float>(p); }

@@ -90,7 +90,9 @@ typedef struct {
 } matmul_params;
 
 // ---- mixture.cu ----
-// Parameters of engine.MixtureParams, the head of mixture_params and follow_params.
+// The parameters of engine.MixtureParams.
+//
+// mixture_axes_DTYPE: row_threads(d), k blocks, before mixture or follow: axes. Not with ROTATE_OWN.
 typedef struct {
 	uint64_t logw, mean, var, basis, reflect;
 	uint64_t axes;      // scratch [k, d]: the means in the shared axes; not with ROTATE_OWN
@@ -99,7 +101,6 @@ typedef struct {
 	int64_t rotation;   // 0 = none, or ROTATE_...
 } mixture_model;
 
-// mixture_axes_DTYPE: row_threads(d), k blocks, before mixture or follow: model.axes. Not with ROTATE_OWN.
 // mixture_DTYPE: row_threads(d), any number of blocks up to n; block i works in scratch [i].
 typedef struct {
 	mixture_model model;
@@ -116,6 +117,7 @@ PARAMS_INLINE int64_t mixture_scratch(const mixture_model *m) {
 	return 8 * m->d + 3 * m->k + m->vark * m->vard + own;
 }
 
+// ---- follow.cu ----
 // follow_DTYPE: row_threads(d), any number of blocks up to n; block i works in scratch [i].
 typedef struct {
 	mixture_model model;

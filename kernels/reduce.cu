@@ -46,7 +46,7 @@ DEV Sum join_block(Sum s, int64_t op) {
 template <class T> DEV void reduce_parts(const reduce_params &p) {
 	const int64_t chunks = ceil_div(p.n, REDUCE_CHUNK), b = block_id() / chunks, c = block_id() % chunks;
 	const int64_t first = b * p.n + c * REDUCE_CHUNK, left = p.n - c * REDUCE_CHUNK;
-	const int64_t count = left < REDUCE_CHUNK ? left : REDUCE_CHUNK;
+	const int64_t count = left < REDUCE_CHUNK ? left : (int64_t)REDUCE_CHUNK;
 	Global<const T> x = global<const T>(p.x), y = global<const T>(p.y);
 	Sum s = {0, 0};
 	for (int64_t i = threadIdx.x; i < count; i += ELEMENT_THREADS) {
