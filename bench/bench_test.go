@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"testing"
 
@@ -11,24 +12,43 @@ import (
 	"monge/engine/flow"
 	"monge/engine/ot"
 	"monge/engine/study"
+	"monge/gpu"
 
 	"gorgonia.org/tensor"
 )
 
-// engines are what this build can measure.
-var engines = []struct {
+// opener opens an engine for a benchmark, or skips it.
+type opener struct {
 	name string
-	open func() engine.Engine
-}{
-	{"cpu", func() engine.Engine { return cpu.New(cpu.Options{}) }},
+	open func(testing.TB) engine.Engine
+}
+
+// engines returns what this build can measure.
+func engines() []opener {
+	list := []opener{{"cpu", func(testing.TB) engine.Engine { return cpu.New(cpu.Options{}) }}}
+	if gpu.Kind != "" {
+		list = append(list, opener{gpu.Kind, device})
+	}
+	return list
+}
+
+func device(t testing.TB) engine.Engine {
+	e, err := gpu.Open(gpu.Options{})
+	if errors.Is(err, engine.ErrNoDevice) {
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
 }
 
 // each runs body as NAME/engine=E/dtype=T/n=N/d=D over every engine.
 func each(b *testing.B, t engine.Dtype, n, d int, body func(*testing.B, engine.Engine)) {
 	b.Helper()
-	for _, e := range engines {
+	for _, e := range engines() {
 		b.Run(fmt.Sprintf("engine=%s/dtype=%v/n=%d/d=%d", e.name, t, n, d), func(b *testing.B) {
-			e := e.open()
+			e := e.open(b)
 			defer e.Close()
 			body(b, e)
 		})
