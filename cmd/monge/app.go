@@ -153,18 +153,32 @@ func (a *app) open() (engine.Engine, error) {
 	return e, nil
 }
 
-// fits returns an error where an array of counts' product numbers is more than the host's free memory.
-func fits(what string, counts ...int) error {
+// hostMemory is the bytes that the process may take: what the host has free, less a tenth for what is not
+// Go's and for the system.
+func hostMemory() (int64, error) {
 	host, _, err := auto.Open("cpu", auto.Options{})
+	if err != nil {
+		return 0, err
+	}
+	defer host.Close()
+	return host.Info().Free / 10 * 9, nil
+}
+
+// limitMemory makes the garbage collector work harder before memory runs out, so that what fits is what is
+// alive. GOMEMLIMIT, where it is set, stands.
+func limitMemory() {
+	if limit, err := hostMemory(); err == nil && os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(limit)
+	}
+}
+
+// fits returns an error that names what where so many float64 numbers are more than the host's free memory.
+func fits(what string, numbers float64) error {
+	free, err := hostMemory()
 	if err != nil {
 		return err
 	}
-	defer host.Close()
-	need, free := 8.0, host.Info().Free
-	for _, c := range counts {
-		need *= float64(c)
-	}
-	if need > float64(free) {
+	if need := 8 * numbers; need > float64(free) {
 		return usage(&engine.MemoryError{What: what, Asked: int64(min(need, 1<<62)), Free: free})
 	}
 	return nil

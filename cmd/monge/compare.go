@@ -97,7 +97,7 @@ themselves unless -n draws from the smoothed distribution.`,
 	fl.StringVarP(&f.out, "out", "o", "", "directory for compare.json, x.npy, z.npy, assignment.npy, couplings.png")
 	f.flow.add(c)
 	fl.IntVar(&f.probes, "probes", 0, fmt.Sprintf("random directions a point for the asymmetry (default exact up to d = %d, else %d)", study.ExactJacobian, study.DefaultProbes))
-	fl.IntVar(&f.jacobianPoints, "jacobian-points", 0, "points at which the asymmetry is taken (default 128)")
+	fl.IntVar(&f.jacobianPoints, "jacobian-points", 0, fmt.Sprintf("points at which the asymmetry is taken (default %d)", study.DefaultJacobianPoints))
 	a.addFileFlags(c)
 	c.RunE = a.command(func(ctx context.Context, _ []string) error { return f.run(ctx, a, c) })
 	return c
@@ -125,7 +125,17 @@ func (f *compareFlags) run(ctx context.Context, a *app, c *cobra.Command) error 
 	if s.Points != nil {
 		n = s.Points.Shape()[0]
 	}
-	if err := fits(fmt.Sprintf("clouds of %d points in %d dimensions", n, l.law.Dim()), 2, n, l.law.Dim()); err != nil {
+	d := float64(l.law.Dim())
+	points := f.jacobianPoints
+	if points == 0 {
+		points = study.DefaultJacobianPoints
+	}
+	// Two clouds, in the caller's order and coordinates and in the solver's, and what the draw takes.
+	if err := fits(fmt.Sprintf("clouds of %d points in %d dimensions", n, l.law.Dim()), 6*float64(n)*d); err != nil {
+		return err
+	}
+	// The directions, their products and the copies on the engine.
+	if err := fits(fmt.Sprintf("--probes %d in %d dimensions", f.probes, l.law.Dim()), 4*float64(min(n, points))*float64(f.probes)*d); err != nil {
 		return err
 	}
 	s.Progress = a.bar.set

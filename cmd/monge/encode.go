@@ -105,8 +105,12 @@ func newFlowCommand(a *app, f integrate, name string, c *cobra.Command) *cobra.C
 			return err
 		}
 		defer e.Close()
+		rows := float64(n) * float64(d)
+		if err := fits(fmt.Sprintf("%d points in %d dimensions", n, d), 2*rows); err != nil {
+			return err
+		}
 		if jacobian != "" {
-			if err := fits(fmt.Sprintf("--jacobian of %d points in %d dimensions", n, d), n, d, d); err != nil {
+			if err := fits(fmt.Sprintf("--jacobian of %d points in %d dimensions", n, d), rows*float64(d+2)); err != nil {
 				return err
 			}
 		}

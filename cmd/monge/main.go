@@ -25,6 +25,7 @@ const patience = 400 * time.Millisecond
 func run(args []string, stdout, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	limitMemory()
 	a := &app{stdout: stdout, stderr: stderr}
 	done := make(chan error, 1)
 	go func() {

@@ -180,7 +180,7 @@ func (f *otFlags) run(ctx context.Context, a *app, c *cobra.Command, args []stri
 		return usagef("%s has %d columns, %s has %d", args[0], d, args[1], dy)
 	}
 	if f.solver == "sliced" {
-		if err := fits(fmt.Sprintf("--projections %d in %d dimensions", f.projections, d), f.projections, d+1); err != nil {
+		if err := fits(fmt.Sprintf("--projections %d in %d dimensions", f.projections, d), float64(f.projections)*float64(d+1)); err != nil {
 			return err
 		}
 	}

@@ -81,7 +81,8 @@ seed and i alone, so a longer draw begins with a shorter one.`,
 		}
 		defer e.Close()
 		d := l.law.Dim()
-		if err := fits(fmt.Sprintf("-n %d in %d dimensions", n, d), n, d); err != nil {
+		// Laws made of others hold their parts beside the whole.
+		if err := fits(fmt.Sprintf("-n %d in %d dimensions", n, d), 2*float64(n)*float64(d)); err != nil {
 			return err
 		}
 		x, _, _, err := engine.Matrix(l.law.Sample(a.seed, n))

@@ -119,46 +119,74 @@ func (m *Mixture) cov(k int) *Covariance { return m.covs[min(k, len(m.covs)-1)] 
 func (m *Mixture) Sample(seed uint64, n int) *tensor.Dense {
 	x := make([]float64, n*m.d)
 	rng.Normals(x, seed, streamNormal, 0)
-	for k, rows := range choose(m.w, seed, n) {
-		mean := m.means[k*m.d : (k+1)*m.d]
-		z := make([]float64, 0, len(rows)*m.d)
-		for _, i := range rows {
-			z = append(z, x[i*m.d:(i+1)*m.d]...)
+	c := newChoice(m.w)
+	var z []float64
+	for lo := 0; lo < n; lo += drawBlock {
+		chosen := c.rows(seed, lo, min(n, lo+drawBlock))
+		order := make([]int, len(chosen))
+		for i := range order {
+			order[i] = i
 		}
-		z = m.cov(k).colour(z, len(rows))
-		for r, i := range rows {
-			for j, c := range mean {
-				x[i*m.d+j] = c + z[r*m.d+j]
+		slices.SortStableFunc(order, func(a, b int) int { return chosen[a] - chosen[b] })
+		for len(order) > 0 {
+			k := chosen[order[0]]
+			count := 1
+			for count < len(order) && chosen[order[count]] == k {
+				count++
 			}
+			z = z[:0]
+			for _, i := range order[:count] {
+				z = append(z, x[(lo+i)*m.d:(lo+i+1)*m.d]...)
+			}
+			z = m.cov(k).colour(z, count)
+			for r, i := range order[:count] {
+				for t, mean := range m.means[k*m.d : (k+1)*m.d] {
+					x[(lo+i)*m.d+t] = mean + z[r*m.d+t]
+				}
+			}
+			order = order[count:]
 		}
 	}
 	return engine.Points(x, n, m.d)
 }
 
-// choose draws a component for each of n points and returns the points of each component.
-func choose(w []float64, seed uint64, n int) [][]int {
-	u := make([]float64, n)
-	if len(w) > 1 {
-		rng.Uniforms(u, seed, streamUniform, 0)
-	}
-	edges := make([]float64, len(w))
+// drawBlock is how many rows are drawn at a time: the memory beside the result does not grow with n.
+const drawBlock = 1 << 14
+
+// choice draws components of a mixture.
+type choice struct {
+	edges []float64 // cumulated weights
+}
+
+func newChoice(w []float64) *choice {
+	c := &choice{edges: make([]float64, len(w))}
 	sum := 0.0
 	for k, v := range w {
 		sum += v
-		edges[k] = sum
+		c.edges[k] = sum
 	}
-	rows := make([][]int, len(w))
+	return c
+}
+
+// rows returns the components of the points lo to hi - 1.
+func (c *choice) rows(seed uint64, lo, hi int) []int {
+	chosen := make([]int, hi-lo)
+	last := len(c.edges) - 1
+	if last == 0 {
+		return chosen
+	}
+	u := make([]float64, hi-lo)
+	rng.Uniforms(u, seed, streamUniform, uint64(lo))
 	for i, v := range u {
-		k, _ := slices.BinarySearchFunc(edges, v*sum, func(edge, v float64) int {
+		k, _ := slices.BinarySearchFunc(c.edges, v*c.edges[last], func(edge, v float64) int {
 			if edge <= v {
 				return -1
 			}
 			return 1
 		})
-		k = min(k, len(w)-1)
-		rows[k] = append(rows[k], i)
+		chosen[i] = min(k, last)
 	}
-	return rows
+	return chosen
 }
 
 // isotropic returns the variance that all components share in all directions, or false.

@@ -89,11 +89,12 @@ func (p *Points) Bandwidth() float64 { return p.h }
 func (p *Points) Sample(seed uint64, n int) *tensor.Dense {
 	x := make([]float64, n*p.d)
 	rng.Normals(x, seed, streamNormal, 0)
-	for k, rows := range choose(p.w, seed, n) {
-		y := p.row(k)
-		for _, i := range rows {
-			for j, v := range y {
-				x[i*p.d+j] = v + p.h*x[i*p.d+j]
+	c := newChoice(p.w)
+	for lo := 0; lo < n; lo += drawBlock {
+		for i, k := range c.rows(seed, lo, min(n, lo+drawBlock)) {
+			row := x[(lo+i)*p.d : (lo+i+1)*p.d]
+			for j, v := range p.row(k) {
+				row[j] = v + p.h*row[j]
 			}
 		}
 	}

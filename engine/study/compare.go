@@ -42,9 +42,11 @@ const (
 	// DefaultProbes is the number of directions a point beyond that.
 	DefaultProbes = 8
 
-	defaultDraw           = 1000
-	defaultJacobianPoints = 128
-	jacobianTolerance     = 1e-8 // above it the solver's own error would be read as asymmetry
+	// DefaultJacobianPoints is the number of points at which the asymmetry is taken.
+	DefaultJacobianPoints = 128
+
+	defaultDraw       = 1000
+	jacobianTolerance = 1e-8 // above it the solver's own error would be read as asymmetry
 )
 
 // Stages that Compare reports through Progress.
@@ -148,7 +150,7 @@ func asymmetry(ctx context.Context, e engine.Engine, s *CompareSettings, x *tens
 	}
 	points := s.JacobianPoints
 	if points == 0 {
-		points = defaultJacobianPoints
+		points = DefaultJacobianPoints
 	}
 	points = min(points, n)
 	at := make([]float64, 0, points*d)
