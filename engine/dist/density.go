@@ -1,7 +1,9 @@
 package dist
 
 import (
+	"fmt"
 	"math"
+	"slices"
 
 	"monge/engine"
 	"monge/engine/rng"
@@ -73,7 +75,7 @@ func NewDensity(terms []Term) (*Density, error) {
 		return nil, bad("dimension %d, quadrature serves at most %d", d, maxDensityDim)
 	}
 	s := exponentials{d: d, terms: terms}
-	g, err := newGrid(s)
+	g, err := s.newGrid()
 	if err != nil {
 		return nil, err
 	}
@@ -108,6 +110,43 @@ type exponentials struct {
 }
 
 func (s exponentials) Dim() int { return s.d }
+
+// negligible is how far, in ln, a term's mass may fall below the largest one's before it need not be resolved.
+const negligible = 60
+
+// newGrid covers and resolves every term: a term much narrower than the others falls between the points of a
+// grid of their sum, and unseen by all of them would not keep it from settling.
+func (s exponentials) newGrid() (*grid, error) {
+	if len(s.terms) == 1 {
+		return newGrid(s)
+	}
+	grids, top := make([]*grid, len(s.terms)), math.Inf(-1)
+	for i := range s.terms {
+		var err error
+		if grids[i], err = newGrid(exponentials{d: s.d, terms: s.terms[i : i+1]}); err != nil {
+			return nil, fmt.Errorf("terms[%d]: %w", i, err)
+		}
+		top = math.Max(top, grids[i].logZ)
+	}
+	grids = slices.DeleteFunc(grids, func(g *grid) bool { return g.logZ < top-negligible })
+	lo, hi, n := make([]float64, s.d), make([]float64, s.d), make([]int, s.d)
+	count := 1.0
+	for t := range s.d {
+		lo[t], hi[t] = math.Inf(1), math.Inf(-1)
+		step := math.Inf(1)
+		for _, g := range grids {
+			lo[t] = math.Min(lo[t], g.lo[t])
+			hi[t] = math.Max(hi[t], g.lo[t]+float64(g.n[t]-1)*g.step[t])
+			step = math.Min(step, g.step[t])
+		}
+		points := math.Ceil((hi[t]-lo[t])/step) + 1
+		if count *= points; count > gridAtoms {
+			return nil, tooFine()
+		}
+		n[t] = int(points)
+	}
+	return tabulate(s, lo, hi, n), nil
+}
 
 // logp is the log-sum-exp of the terms; its derivatives are those of a mixture with responsibilities r:
 // grad = sum r g_t, Hess = sum r (H_t + g_t g_t^T) - grad grad^T.

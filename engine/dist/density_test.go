@@ -3,6 +3,7 @@ package dist
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -187,6 +188,38 @@ func TestDensityOfUnequalScales(t *testing.T) {
 				trace += want[i]
 			}
 			checkClose(t, fmt.Sprintf("variances %v, theta %g: div", vars, theta), []float64{div}, []float64{trace}, 1e-6)
+		}
+	}
+}
+
+// Narrow terms beside wide ones: the narrow fall between the points of a grid of the wide.
+func TestDensityOfNarrowTerms(t *testing.T) {
+	for d, widths := range map[int][]float64{1: {1, .004, .006}, 2: {1, .1, .15}} { // a plane's grid is not finer
+		var terms []Term
+		var ref explicit
+		for k, sd := range widths {
+			term, mean, cov := Term{Weight: math.Pow(sd, -float64(d))}, make([]float64, d), scaled(d, sd*sd)
+			for i := range d {
+				mean[i] = .37 * float64(k)
+				square, line := make([]int, d), make([]int, d)
+				square[i], line[i] = 2, 1
+				term.Poly = append(term.Poly, Monomial{-.5 / (sd * sd), square}, Monomial{mean[i] / (sd * sd), line},
+					Monomial{-.5 * mean[i] * mean[i] / (sd * sd), make([]int, d)})
+			}
+			terms = append(terms, term)
+			ref.w, ref.means, ref.covs = append(ref.w, 1./3), append(ref.means, mean), append(ref.covs, cov)
+		}
+		p, err := NewDensity(terms)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, theta := range []float64{0, .1, .5, 1.2} {
+			a, s := math.Cos(theta), math.Sin(theta)
+			x := slices.Repeat([]float64{.36*a + .1*s}, d)
+			v, _, _, logp := evalRow(t, p, x, a, s, -s, -s*a)
+			// The rules are spectral; the exponents, up to 1e3 here, are rounded to 1e-13.
+			checkClose(t, fmt.Sprintf("d = %d, theta %g: v", d, theta), v, ref.velocity(x, []float64{a, s, -s, -s * a}), 1e-10)
+			checkClose(t, fmt.Sprintf("d = %d, theta %g: log p", d, theta), []float64{logp}, []float64{ref.logp(x, a, s)}, 1e-11)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package dist
 
 import (
 	"math"
+	"slices"
 	"sync"
 
 	"monge/engine"
@@ -51,9 +52,9 @@ func newGrid(p smooth) (*grid, error) {
 	var lastMoment float64
 	for n := 32; ; n = n * 3 / 2 {
 		if math.Pow(float64(n), float64(d)) > gridAtoms {
-			return nil, bad("a density with details too fine for a grid of %d points", gridAtoms)
+			return nil, tooFine()
 		}
-		g := tabulate(p, lo, hi, n)
+		g := tabulate(p, lo, hi, equal(n, d))
 		m := g.secondMoment()
 		if last != nil && math.Abs(g.logZ-last.logZ) <= gridSettled*(1+math.Abs(g.logZ)) && math.Abs(m-lastMoment) <= 10*gridSettled*m {
 			return g, nil
@@ -62,11 +63,16 @@ func newGrid(p smooth) (*grid, error) {
 	}
 }
 
+func tooFine() error {
+	return bad("a density with details too fine for a grid of %d points", gridAtoms)
+}
+
 // support doubles a box about the origin until the density is negligible on its faces, then shrinks
 // every side to where the density is not.
 func support(p smooth) (lo, hi []float64, err error) {
 	d := p.Dim()
 	const n = 48 // points an axis of the search
+	counts := equal(n, d)
 	lo, hi = make([]float64, d), make([]float64, d)
 	side := 1.0
 	for ; ; side *= 2 {
@@ -76,7 +82,7 @@ func support(p smooth) (lo, hi []float64, err error) {
 		for t := range d {
 			lo[t], hi[t] = -side, side
 		}
-		g := tabulate(p, lo, hi, n)
+		g := tabulate(p, lo, hi, counts)
 		if math.IsNaN(g.max) || math.IsInf(g.max, 0) {
 			return nil, nil, bad("a density that is not finite within |x| < %g", side)
 		}
@@ -85,7 +91,7 @@ func support(p smooth) (lo, hi []float64, err error) {
 		}
 	}
 	for range 3 { // a narrow density is seen only once the box is small
-		g := tabulate(p, lo, hi, n)
+		g := tabulate(p, lo, hi, counts)
 		first, last := g.extent(-gridCut)
 		for t := range d {
 			a := g.lo[t] + float64(max(first[t]-1, 0))*g.step[t]
@@ -96,15 +102,18 @@ func support(p smooth) (lo, hi []float64, err error) {
 	return lo, hi, nil
 }
 
-func tabulate(p smooth, lo, hi []float64, n int) *grid {
+// equal returns n for each of d axes.
+func equal(n, d int) []int { return slices.Repeat([]int{n}, d) }
+
+// tabulate makes the grid of n_t points from lo_t to hi_t on axis t.
+func tabulate(p smooth, lo, hi []float64, n []int) *grid {
 	d := len(lo)
-	g := &grid{d: d, lo: append([]float64(nil), lo...), step: make([]float64, d), n: make([]int, d), max: math.Inf(-1)}
+	g := &grid{d: d, lo: slices.Clone(lo), step: make([]float64, d), n: slices.Clone(n), max: math.Inf(-1)}
 	count := 1
 	for t := range d {
-		g.n[t] = n
-		g.step[t] = (hi[t] - lo[t]) / float64(n-1)
+		g.step[t] = (hi[t] - lo[t]) / float64(n[t]-1)
 		g.spacing = math.Max(g.spacing, g.step[t])
-		count *= n
+		count *= n[t]
 	}
 	g.logp = make([]float64, count)
 	y := make([]float64, d)
