@@ -4,7 +4,10 @@ GO      ?= go
 COUNT   ?= 6
 BENCH   ?= .
 
-.PHONY: help run test build toolkit kernels race lint bench bench-openblas clean
+# What builds with the tags cuda and emu need: cgo and the header cuda.h, for gorgonia.org/cu too.
+DEVICE = CGO_ENABLED=1 CGO_CFLAGS="$${CGO_CFLAGS:--O2 -g} -I$(CURDIR)/gpu/compat -I$(CURDIR)/build/toolkit/include"
+
+.PHONY: help run test build build-cuda toolkit kernels test-emu test-cuda race lint bench bench-openblas clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -19,11 +22,20 @@ test: ## all tests
 build: ## bin/monge
 	$(GO) build -o bin/monge ./cmd/monge
 
+build-cuda: kernels ## bin/monge-cuda: the same with the CUDA engine; it starts without a driver too
+	$(DEVICE) $(GO) build -tags cuda -o bin/monge-cuda ./cmd/monge
+
 toolkit: ## build/toolkit: the CUDA compiler and headers, from an installed nvcc or from wheels (pip, 225 MB)
 	@sh kernels/toolkit.sh build/toolkit
 
 kernels: toolkit ## build/kernels: the device code for sm_80, sm_90, sm_100, and PTX for drivers from 525 on
 	@sh kernels/build.sh build/toolkit build/kernels
+
+test-emu: toolkit ## the device code and its engine on an emulated device (needs g++)
+	$(DEVICE) $(GO) test -tags emu ./kernels/... ./gpu/... ./engine/auto
+
+test-cuda: kernels ## the engine on a CUDA device; skips, with the reason, where there is none
+	$(DEVICE) $(GO) test -tags cuda ./kernels/... ./gpu/... ./engine/auto
 
 race: ## the engine's tests under the race detector (needs a C compiler)
 	$(GO) test -race -short -timeout 30m ./cpu/... ./engine/...

@@ -49,7 +49,7 @@ func (c *code) function(k kernel) (cu.Function, error) {
 		if err != nil {
 			return cu.Function{}, err
 		}
-		if m, err = cu.LoadData(image); err != nil {
+		if m, err = cu.LoadData(string(image)); err != nil {
 			return cu.Function{}, fmt.Errorf("module %s: %w", k.file, check(err))
 		}
 		if c.modules == nil {

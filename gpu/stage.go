@@ -97,6 +97,7 @@ func (s *stage) takeFaults(e *Engine) error {
 		return nil
 	}
 	if err := cu.MemsetD8Async(s.faults, 0, 4*faultCount, e.stream); err != nil {
+		s.asked = true
 		return e.fail(check(err))
 	}
 	var errs []error
