@@ -86,8 +86,9 @@ func launch[P any](e *Engine, k kernel, blocks, threads int64, params *P) error 
 	if blocks > math.MaxInt32 {
 		return fmt.Errorf("kernel %v: %d blocks: %w", k, blocks, engine.ErrUnsupported)
 	}
+	p := *params // by itself: what holds params may hold pointers of Go's, which must not pass to C
 	err = result(C.gpu_launch(C.CUcontext(handle(&e.ctx)), C.CUfunction(handle(&f)), C.uint(blocks), C.uint(threads),
-		C.CUstream(handle(&e.stream)), unsafe.Pointer(params)))
+		C.CUstream(handle(&e.stream)), unsafe.Pointer(&p)))
 	if err != nil {
 		return fmt.Errorf("kernel %v, %d blocks of %d threads: %w", k, blocks, threads, err)
 	}
