@@ -64,7 +64,7 @@ func exitCode(err error) int {
 		return codeUsage
 	}
 	for _, sentinel := range []error{
-		arrayio.ErrInput, dist.ErrParameters, flow.ErrSettings, ot.ErrNotFinite, ot.ErrWeights, ot.ErrSettings,
+		arrayio.ErrInput, dist.ErrParameters, dist.ErrTail, flow.ErrSettings, ot.ErrNotFinite, ot.ErrWeights, ot.ErrSettings,
 		engine.ErrShape, engine.ErrDtype, engine.ErrNoDevice, engine.ErrOutOfMemory, engine.ErrUnsupported,
 	} {
 		if errors.Is(err, sentinel) {

@@ -29,6 +29,7 @@ func TestExitCode(t *testing.T) {
 		{ran(usagef("--n 0")), 2},
 		{ran(&arrayio.InputError{Path: "x.npy", Err: fs.ErrNotExist}), 2},
 		{ran(dist.ErrParameters), 2},
+		{ran(dist.ErrTail), 2},
 		{ran(flow.ErrSettings), 2},
 		{ran(ot.ErrWeights), 2},
 		{ran(ot.ErrNotFinite), 2},

@@ -32,7 +32,8 @@ type Term struct {
 
 // Density is the law with density proportional to a sum of exp(polynomial) with light tails, d <= 3.
 // Its velocity is integrated by positive quadrature to about 1e-13 (the Ornstein-Uhlenbeck semigroup is
-// a Gaussian kernel: there is no time step).
+// a Gaussian kernel: there is no time step). Data points where the density is below exp(-64) of its maximum,
+// 11 standard deviations of a Gaussian, are refused with ErrTail.
 type Density struct {
 	terms exponentials
 	grid  *grid

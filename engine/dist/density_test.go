@@ -1,6 +1,7 @@
 package dist
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -266,6 +267,26 @@ func TestRejectionGrid(t *testing.T) {
 		if want := p.draw.logq(y); math.Abs(math.Log(q[i])-want) > 1e-12*(1+math.Abs(want)) {
 			t.Errorf("point %d %v: log q = %.15g, want %.15g", i, y, math.Log(q[i]), want)
 		}
+	}
+}
+
+// Where the grid of a normal law ends at 12.6 standard deviations, points are right up to 11 and refused beyond.
+func TestDensityTail(t *testing.T) {
+	p, err := NewDensity([]Term{{1, []Monomial{{-.5, []int{2, 0}}, {-.5, []int{0, 2}}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, theta := range []float64{0, .2, .8, 1.3} {
+		v, _, _, _ := evalRow(t, p, []float64{11, 1}, math.Cos(theta), math.Sin(theta), 0, 1)
+		// The score is -x; the tail that is cut off weighs 1e-8 here.
+		checkClose(t, fmt.Sprintf("theta %g: score", theta), v, []float64{-11, -1}, 1e-7)
+	}
+	e := openEngine(t)
+	f := must(p.Bind(e, engine.F64))
+	defer f.Free()
+	r := &Request{Coef: upload(t, e, 1, 1, 4, []float64{1, 0, 0, 1}), X: upload(t, e, 1, 1, 2, []float64{3, -12}), V: zeros(t, e, 1, 1, 2)}
+	if err := f.Eval(r); !errors.Is(err, ErrTail) {
+		t.Errorf("12 standard deviations out: error %v, want ErrTail", err)
 	}
 }
 

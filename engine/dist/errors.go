@@ -10,6 +10,10 @@ import (
 // ErrParameters is what every error about a law's own parameters is: the input describes no law.
 var ErrParameters = errors.New("dist: parameters of no law")
 
+// ErrTail is wrapped by a field's error about a data point so far out in the tails of a law given by its density
+// that quadrature over the law's support says nothing about it.
+var ErrTail = errors.New("a point outside the law's support")
+
 // parameterError is one line that names the parameter and its value.
 type parameterError struct{ text string }
 

@@ -1,6 +1,7 @@
 package dist
 
 import (
+	"fmt"
 	"math"
 	"slices"
 	"sync"
@@ -21,6 +22,7 @@ type smooth interface {
 const (
 	gridCut      = 80      // ln of the ratio to the maximum below which a density counts as 0
 	gridSpacings = 1.5     // the trapezoid rule is spectral once sigma/alpha exceeds this many spacings
+	gridTrust    = 64      // the same below which the grid's tail no longer gives a point's velocity to 1e-8
 	gridAtoms    = 1 << 21 // most grid points kept
 	gridSettled  = 1e-13   // relative change of ln Z and the second moments at which a grid is fine enough
 	nodesSmallD  = 32      // Gauss-Hermite nodes a coordinate for d <= 2
@@ -374,6 +376,17 @@ func (f *quadField) evalNear(r *Request, coef, rows []float64) error {
 	p := 0
 	if t != nil {
 		p = len(t) / (n * d)
+	}
+	for _, i := range rows {
+		j := int(i)
+		y := x[j*d : (j+1)*d]
+		// Only where the data are: trial points of rejected steps may lie anywhere.
+		if coef[j*engine.CoefCount+engine.CoefSigma] != 0 {
+			continue
+		}
+		if depth := f.g.max - f.p.logp(y, nil, nil); depth > gridTrust {
+			return fmt.Errorf("dist: point %.6g: its density is exp(-%.4g) of the largest, quadrature serves to exp(-%d): %w", y, depth, gridTrust, ErrTail)
+		}
 	}
 	var wg sync.WaitGroup
 	workers := max(1, min(f.e.Info().Threads, len(rows)))
