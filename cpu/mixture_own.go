@@ -11,9 +11,7 @@ func (m *model[T]) ownLogits(w *worker, n int, x []T, ts tables, zs []T, logits 
 		mk := m.mean[k*D : (k+1)*D]
 		for i := range n {
 			alpha := ts.of(i).alpha
-			for j, xj := range x[i*D : (i+1)*D] {
-				y[i*D+j] = T(float64(xj) - alpha*float64(mk[j]))
-			}
+			tile.Centre(w.level, y[i*D:(i+1)*D], x[i*D:], mk, alpha)
 		}
 		z := zs[k*n*D : (k+1)*n*D]
 		gemm(w, false, false, n, D, D, y, D, m.basis[k*D*D:], D, z, D)
@@ -81,17 +79,13 @@ func (p *mixtureTask[T]) ownPanel(w *worker, row, n int) {
 				i := int(i)
 				a, z := p.of(ts.of(i).a, k), zs[(k*n+i)*D:][:D]
 				rk := r[i*K+k]
-				for j, zj := range z {
-					in[l*D+j] = T(rk * a[j] * float64(zj))
-				}
+				tile.Scale(w.level, in[l*D:(l+1)*D], z, a, rk)
 			}
 			gemm(w, true, false, len(rows), D, D, in, D, p.basis[k*D*D:], D, back, D)
 			for l, i := range rows {
 				i := int(i)
 				f := r[i*K+k] * ts.of(i).c1
-				for j, b := range back[l*D : (l+1)*D] {
-					v[i*D+j] += f*float64(mk[j]) + float64(b)
-				}
+				tile.Accumulate(w.level, v[i*D:(i+1)*D], mk, back[l*D:], f)
 			}
 		}
 		convert(p.v[row*D:(row+n)*D], v)
@@ -113,9 +107,7 @@ func (p *mixtureTask[T]) ownPanel(w *worker, row, n int) {
 				if pass == 1 {
 					f, sign = p.of(ts.of(i).inv, k), -1
 				}
-				for j, zj := range zs[(k*n+i)*D:][:D] {
-					in[l*D+j] = T(sign * f[j] * float64(zj))
-				}
+				tile.Scale(w.level, in[l*D:(l+1)*D], zs[(k*n+i)*D:], f, sign)
 			}
 			gemm(w, true, false, len(rows), D, D, in, D, p.basis[k*D*D:], D, back, D)
 			for l, i := range rows {

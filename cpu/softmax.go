@@ -8,7 +8,7 @@ import (
 // Sizes of the softmax. None depends on the goroutines, since column sums depend on the panels.
 const (
 	tileKeys    = 384     // keys that are worked on at a time
-	panelStore  = 1 << 20 // numbers z that a panel of rows keeps at most, as long as it has 8 rows
+	panelStore  = 1 << 19 // numbers z that a panel of rows keeps at most, as long as it has 8 rows
 	colGroups   = 32      // parts that a problem's rows are cut into for the column sums, at most
 	colStore    = 4 << 20 // numbers of partial column sums at a time, as long as one problem fits
 	colSumChunk = 1024    // columns merged by one item

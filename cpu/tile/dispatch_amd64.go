@@ -97,6 +97,54 @@ func (l Level) ratiosBlocks(a, lam, inv []float64, f, c float64) {
 	}
 }
 
+func (l Level) centre64Blocks(y, x, m []float64, alpha float64) {
+	if l == AVX512 {
+		centre64AVX512(&y[0], &x[0], &m[0], alpha, len(y))
+	} else {
+		centre64AVX2(&y[0], &x[0], &m[0], alpha, len(y))
+	}
+}
+
+func (l Level) scale64Blocks(y, z []float64, a []float64, c float64) {
+	if l == AVX512 {
+		scale64AVX512(&y[0], &z[0], &a[0], c, len(y))
+	} else {
+		scale64AVX2(&y[0], &z[0], &a[0], c, len(y))
+	}
+}
+
+func (l Level) accumulate64Blocks(v []float64, m, b []float64, f float64) {
+	if l == AVX512 {
+		accumulate64AVX512(&v[0], &m[0], &b[0], f, len(v))
+	} else {
+		accumulate64AVX2(&v[0], &m[0], &b[0], f, len(v))
+	}
+}
+
+func (l Level) centre32Blocks(y, x, m []float32, alpha float64) {
+	if l == AVX512 {
+		centre32AVX512(&y[0], &x[0], &m[0], alpha, len(y))
+	} else {
+		centre32AVX2(&y[0], &x[0], &m[0], alpha, len(y))
+	}
+}
+
+func (l Level) scale32Blocks(y, z []float32, a []float64, c float64) {
+	if l == AVX512 {
+		scale32AVX512(&y[0], &z[0], &a[0], c, len(y))
+	} else {
+		scale32AVX2(&y[0], &z[0], &a[0], c, len(y))
+	}
+}
+
+func (l Level) accumulate32Blocks(v []float64, m, b []float32, f float64) {
+	if l == AVX512 {
+		accumulate32AVX512(&v[0], &m[0], &b[0], f, len(v))
+	} else {
+		accumulate32AVX2(&v[0], &m[0], &b[0], f, len(v))
+	}
+}
+
 // product64 multiplies a tile of r rows and v vectors of columns.
 func (l Level) product64(r, v int, a *float64, lda int, b *float64, ldb int, c *float64, ldc, k int, add bool) {
 	switch int(l)<<8 | r<<2 | v {

@@ -27,6 +27,15 @@ func affine64AVX2(z *float64, x *float64, u *float64, s float64, n int, m float6
 func weighted64AVX2(x *float64, w *float64, n int) float64
 
 //go:noescape
+func centre64AVX2(y *float64, x *float64, m *float64, alpha float64, n int)
+
+//go:noescape
+func scale64AVX2(y *float64, z *float64, a *float64, c float64, n int)
+
+//go:noescape
+func accumulate64AVX2(v *float64, m *float64, b *float64, f float64, n int)
+
+//go:noescape
 func product32AVX2_6x1(a *float32, lda int, b *float32, ldb int, c *float32, ldc int, k int, add bool)
 
 //go:noescape
@@ -49,6 +58,15 @@ func affine32AVX2(z *float64, x *float32, u *float64, s float64, n int, m float6
 
 //go:noescape
 func weighted32AVX2(x *float32, w *float64, n int) float64
+
+//go:noescape
+func centre32AVX2(y *float32, x *float32, m *float32, alpha float64, n int)
+
+//go:noescape
+func scale32AVX2(y *float32, z *float32, a *float64, c float64, n int)
+
+//go:noescape
+func accumulate32AVX2(v *float64, m *float32, b *float32, f float64, n int)
 
 //go:noescape
 func expAVX2(dst *float64, z *float64, n int, m float64) float64
@@ -102,6 +120,15 @@ func affine64AVX512(z *float64, x *float64, u *float64, s float64, n int, m floa
 func weighted64AVX512(x *float64, w *float64, n int) float64
 
 //go:noescape
+func centre64AVX512(y *float64, x *float64, m *float64, alpha float64, n int)
+
+//go:noescape
+func scale64AVX512(y *float64, z *float64, a *float64, c float64, n int)
+
+//go:noescape
+func accumulate64AVX512(v *float64, m *float64, b *float64, f float64, n int)
+
+//go:noescape
 func product32AVX512_12x1(a *float32, lda int, b *float32, ldb int, c *float32, ldc int, k int, add bool)
 
 //go:noescape
@@ -124,6 +151,15 @@ func affine32AVX512(z *float64, x *float32, u *float64, s float64, n int, m floa
 
 //go:noescape
 func weighted32AVX512(x *float32, w *float64, n int) float64
+
+//go:noescape
+func centre32AVX512(y *float32, x *float32, m *float32, alpha float64, n int)
+
+//go:noescape
+func scale32AVX512(y *float32, z *float32, a *float64, c float64, n int)
+
+//go:noescape
+func accumulate32AVX512(v *float64, m *float32, b *float32, f float64, n int)
 
 //go:noescape
 func expAVX512(dst *float64, z *float64, n int, m float64) float64

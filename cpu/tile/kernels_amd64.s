@@ -482,6 +482,104 @@ done:
 	MOVSD        X0, ret+24(FP)
 	RET
 
+// func centre64AVX2(y *float64, x *float64, m *float64, alpha float64, n int)
+// Requires: AVX, AVX2, FMA3, SSE2
+TEXT ·centre64AVX2(SB), NOSPLIT, $0-40
+	MOVQ         y+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         m+16(FP), DX
+	MOVSD        alpha+24(FP), X0
+	VBROADCASTSD X0, Y0
+	MOVQ         n+32(FP), BX
+	SHRQ         $0x03, BX
+	TESTQ        BX, BX
+	JE           done
+
+block:
+	VMOVUPD      (CX), Y1
+	VMOVUPD      (DX), Y2
+	VFNMADD231PD Y2, Y0, Y1
+	VMOVUPD      Y1, (AX)
+	VMOVUPD      32(CX), Y1
+	VMOVUPD      32(DX), Y2
+	VFNMADD231PD Y2, Y0, Y1
+	VMOVUPD      Y1, 32(AX)
+	ADDQ         $0x40, AX
+	ADDQ         $0x40, CX
+	ADDQ         $0x40, DX
+	DECQ         BX
+	JNE          block
+
+done:
+	VZEROUPPER
+	RET
+
+// func scale64AVX2(y *float64, z *float64, a *float64, c float64, n int)
+// Requires: AVX, AVX2, SSE2
+TEXT ·scale64AVX2(SB), NOSPLIT, $0-40
+	MOVQ         y+0(FP), AX
+	MOVQ         z+8(FP), CX
+	MOVQ         a+16(FP), DX
+	MOVSD        c+24(FP), X0
+	VBROADCASTSD X0, Y0
+	MOVQ         n+32(FP), BX
+	SHRQ         $0x03, BX
+	TESTQ        BX, BX
+	JE           done
+
+block:
+	VMOVUPD (CX), Y1
+	VMULPD  (DX), Y0, Y2
+	VMULPD  Y2, Y1, Y1
+	VMOVUPD Y1, (AX)
+	VMOVUPD 32(CX), Y1
+	VMULPD  32(DX), Y0, Y2
+	VMULPD  Y2, Y1, Y1
+	VMOVUPD Y1, 32(AX)
+	ADDQ    $0x40, AX
+	ADDQ    $0x40, CX
+	ADDQ    $0x40, DX
+	DECQ    BX
+	JNE     block
+
+done:
+	VZEROUPPER
+	RET
+
+// func accumulate64AVX2(v *float64, m *float64, b *float64, f float64, n int)
+// Requires: AVX, AVX2, FMA3, SSE2
+TEXT ·accumulate64AVX2(SB), NOSPLIT, $0-40
+	MOVQ         v+0(FP), AX
+	MOVQ         m+8(FP), CX
+	MOVQ         b+16(FP), DX
+	MOVSD        f+24(FP), X0
+	VBROADCASTSD X0, Y0
+	MOVQ         n+32(FP), BX
+	SHRQ         $0x03, BX
+	TESTQ        BX, BX
+	JE           done
+
+block:
+	VMOVUPD     (CX), Y2
+	VMOVUPD     (DX), Y1
+	VFMADD231PD Y2, Y0, Y1
+	VADDPD      (AX), Y1, Y1
+	VMOVUPD     Y1, (AX)
+	VMOVUPD     32(CX), Y2
+	VMOVUPD     32(DX), Y1
+	VFMADD231PD Y2, Y0, Y1
+	VADDPD      32(AX), Y1, Y1
+	VMOVUPD     Y1, 32(AX)
+	ADDQ        $0x40, AX
+	ADDQ        $0x40, CX
+	ADDQ        $0x40, DX
+	DECQ        BX
+	JNE         block
+
+done:
+	VZEROUPPER
+	RET
+
 // func product32AVX2_6x1(a *float32, lda int, b *float32, ldb int, c *float32, ldc int, k int, add bool)
 // Requires: AVX, FMA3
 TEXT ·product32AVX2_6x1(SB), NOSPLIT, $0-57
@@ -960,6 +1058,108 @@ done:
 	VADDPD       X1, X0, X0
 	VZEROUPPER
 	MOVSD        X0, ret+24(FP)
+	RET
+
+// func centre32AVX2(y *float32, x *float32, m *float32, alpha float64, n int)
+// Requires: AVX, AVX2, FMA3, SSE2
+TEXT ·centre32AVX2(SB), NOSPLIT, $0-40
+	MOVQ         y+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         m+16(FP), DX
+	MOVSD        alpha+24(FP), X0
+	VBROADCASTSD X0, Y0
+	MOVQ         n+32(FP), BX
+	SHRQ         $0x03, BX
+	TESTQ        BX, BX
+	JE           done
+
+block:
+	VCVTPS2PD    (CX), Y1
+	VCVTPS2PD    (DX), Y2
+	VFNMADD231PD Y2, Y0, Y1
+	VCVTPD2PSY   Y1, X1
+	VMOVUPS      X1, (AX)
+	VCVTPS2PD    16(CX), Y1
+	VCVTPS2PD    16(DX), Y2
+	VFNMADD231PD Y2, Y0, Y1
+	VCVTPD2PSY   Y1, X1
+	VMOVUPS      X1, 16(AX)
+	ADDQ         $0x20, AX
+	ADDQ         $0x20, CX
+	ADDQ         $0x20, DX
+	DECQ         BX
+	JNE          block
+
+done:
+	VZEROUPPER
+	RET
+
+// func scale32AVX2(y *float32, z *float32, a *float64, c float64, n int)
+// Requires: AVX, AVX2, SSE2
+TEXT ·scale32AVX2(SB), NOSPLIT, $0-40
+	MOVQ         y+0(FP), AX
+	MOVQ         z+8(FP), CX
+	MOVQ         a+16(FP), DX
+	MOVSD        c+24(FP), X0
+	VBROADCASTSD X0, Y0
+	MOVQ         n+32(FP), BX
+	SHRQ         $0x03, BX
+	TESTQ        BX, BX
+	JE           done
+
+block:
+	VCVTPS2PD  (CX), Y1
+	VMULPD     (DX), Y0, Y2
+	VMULPD     Y2, Y1, Y1
+	VCVTPD2PSY Y1, X1
+	VMOVUPS    X1, (AX)
+	VCVTPS2PD  16(CX), Y1
+	VMULPD     32(DX), Y0, Y2
+	VMULPD     Y2, Y1, Y1
+	VCVTPD2PSY Y1, X1
+	VMOVUPS    X1, 16(AX)
+	ADDQ       $0x20, AX
+	ADDQ       $0x20, CX
+	ADDQ       $0x40, DX
+	DECQ       BX
+	JNE        block
+
+done:
+	VZEROUPPER
+	RET
+
+// func accumulate32AVX2(v *float64, m *float32, b *float32, f float64, n int)
+// Requires: AVX, AVX2, FMA3, SSE2
+TEXT ·accumulate32AVX2(SB), NOSPLIT, $0-40
+	MOVQ         v+0(FP), AX
+	MOVQ         m+8(FP), CX
+	MOVQ         b+16(FP), DX
+	MOVSD        f+24(FP), X0
+	VBROADCASTSD X0, Y0
+	MOVQ         n+32(FP), BX
+	SHRQ         $0x03, BX
+	TESTQ        BX, BX
+	JE           done
+
+block:
+	VCVTPS2PD   (CX), Y2
+	VCVTPS2PD   (DX), Y1
+	VFMADD231PD Y2, Y0, Y1
+	VADDPD      (AX), Y1, Y1
+	VMOVUPD     Y1, (AX)
+	VCVTPS2PD   16(CX), Y2
+	VCVTPS2PD   16(DX), Y1
+	VFMADD231PD Y2, Y0, Y1
+	VADDPD      32(AX), Y1, Y1
+	VMOVUPD     Y1, 32(AX)
+	ADDQ        $0x40, AX
+	ADDQ        $0x20, CX
+	ADDQ        $0x20, DX
+	DECQ        BX
+	JNE         block
+
+done:
+	VZEROUPPER
 	RET
 
 // func expAVX2(dst *float64, z *float64, n int, m float64) float64
@@ -2218,6 +2418,91 @@ done:
 	MOVSD         X0, ret+24(FP)
 	RET
 
+// func centre64AVX512(y *float64, x *float64, m *float64, alpha float64, n int)
+// Requires: AVX, AVX512F, SSE2
+TEXT ·centre64AVX512(SB), NOSPLIT, $0-40
+	MOVQ         y+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         m+16(FP), DX
+	MOVSD        alpha+24(FP), X0
+	VBROADCASTSD X0, Z0
+	MOVQ         n+32(FP), BX
+	SHRQ         $0x03, BX
+	TESTQ        BX, BX
+	JE           done
+
+block:
+	VMOVUPD      (CX), Z1
+	VMOVUPD      (DX), Z2
+	VFNMADD231PD Z2, Z0, Z1
+	VMOVUPD      Z1, (AX)
+	ADDQ         $0x40, AX
+	ADDQ         $0x40, CX
+	ADDQ         $0x40, DX
+	DECQ         BX
+	JNE          block
+
+done:
+	VZEROUPPER
+	RET
+
+// func scale64AVX512(y *float64, z *float64, a *float64, c float64, n int)
+// Requires: AVX, AVX512F, SSE2
+TEXT ·scale64AVX512(SB), NOSPLIT, $0-40
+	MOVQ         y+0(FP), AX
+	MOVQ         z+8(FP), CX
+	MOVQ         a+16(FP), DX
+	MOVSD        c+24(FP), X0
+	VBROADCASTSD X0, Z0
+	MOVQ         n+32(FP), BX
+	SHRQ         $0x03, BX
+	TESTQ        BX, BX
+	JE           done
+
+block:
+	VMOVUPD (CX), Z1
+	VMULPD  (DX), Z0, Z2
+	VMULPD  Z2, Z1, Z1
+	VMOVUPD Z1, (AX)
+	ADDQ    $0x40, AX
+	ADDQ    $0x40, CX
+	ADDQ    $0x40, DX
+	DECQ    BX
+	JNE     block
+
+done:
+	VZEROUPPER
+	RET
+
+// func accumulate64AVX512(v *float64, m *float64, b *float64, f float64, n int)
+// Requires: AVX, AVX512F, SSE2
+TEXT ·accumulate64AVX512(SB), NOSPLIT, $0-40
+	MOVQ         v+0(FP), AX
+	MOVQ         m+8(FP), CX
+	MOVQ         b+16(FP), DX
+	MOVSD        f+24(FP), X0
+	VBROADCASTSD X0, Z0
+	MOVQ         n+32(FP), BX
+	SHRQ         $0x03, BX
+	TESTQ        BX, BX
+	JE           done
+
+block:
+	VMOVUPD     (CX), Z2
+	VMOVUPD     (DX), Z1
+	VFMADD231PD Z2, Z0, Z1
+	VADDPD      (AX), Z1, Z1
+	VMOVUPD     Z1, (AX)
+	ADDQ        $0x40, AX
+	ADDQ        $0x40, CX
+	ADDQ        $0x40, DX
+	DECQ        BX
+	JNE         block
+
+done:
+	VZEROUPPER
+	RET
+
 // func product32AVX512_12x1(a *float32, lda int, b *float32, ldb int, c *float32, ldc int, k int, add bool)
 // Requires: AVX, AVX512F
 TEXT ·product32AVX512_12x1(SB), NOSPLIT, $0-57
@@ -2809,6 +3094,93 @@ done:
 	VADDPD        X1, X0, X0
 	VZEROUPPER
 	MOVSD         X0, ret+24(FP)
+	RET
+
+// func centre32AVX512(y *float32, x *float32, m *float32, alpha float64, n int)
+// Requires: AVX, AVX512F, SSE2
+TEXT ·centre32AVX512(SB), NOSPLIT, $0-40
+	MOVQ         y+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         m+16(FP), DX
+	MOVSD        alpha+24(FP), X0
+	VBROADCASTSD X0, Z0
+	MOVQ         n+32(FP), BX
+	SHRQ         $0x03, BX
+	TESTQ        BX, BX
+	JE           done
+
+block:
+	VCVTPS2PD    (CX), Z1
+	VCVTPS2PD    (DX), Z2
+	VFNMADD231PD Z2, Z0, Z1
+	VCVTPD2PS    Z1, Y1
+	VMOVUPS      Y1, (AX)
+	ADDQ         $0x20, AX
+	ADDQ         $0x20, CX
+	ADDQ         $0x20, DX
+	DECQ         BX
+	JNE          block
+
+done:
+	VZEROUPPER
+	RET
+
+// func scale32AVX512(y *float32, z *float32, a *float64, c float64, n int)
+// Requires: AVX, AVX512F, SSE2
+TEXT ·scale32AVX512(SB), NOSPLIT, $0-40
+	MOVQ         y+0(FP), AX
+	MOVQ         z+8(FP), CX
+	MOVQ         a+16(FP), DX
+	MOVSD        c+24(FP), X0
+	VBROADCASTSD X0, Z0
+	MOVQ         n+32(FP), BX
+	SHRQ         $0x03, BX
+	TESTQ        BX, BX
+	JE           done
+
+block:
+	VCVTPS2PD (CX), Z1
+	VMULPD    (DX), Z0, Z2
+	VMULPD    Z2, Z1, Z1
+	VCVTPD2PS Z1, Y1
+	VMOVUPS   Y1, (AX)
+	ADDQ      $0x20, AX
+	ADDQ      $0x20, CX
+	ADDQ      $0x40, DX
+	DECQ      BX
+	JNE       block
+
+done:
+	VZEROUPPER
+	RET
+
+// func accumulate32AVX512(v *float64, m *float32, b *float32, f float64, n int)
+// Requires: AVX, AVX512F, SSE2
+TEXT ·accumulate32AVX512(SB), NOSPLIT, $0-40
+	MOVQ         v+0(FP), AX
+	MOVQ         m+8(FP), CX
+	MOVQ         b+16(FP), DX
+	MOVSD        f+24(FP), X0
+	VBROADCASTSD X0, Z0
+	MOVQ         n+32(FP), BX
+	SHRQ         $0x03, BX
+	TESTQ        BX, BX
+	JE           done
+
+block:
+	VCVTPS2PD   (CX), Z2
+	VCVTPS2PD   (DX), Z1
+	VFMADD231PD Z2, Z0, Z1
+	VADDPD      (AX), Z1, Z1
+	VMOVUPD     Z1, (AX)
+	ADDQ        $0x40, AX
+	ADDQ        $0x20, CX
+	ADDQ        $0x20, DX
+	DECQ        BX
+	JNE         block
+
+done:
+	VZEROUPPER
 	RET
 
 // func expAVX512(dst *float64, z *float64, n int, m float64) float64

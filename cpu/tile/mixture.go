@@ -31,6 +31,9 @@ func SumLog(x []float64) float64 {
 // Variances sets inv_j = 1/D_j with D_j = a2 l_j + s2, and returns sum_j ln D_j.
 func (l Level) Variances(inv, lam []float64, a2, s2 float64) (logDet float64) {
 	inv = inv[:len(lam)]
+	if l == Plain || len(lam) < Block {
+		return variances(inv, lam, a2, s2)
+	}
 	for n := l.split(len(lam)); n > 0; n = l.split(len(lam)) {
 		n = min(n, logRun)
 		var res [4]float64 // product of mantissas; sum, least and largest of the exponents
@@ -42,21 +45,33 @@ func (l Level) Variances(inv, lam []float64, a2, s2 float64) (logDet float64) {
 		}
 		inv, lam = inv[n:], lam[n:]
 	}
-	if len(lam) == 0 {
-		return logDet
-	}
-	return logDet + variances(inv, lam, a2, s2)
-}
-
-func variances(inv, lam []float64, a2, s2 float64) float64 {
-	for j, v := range lam {
-		inv[j] = a2*v + s2
-	}
-	logDet := SumLog(inv)
-	for j, d := range inv {
-		inv[j] = 1 / d
+	if len(lam) > 0 {
+		logDet += variances(inv, lam, a2, s2)
 	}
 	return logDet
+}
+
+// variances is Variances in plain Go.
+func variances(inv, lam []float64, a2, s2 float64) (logDet float64) {
+	inv = inv[:len(lam)]
+	p, exp := 1.0, 0
+	for j, v := range lam {
+		d := a2*v + s2
+		inv[j] = 1 / d
+		b := math.Float64bits(d)
+		e := int(b >> 52)
+		if e == 0 || e >= 0x7ff { // zero, subnormal, infinite, NaN or negative
+			logDet += math.Log(d)
+			continue
+		}
+		exp += e - 1023
+		p *= math.Float64frombits(b&(1<<52-1) | 1023<<52)
+		if p > 0x1p500 {
+			logDet += math.Log(p)
+			p = 1
+		}
+	}
+	return logDet + math.Log(p) + float64(exp)*math.Ln2
 }
 
 // Ratios sets a_j = (f l_j - c) inv_j.
@@ -69,5 +84,59 @@ func (l Level) Ratios(a, lam, inv []float64, f, c float64) {
 	}
 	for j, v := range lam {
 		a[j] = (f*v - c) * inv[j]
+	}
+}
+
+// Centre sets y_j = x_j - alpha m_j.
+func Centre[T Float](l Level, y, x, m []T, alpha float64) {
+	x, m = x[:len(y)], m[:len(y)]
+	n := l.split(len(y))
+	for i := 0; i < n; i += longest {
+		end := min(i+longest, n)
+		switch y := any(y).(type) {
+		case []float64:
+			l.centre64Blocks(y[i:end], any(x).([]float64)[i:], any(m).([]float64)[i:], alpha)
+		case []float32:
+			l.centre32Blocks(y[i:end], any(x).([]float32)[i:], any(m).([]float32)[i:], alpha)
+		}
+	}
+	for j := n; j < len(y); j++ {
+		y[j] = T(float64(x[j]) - alpha*float64(m[j]))
+	}
+}
+
+// Scale sets y_j = c a_j z_j.
+func Scale[T Float](l Level, y, z []T, a []float64, c float64) {
+	z, a = z[:len(y)], a[:len(y)]
+	n := l.split(len(y))
+	for i := 0; i < n; i += longest {
+		end := min(i+longest, n)
+		switch y := any(y).(type) {
+		case []float64:
+			l.scale64Blocks(y[i:end], any(z).([]float64)[i:], a[i:], c)
+		case []float32:
+			l.scale32Blocks(y[i:end], any(z).([]float32)[i:], a[i:], c)
+		}
+	}
+	for j := n; j < len(y); j++ {
+		y[j] = T(c * a[j] * float64(z[j]))
+	}
+}
+
+// Accumulate adds f m_j + b_j to v_j.
+func Accumulate[T Float](l Level, v []float64, m, b []T, f float64) {
+	m, b = m[:len(v)], b[:len(v)]
+	n := l.split(len(v))
+	for i := 0; i < n; i += longest {
+		end := min(i+longest, n)
+		switch m := any(m).(type) {
+		case []float64:
+			l.accumulate64Blocks(v[i:end], m[i:], any(b).([]float64)[i:], f)
+		case []float32:
+			l.accumulate32Blocks(v[i:end], m[i:], any(b).([]float32)[i:], f)
+		}
+	}
+	for j := n; j < len(v); j++ {
+		v[j] += f*float64(m[j]) + float64(b[j])
 	}
 }

@@ -53,3 +53,46 @@ func TestVariancesEnds(t *testing.T) {
 		}
 	})
 }
+
+func TestMixtureVectors(t *testing.T) {
+	each(t, func(t *testing.T, l Level) {
+		t.Run("float64", func(t *testing.T) { testMixtureVectors[float64](t, l, 0x1p-52) })
+		t.Run("float32", func(t *testing.T) { testMixtureVectors[float32](t, l, 0x1p-23) })
+	})
+}
+
+func testMixtureVectors[T Float](t *testing.T, l Level, eps float64) {
+	rnd := rand.New(rand.NewPCG(12, 2))
+	typed := func(x []float64) []T {
+		y := make([]T, len(x))
+		for j, v := range x {
+			y[j] = T(v)
+		}
+		return y
+	}
+	for _, n := range append(lengths, 2100) {
+		x, m, a, v := typed(normals(rnd, n)), typed(normals(rnd, n)), normals(rnd, n), normals(rnd, n)
+		// One number more stays as it is.
+		y, z, sum := make([]T, n+1), make([]T, n+1), append(append([]float64{}, v...), 7)
+		y[n], z[n] = 7, 7
+		Centre(l, y[:n], x, m, .3)
+		Scale(l, z[:n], x, a, -.7)
+		Accumulate(l, sum[:n], m, x, 1.7)
+		if y[n] != 7 || z[n] != 7 || sum[n] != 7 {
+			t.Fatalf("n=%d: the number behind is overwritten", n)
+		}
+		for j := range n {
+			xj, mj := float64(x[j]), float64(m[j])
+			size := 2*math.Abs(xj) + 2*math.Abs(mj) + math.Abs(v[j])
+			if d := math.Abs(float64(y[j]) - (xj - .3*mj)); !(d <= eps*size) { // two roundings and that to T
+				t.Fatalf("n=%d: centred %d is %g off", n, j, d)
+			}
+			if d := math.Abs(float64(z[j]) + .7*a[j]*xj); !(d <= 2*eps*math.Abs(a[j]*xj)) {
+				t.Fatalf("n=%d: scaled %d is %g off", n, j, d)
+			}
+			if d := math.Abs(sum[j] - (v[j] + (1.7*mj + xj))); !(d <= 2*0x1p-52*size) {
+				t.Fatalf("n=%d: sum %d is %g off", n, j, d)
+			}
+		}
+	}
+}

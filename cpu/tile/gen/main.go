@@ -133,6 +133,9 @@ func main() {
 			}
 			s.affine(f64)
 			s.weighted(f64)
+			s.centre(f64)
+			s.scale(f64)
+			s.accumulate(f64)
 		}
 		s.exp()
 		s.exp32()

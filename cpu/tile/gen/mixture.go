@@ -2,9 +2,11 @@ package main
 
 import (
 	"math"
+	"strings"
 
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
+	. "github.com/mmcloughlin/avo/reg"
 )
 
 // variances writes inv = 1/D for D = a2 l + s2, and to out the product of all mantissas of D, in [1, 2),
@@ -67,6 +69,93 @@ func (s isa) ratios() {
 			VMOVUPD(v, s.at(a, j))
 		}
 		advance(64, a, l, inv)
+	})
+	VZEROUPPER()
+	RET()
+}
+
+// typed declares a function of vectors of either type, T in the signature.
+func (s isa) typed(name string, f64 bool, signature string) (bytes int) {
+	t, suffix, bytes := "float32", "32", 32
+	if f64 {
+		t, suffix, bytes = "float64", "64", 64
+	}
+	function(name+suffix+s.name, strings.ReplaceAll(signature, "*T", "*"+t))
+	return bytes
+}
+
+// round stores vector j of a block in either type.
+func (s isa) round(f64 bool, v VecVirtual, p Register, j int) {
+	out := Mem{Base: p, Disp: j * s.bytes / 2}
+	switch {
+	case f64:
+		VMOVUPD(v, s.at(p, j))
+	case s.zmm:
+		y := YMM()
+		VCVTPD2PS(v, y)
+		VMOVUPS(y, out)
+	default:
+		x := XMM()
+		VCVTPD2PSY(v, x)
+		VMOVUPS(x, out)
+	}
+}
+
+// centre writes y = x - alpha m.
+func (s isa) centre(f64 bool) {
+	size := s.typed("centre", f64, "func(y, x, m *T, alpha float64, n int)")
+	y, x, m := Load(Param("y"), GP64()), Load(Param("x"), GP64()), Load(Param("m"), GP64())
+	alpha, n := s.splat("alpha"), Load(Param("n"), GP64())
+	loop(n, func() {
+		for j, v := range s.block() {
+			mean := s.vector()
+			s.widen(f64, x, j, v)
+			s.widen(f64, m, j, mean)
+			VFNMADD231PD(mean, alpha, v)
+			s.round(f64, v, y, j)
+		}
+		advance(size, y, x, m)
+	})
+	VZEROUPPER()
+	RET()
+}
+
+// scale writes y = c a z.
+func (s isa) scale(f64 bool) {
+	size := s.typed("scale", f64, "func(y, z *T, a *float64, c float64, n int)")
+	y, z, a := Load(Param("y"), GP64()), Load(Param("z"), GP64()), Load(Param("a"), GP64())
+	c, n := s.splat("c"), Load(Param("n"), GP64())
+	loop(n, func() {
+		for j, v := range s.block() {
+			f := s.vector()
+			s.widen(f64, z, j, v)
+			VMULPD(s.at(a, j), c, f)
+			VMULPD(f, v, v)
+			s.round(f64, v, y, j)
+		}
+		advance(size, y, z)
+		advance(64, a)
+	})
+	VZEROUPPER()
+	RET()
+}
+
+// accumulate writes v += f m + b.
+func (s isa) accumulate(f64 bool) {
+	size := s.typed("accumulate", f64, "func(v *float64, m, b *T, f float64, n int)")
+	v, m, b := Load(Param("v"), GP64()), Load(Param("m"), GP64()), Load(Param("b"), GP64())
+	f, n := s.splat("f"), Load(Param("n"), GP64())
+	loop(n, func() {
+		for j, x := range s.block() {
+			mean := s.vector()
+			s.widen(f64, m, j, mean)
+			s.widen(f64, b, j, x)
+			VFMADD231PD(mean, f, x)
+			VADDPD(s.at(v, j), x, x)
+			VMOVUPD(x, s.at(v, j))
+		}
+		advance(64, v)
+		advance(size, m, b)
 	})
 	VZEROUPPER()
 	RET()
