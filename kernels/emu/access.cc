@@ -1,0 +1,168 @@
+//go:build emu && cgo
+
+// access.cc: the check of every load and store of a kernel.
+#include <string.h>
+
+#include "block.h"
+#include "buffers.h"
+
+// The program's image, from the linker: reads of constants there are well.
+extern "C" char __executable_start __attribute__((weak)), _end __attribute__((weak));
+
+namespace emu {
+static const char *const verbs[] = {"reads", "writes", "updates"};
+
+void Worker::access(uintptr_t at, size_t bytes, Access kind, size_t align) {
+	if (Memory::holds(at)) {
+		const Buffer *b = memory.find(at);
+		if (!b) fail(ILLEGAL_ADDRESS, "%s %zu bytes at %#zx, where no buffer is", verbs[kind], bytes, (size_t)at);
+		if (!b->live) fail(ILLEGAL_ADDRESS, "%s %zu bytes at offset %zu of a freed buffer of %zu bytes", verbs[kind], bytes, (size_t)(at - b->base), b->bytes);
+		if (at + bytes > b->base + b->bytes) fail(ILLEGAL_ADDRESS, "%s %zu bytes at offset %zu of a buffer of %zu bytes", verbs[kind], bytes, (size_t)(at - b->base), b->bytes);
+	} else if (at - reinterpret_cast<uintptr_t>(arena) < arena_bytes) {
+		check_shared(at - reinterpret_cast<uintptr_t>(arena), bytes, kind);
+	} else {
+		const uintptr_t stack = reinterpret_cast<uintptr_t>(stacks) + self->index * stack_bytes;
+		if (at - stack < stack_bytes) return;
+		if (kind == READ && at - reinterpret_cast<uintptr_t>(launch->params) < launch->kernel->params) return;
+		if (kind == READ && at >= reinterpret_cast<uintptr_t>(&__executable_start) && at < reinterpret_cast<uintptr_t>(&_end)) return;
+		if (at - reinterpret_cast<uintptr_t>(stacks) < max_threads * stack_bytes) fail(ILLEGAL_ADDRESS, "%s another thread's local memory", verbs[kind]);
+		fail(ILLEGAL_ADDRESS, "%s %zu bytes at %#zx, which is no device memory", verbs[kind], bytes, (size_t)at);
+	}
+	if (at & (align - 1)) fail(MISALIGNED_ADDRESS, "%s %zu bytes at %#zx, which is no multiple of %zu", verbs[kind], bytes, (size_t)at, align);
+}
+
+SharedArray &Worker::add_array(const void *tag, size_t bytes, size_t align, const char *name) {
+	constexpr size_t gap = 64; // that belongs to no array
+	const size_t begin = (shared_end + align - 1) / align * align;
+	if (begin + bytes + gap > arena_bytes) fail(LAUNCH_FAILED, "takes more than %zu bytes of shared memory", shared_limit);
+	shared_end = begin + bytes + gap;
+	arrays.push_back({tag, name, begin, bytes});
+	return arrays.back();
+}
+
+void *Worker::shared(const void *tag, size_t bytes, size_t align, const char *name) {
+	size_t total = bytes;
+	for (const SharedArray &a : arrays) {
+		if (a.tag == tag) return arena + a.begin;
+		if (a.tag != &launch->dynamic) total += a.bytes;
+	}
+	if (total > static_shared_limit) fail(LAUNCH_FAILED, "declares %zu bytes of shared memory; %zu is the limit", total, static_shared_limit);
+	return arena + add_array(tag, bytes, align, name).begin;
+}
+
+void *Worker::dynamic_shared() {
+	return arena; // the first array, if it is there at all
+}
+
+void Worker::check_shared(size_t offset, size_t bytes, Access kind) {
+	const SharedArray *a = nullptr, *before = nullptr;
+	for (const SharedArray &x : arrays) {
+		if (offset >= x.begin && offset + bytes <= x.begin + x.bytes) {
+			a = &x;
+			break;
+		}
+		if (x.begin <= offset) before = &x;
+	}
+	if (!a && before)
+		fail(ILLEGAL_ADDRESS, "%s %zu bytes at offset %zu of the shared array %s of %zu bytes", verbs[kind], bytes, offset - before->begin, before->name, before->bytes);
+	if (!a) fail(ILLEGAL_ADDRESS, "%s %zu bytes before all shared arrays", verbs[kind], bytes);
+	for (size_t at = offset & ~size_t(3); at < offset + bytes; at += 4) {
+		Cell &word = shadow.words[at / 4];
+		if (word.block != shadow.block) word = {shadow.block, false, {}, {}};
+		const bool whole = at >= offset && at + 4 <= offset + bytes;
+		if (whole && !word.split) {
+			check_cell(word, kind, *a, at);
+			continue;
+		}
+		if (!word.split) {
+			word.split = true;
+			for (int i = 0; i < 4; i++) shadow.bytes[at + i] = word;
+		}
+		for (size_t i = at > offset ? at : offset; i < at + 4 && i < offset + bytes; i++) check_cell(shadow.bytes[i], kind, *a, i);
+	}
+}
+
+bool Worker::conflicts(const Stamp &s, Access kind) const {
+	if (!s.lanes || s.phase != phase || (kind == ATOMIC && s.atomic)) return false;
+	if (s.several || s.warp != self->warp) return true;
+	for (uint32_t m = s.lanes & ~(1u << self->lane); m; m &= m - 1)
+		if (self->known[__builtin_ctz(m)] <= s.time) return true;
+	return false;
+}
+
+// add stamps this thread's access beside those in s that it is not ordered behind.
+void Worker::add(Stamp &s, bool atomic) const {
+	const Stamp mine = {phase, self->clock, 1u << self->lane, (uint16_t)self->warp, false, atomic};
+	if (!conflicts(s, READ)) {
+		s = mine;
+	} else if (s.several || s.warp != self->warp) {
+		s.several = true;
+	} else {
+		s.lanes |= mine.lanes;
+		s.time = max(s.time, mine.time);
+	}
+}
+
+void Worker::check_cell(Cell &c, Access kind, const SharedArray &a, size_t offset) {
+	if (kind != WRITE && !c.write.lanes)
+		fail(LAUNCH_FAILED, "%s what nobody wrote, at offset %zu of the shared array %s", verbs[kind], offset - a.begin, a.name);
+	const bool after_write = conflicts(c.write, kind);
+	if (after_write || (kind != READ && conflicts(c.read, kind))) {
+		const Stamp &s = after_write ? c.write : c.read;
+		uint32_t others = s.lanes;
+		if (s.warp == self->warp && others != 1u << self->lane) others &= ~(1u << self->lane);
+		const Thread &other = threads[s.warp * warpSize + __builtin_ctz(others)];
+		fail(LAUNCH_FAILED, "races with thread (%u, %u, %u): %s offset %zu of the shared array %s that the other %s, with no barrier between", other.id.x, other.id.y, other.id.z,
+		     verbs[kind], offset - a.begin, a.name, after_write ? "wrote" : "read");
+	}
+	if (kind == READ) {
+		add(c.read, false);
+	} else {
+		if (kind == ATOMIC)
+			add(c.write, true);
+		else
+			c.write = {phase, self->clock, 1u << self->lane, (uint16_t)self->warp, false, false};
+		c.read = {};
+	}
+}
+} // namespace emu
+
+using namespace emu;
+void *mongeEmuShared(const void *tag, size_t bytes, size_t align, const char *name) { return current->shared(tag, bytes, align, name); }
+void *mongeEmuDynamicShared() { return current->dynamic_shared(); }
+void mongeEmuAtomic(const volatile void *at, int bytes) { current->access(reinterpret_cast<uintptr_t>(at), bytes, ATOMIC, bytes); }
+
+// What the compiler calls. Outside of launches, as in constructors, there is nothing to check.
+#define CALL extern "C" __attribute__((used))
+#define EMU_SIZES(X) X(1) X(2) X(4) X(8) X(16)
+#define EMU_CHECK(n)                                                                                                         \
+	CALL void mongeEmuRead##n(uintptr_t at) { if (current) current->access(at, n, READ, n); }                                \
+	CALL void mongeEmuWrite##n(uintptr_t at) { if (current) current->access(at, n, WRITE, n); }                              \
+	CALL void mongeEmuReadUnaligned##n(uintptr_t at) { if (current) current->access(at, n, READ, 1); }                       \
+	CALL void mongeEmuWriteUnaligned##n(uintptr_t at) { if (current) current->access(at, n, WRITE, 1); }
+EMU_SIZES(EMU_CHECK)
+CALL void mongeEmuReadRange(uintptr_t at, size_t n) { if (current) current->access(at, n, READ, 1); }
+CALL void mongeEmuWriteRange(uintptr_t at, size_t n) { if (current) current->access(at, n, WRITE, 1); }
+CALL void mongeEmuNothing() {}
+
+namespace {
+// The heads of what -fsanitize=undefined passes.
+struct SourceLocation {
+	const char *file;
+	uint32_t line, column;
+};
+struct TypeMismatch {
+	SourceLocation at;
+	const void *type;
+	unsigned char log_alignment, kind;
+};
+struct OutOfBounds {
+	SourceLocation at;
+};
+} // namespace
+CALL void mongeEmuMisaligned(const TypeMismatch *d, uintptr_t at) {
+	if (current) current->fail(MISALIGNED_ADDRESS, "uses %#zx, which is no multiple of %d, at %s:%u", (size_t)at, 1 << d->log_alignment, d->at.file, d->at.line);
+}
+CALL void mongeEmuOutOfBounds(const OutOfBounds *d, uintptr_t index) {
+	if (current) current->fail(ILLEGAL_ADDRESS, "uses index %lld past the end of an array at %s:%u", (long long)index, d->at.file, d->at.line);
+}

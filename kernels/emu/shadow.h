@@ -1,0 +1,38 @@
+// shadow.h: who used a word of shared memory last, to find races and reads of what nobody wrote.
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+
+#include <initializer_list>
+#include <vector>
+
+namespace emu {
+// Stamp is an access, or several of one kind: the lanes of one warp between two barriers of the block. Warps other
+// than that one are told by several.
+struct Stamp {
+	uint32_t phase; // barriers of the block before it
+	uint32_t time;  // the latest of the lanes' times in the warp
+	uint32_t lanes; // 0 = none
+	uint16_t warp;
+	bool several, atomic;
+};
+
+// Cell is the history of a word, or of a byte of one that is not only used whole.
+struct Cell {
+	uint32_t block; // serial number of the block that it is about; another's means untouched
+	bool split;     // the bytes' cells hold, not this one
+	Stamp write, read;
+};
+
+struct Shadow {
+	uint32_t block = 0;
+	std::vector<Cell> words, bytes;
+	void reserve(size_t size) { words.resize(size / 4), bytes.resize(size); }
+	// forget starts the serial numbers again.
+	void forget() {
+		for (auto *cells : {&words, &bytes})
+			for (Cell &c : *cells) c = {};
+		block = 1;
+	}
+};
+} // namespace emu

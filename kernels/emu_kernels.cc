@@ -1,0 +1,21 @@
+//go:build emu && cgo
+
+// The kernels for the emulated driver: every .cu file, compiled by g++.
+#include <math.h>
+
+#include "emu.h"
+#include "params.h"
+
+namespace { // their functions concern nobody else
+#include "copy.cu"
+#include "elementwise.cu"
+#include "errornorm.cu"
+#include "follow.cu"
+#include "lincomb.cu"
+#include "matmul.cu"
+#include "mixture.cu"
+#include "normal.cu"
+#include "reduce.cu"
+#include "rowdot.cu"
+#include "softmax.cu"
+} // namespace

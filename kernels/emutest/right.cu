@@ -1,0 +1,88 @@
+// right.cu: kernels without a mistake, one for each way in which threads work together.
+#include "../kernel.cuh"
+#include "params.h"
+
+// sum_blocks: a [n] float summed by blocks into b [blocks], through shared memory.
+KERNEL(sum_blocks, test_params, 256) {
+	SHARED(float, part, 256);
+	const int t = threadIdx.x;
+	float s = 0;
+	for (int64_t i = first_item(); i < p.n; i += item_step()) s += global<const float>(p.a)[i];
+	part[t] = s;
+	__syncthreads();
+	for (int half = blockDim.x / 2; half > 0; half /= 2) {
+		if (t < half) part[t] += part[t + half];
+		__syncthreads();
+	}
+	if (t == 0) global<float>(p.b)[blockIdx.x] = part[0];
+}
+
+// sum_warps: the same for b [blocks, 8] by shuffles, without shared memory.
+KERNEL(sum_warps, test_params, 256) {
+	float s = 0;
+	for (int64_t i = first_item(); i < p.n; i += item_step()) s += global<const float>(p.a)[i];
+	for (int o = WARP / 2; o > 0; o /= 2) s += __shfl_down_sync(ALL_LANES, s, o);
+	if (lane_id() == 0) global<float>(p.b)[blockIdx.x * (blockDim.x / WARP) + warp_id()] = s;
+}
+
+// multiply: c [n, m] = a [n, k] b [k, m] in tiles of 16 x 16.
+KERNEL(multiply, test_params, 256) {
+	SHARED(double, x, 16 * 16);
+	SHARED(double, y, 16 * 16);
+	const int tx = threadIdx.x, ty = threadIdx.y;
+	const int64_t i = blockIdx.y * 16 + ty, j = blockIdx.x * 16 + tx;
+	double s = 0;
+	for (int64_t l = 0; l < p.k; l += 16) {
+		x[ty * 16 + tx] = i < p.n && l + tx < p.k ? global<const double>(p.a)[i * p.k + l + tx] : 0;
+		y[ty * 16 + tx] = j < p.m && l + ty < p.k ? global<const double>(p.b)[(l + ty) * p.m + j] : 0;
+		__syncthreads();
+		for (int t = 0; t < 16; t++) s = fma(x[ty * 16 + t], y[t * 16 + tx], s);
+		__syncthreads();
+	}
+	if (i < p.n && j < p.m) global<double>(p.c)[i * p.m + j] = s;
+}
+
+// histogram: b [16] counts a [n] bytes modulo 16, by atomics in shared and in global memory.
+KERNEL(histogram, test_params, 256) {
+	SHARED(unsigned, count, 16);
+	if (threadIdx.x < 16) count[threadIdx.x] = 0;
+	__syncthreads();
+	for (int64_t i = first_item(); i < p.n; i += item_step()) atomicAdd(&count[global<const uint8_t>(p.a)[i] % 16], 1u);
+	__syncthreads();
+	if (threadIdx.x < 16) atomicAdd(&global<unsigned>(p.b)[threadIdx.x], count[threadIdx.x]);
+}
+
+// pass_round: neighbours in a warp hand shared words on, ordered by __syncwarp alone; bytes of one word belong
+// to different threads. b [256] gets the value of the lane after next.
+KERNEL(pass_round, test_params, 256) {
+	SHARED(int, word, 256);
+	SHARED(uint8_t, byte, 256);
+	const int t = threadIdx.x, first = t - lane_id(), after = first + (lane_id() + 1) % WARP;
+	byte[t] = (uint8_t)t;
+	for (int round = 0; round < 2; round++) {
+		const int v = round == 0 ? t : word[after];
+		__syncwarp();
+		word[t] = v;
+		__syncwarp();
+	}
+	global<int>(p.b)[t] = word[after] + 1000 * byte[after];
+}
+
+// votes: what lanes below n find by votes, the others having returned. b [32, 3].
+KERNEL(votes, test_params, 32) {
+	const int l = lane_id();
+	if (l >= p.n) return;
+	const unsigned mask = (1u << p.n) - 1;
+	const unsigned odd = __ballot_sync(mask, l & 1);
+	global<unsigned>(p.b)[3 * l] = odd;
+	global<unsigned>(p.b)[3 * l + 1] = __any_sync(mask, l == 3) + 2 * __all_sync(mask, l < p.n) + 4 * __any_sync(mask, l == 31);
+	global<unsigned>(p.b)[3 * l + 2] = __match_any_sync(mask, l % 3);
+}
+
+// reverse: b [n] = a [n] backwards through dynamic shared memory, one block of n threads.
+KERNEL(reverse, test_params, 1024) {
+	DYNAMIC_SHARED(double, s);
+	s[threadIdx.x] = global<const double>(p.a)[threadIdx.x];
+	__syncthreads();
+	global<double>(p.b)[threadIdx.x] = s[p.n - 1 - threadIdx.x];
+}

@@ -1,0 +1,124 @@
+// wrong.cu: one kernel for each mistake that the emulation finds.
+#include "../kernel.cuh"
+#include "params.h"
+
+KERNEL(past_the_end, test_params, 256) { global<float>(p.a)[first_item()] = 1; } // more threads than numbers
+KERNEL(before_the_start, test_params, 256) {
+	if (threadIdx.x == 3) global<float>(p.a)[-1] = 1;
+}
+KERNEL(after_free, test_params, 256) { global<float>(p.b)[threadIdx.x] = global<const float>(p.a)[threadIdx.x]; } // a was freed
+KERNEL(null_pointer, test_params, 256) { global<float>(p.b)[0] = *global<const float>(p.n); }                     // n = 0
+KERNEL(host_memory, test_params, 256) { global<float>(p.b)[0] = *global<const float>(p.n); }                      // n = the host's
+KERNEL(misaligned, test_params, 256) { *global<double>(p.a + 4) = 1; }
+
+// Half of the threads return before the barrier.
+KERNEL(early_return, test_params, 256) {
+	if ((int)threadIdx.x >= p.n) return;
+	__syncthreads();
+}
+// The halves wait at two barriers.
+KERNEL(two_barriers, test_params, 256) {
+	if (threadIdx.x < 64)
+		__syncthreads();
+	else
+		__syncthreads();
+}
+// Lane 0 goes to a barrier while the others of its warp wait for it in a shuffle.
+KERNEL(lost_lane, test_params, 256) {
+	int v = threadIdx.x;
+	if (threadIdx.x == 0) __syncthreads();
+	v = __shfl_xor_sync(ALL_LANES, v, 1);
+	global<int>(p.a)[threadIdx.x] = v;
+}
+// Lane 5 is not in the mask that it names.
+KERNEL(not_in_mask, test_params, 256) {
+	const int all = __all_sync(0xffffffdf, 1);
+	global<int>(p.a)[threadIdx.x] = all;
+}
+// Lanes 0 to 15 read from lanes that have returned.
+KERNEL(absent_lane, test_params, 256) {
+	if (lane_id() >= 16) return;
+	const int v = __shfl_xor_sync(0xffff, lane_id(), 16);
+	global<int>(p.a)[threadIdx.x] = v;
+}
+
+KERNEL(unwritten, test_params, 256) {
+	SHARED(float, s, 256);
+	if (threadIdx.x != 77) s[threadIdx.x] = 1;
+	__syncthreads();
+	global<float>(p.a)[threadIdx.x] = s[threadIdx.x];
+}
+// What the block before left in shared memory is nobody's.
+KERNEL(left_over, test_params, 256) {
+	SHARED(float, s, 256);
+	if (blockIdx.x == 0) s[threadIdx.x] = 1;
+	__syncthreads();
+	global<float>(p.a)[threadIdx.x] = s[threadIdx.x];
+}
+KERNEL(past_shared, test_params, 256) {
+	SHARED(float, s, 256);
+	s[threadIdx.x] = 1;
+	__syncthreads();
+	const float *after = s + threadIdx.x;
+	global<float>(p.a)[threadIdx.x] = after[p.n]; // n = 1
+}
+KERNEL(past_index, test_params, 256) {
+	SHARED(float, s, 256);
+	s[threadIdx.x + p.n] = 1; // n = 1
+}
+
+// The barrier between writing and reading is missing.
+KERNEL(read_race, test_params, 256) {
+	SHARED(float, s, 256);
+	s[threadIdx.x] = 1;
+	__syncthreads();
+	s[threadIdx.x] = 2;
+	global<float>(p.a)[threadIdx.x] = s[threadIdx.x ^ 1];
+}
+// The next round writes what others may still read.
+KERNEL(write_race, test_params, 256) {
+	SHARED(float, s, 256);
+	float v = 0;
+	for (int round = 0; round < 2; round++) {
+		s[threadIdx.x] = v + 1;
+		__syncthreads();
+		v = s[threadIdx.x ^ 32];
+	}
+	global<float>(p.a)[threadIdx.x] = v;
+}
+// __syncwarp orders a warp's threads only.
+KERNEL(warp_race, test_params, 256) {
+	SHARED(float, s, 256);
+	s[threadIdx.x] = 1;
+	__syncthreads();
+	s[threadIdx.x] = 2;
+	__syncwarp();
+	global<float>(p.a)[threadIdx.x] = s[threadIdx.x ^ 32];
+}
+// A shuffle moves values and orders no memory.
+KERNEL(shuffle_race, test_params, 256) {
+	SHARED(float, s, 256);
+	s[threadIdx.x] = 1;
+	const float v = __shfl_xor_sync(ALL_LANES, 1.f, 1);
+	global<float>(p.a)[threadIdx.x] = v + s[threadIdx.x ^ 1];
+}
+// A plain store beside atomic ones.
+KERNEL(atomic_race, test_params, 256) {
+	SHARED(int, s, 1);
+	if (threadIdx.x == 0) s[0] = 0;
+	__syncthreads();
+	if (threadIdx.x == 1)
+		s[0] = 5;
+	else
+		atomicAdd(&s[0], 1);
+	__syncthreads();
+	global<int>(p.a)[0] = s[0];
+}
+
+KERNEL(too_much_shared, test_params, 256) {
+	SHARED(double, s, 8 * 1024);
+	s[threadIdx.x] = 1;
+}
+KERNEL(trapped, test_params, 256) {
+	if (threadIdx.x == 9) __trap();
+}
