@@ -86,18 +86,20 @@ int gpu_driver_load(const char **why) {
 	pthread_mutex_lock(&lock);
 	int status = gpu_driver_open(why);
 	if (!status) {
+		const char *missing = 0;
+		for (unsigned i = 0; i < sizeof table / sizeof *table; i++) {
+			void *f = gpu_driver_symbol(table[i].name);
+			if (!f && table[i].needed && !missing)
+				missing = table[i].name;
+			__atomic_store_n(table[i].slot, f ? f : (void *)absent, __ATOMIC_RELEASE);
+		}
 		int (*init)(unsigned) = (int (*)(unsigned))gpu_driver_symbol("cuInit");
 		if (!init)
-			*why = "cuInit", status = GPU_NO_FUNCTION;
+			missing = "cuInit";
 		else
 			status = init(0);
-	}
-	for (unsigned i = 0; !status && i < sizeof table / sizeof *table; i++) {
-		void *f = gpu_driver_symbol(table[i].name);
-		if (!f && table[i].needed)
-			*why = table[i].name, status = GPU_NO_FUNCTION;
-		else
-			__atomic_store_n(table[i].slot, f ? f : (void *)absent, __ATOMIC_RELEASE);
+		if (!status && missing)
+			*why = missing, status = GPU_NO_FUNCTION;
 	}
 	pthread_mutex_unlock(&lock);
 	return status;

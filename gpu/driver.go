@@ -19,7 +19,7 @@ import (
 // loadDriver opens the driver; calling it again is cheap.
 func loadDriver() error {
 	var why *C.char
-	switch status := C.gpu_driver_load(&why); status {
+	switch s := C.gpu_driver_load(&why); s {
 	case 0:
 		return nil
 	case C.GPU_NO_DRIVER:
@@ -27,6 +27,6 @@ func loadDriver() error {
 	case C.GPU_NO_FUNCTION:
 		return fmt.Errorf("gpu: the driver has no function %s: %w", C.GoString(why), engine.ErrNoDevice)
 	default:
-		return fmt.Errorf("gpu: the driver does not start: status %d: %w", int(status), engine.ErrNoDevice)
+		return fmt.Errorf("gpu: the driver does not start: %w: %w", status(s), engine.ErrNoDevice)
 	}
 }

@@ -3,7 +3,8 @@
 #include "driver.h"
 #include <stddef.h>
 
-void *mongeEmuSymbol(const char *name); // package kernels
+// Of package emu; weak, since cgo links every package by itself first.
+void *mongeEmuSymbol(const char *name) __attribute__((weak));
 
 int gpu_driver_open(const char **why) {
 	*why = NULL;
