@@ -7,7 +7,6 @@ import "C"
 
 import (
 	"fmt"
-	"math"
 
 	"monge/engine"
 
@@ -54,6 +53,9 @@ func (x *buffer) Free() {
 	e.fail(err) // the failure of a device comes back from the next call
 }
 
+// arrays names what memory is for.
+var arrays = [...]string{engine.F64: "f64 array", engine.F32: "f32 array", engine.I32: "i32 array"}
+
 // Alloc implements engine.Engine.
 func (e *Engine) Alloc(t engine.Dtype, b, n, d int) (engine.Buffer, error) {
 	if b < 0 || n < 0 || d < 0 {
@@ -67,15 +69,11 @@ func (e *Engine) Alloc(t engine.Dtype, b, n, d int) (engine.Buffer, error) {
 		return nil, err
 	}
 	defer leave()
-	what := fmt.Sprintf("%v array [%d, %d, %d]", t, b, n, d)
-	if float64(b)*float64(n)*float64(d)*float64(t.Size()) > math.MaxInt64/2 {
-		return nil, e.fail(&engine.MemoryError{What: what, Asked: math.MaxInt64, Free: e.freeBytes()})
-	}
-	bytes := int64(b*n*d) * int64(t.Size())
 	x := &buffer{e: e, t: t, b: b, n: n, d: d}
-	if x.ptr, err = e.get(what, bytes); err != nil {
+	if x.ptr, err = e.get(arrays[t], int64(t.Size()), int64(b), int64(n), int64(d)); err != nil {
 		return nil, e.fail(err)
 	}
+	bytes := int64(b*n*d) * int64(t.Size())
 	if bytes > 0 {
 		if err := cu.MemsetD8Async(x.ptr, 0, bytes, e.stream); err != nil {
 			e.put(x.ptr)

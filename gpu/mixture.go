@@ -132,7 +132,7 @@ func (m *mixture) prepare(p *engine.MixtureParams, model *C.mixture_model, scrat
 }
 
 func (m *mixture) scratch(what string, sizes ...int64) (C.uint64_t, error) {
-	x, err := m.e.scratch(what, 8, sizes...)
+	x, err := m.e.get(what, 8, sizes...)
 	m.held = append(m.held, x)
 	return C.uint64_t(x), err
 }

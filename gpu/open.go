@@ -32,8 +32,11 @@ type Engine struct {
 
 var _ engine.Engine = (*Engine)(nil)
 
-// least is the oldest compute capability that the kernels are compiled for.
-const least = 8
+// The oldest that the kernels are compiled for.
+const (
+	leastCapability = 8
+	leastDriver     = 12000 // CUDA 12.0, of drivers from 525 on
+)
 
 // blocksPerProcessor is how many blocks of a launch of any size a multiprocessor is given.
 const blocksPerProcessor = 16
@@ -201,8 +204,10 @@ func (d *Device) describe(number int) error {
 	if err != nil {
 		return err
 	}
-	if major < least {
-		d.Reason = fmt.Sprintf("compute capability %d.%d, want %d.0 or later", major, minor, least)
+	if major < leastCapability {
+		d.Reason = fmt.Sprintf("compute capability %d.%d, want %d.0 or later", major, minor, leastCapability)
+	} else if v := cu.Version(); v < leastDriver {
+		d.Reason = fmt.Sprintf("the driver is for CUDA %d.%d, want %d.%d or later", v/1000, v%1000/10, leastDriver/1000, leastDriver%1000/10)
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strings"
 
 	"monge/engine"
 
@@ -23,15 +24,24 @@ type pool struct {
 	live              map[cu.DevicePtr]int64 // bytes
 }
 
-// get returns memory of any content, 0 for no bytes. Where there is not enough, also after all that was
-// kept for reuse is given back, the error is an *engine.MemoryError.
-func (e *Engine) get(what string, bytes int64) (cu.DevicePtr, error) {
+// get returns memory of any content for numbers of size bytes each, 0 for none. what is what it is for. Where
+// there is not enough, also after all that was kept for reuse is given back, the error is an
+// *engine.MemoryError.
+func (e *Engine) get(what string, size int64, sizes ...int64) (cu.DevicePtr, error) {
 	p := &e.pool
+	bytes, total := size, float64(size)
+	for _, n := range sizes {
+		bytes *= n
+		total *= float64(n)
+	}
+	if total > math.MaxInt64/2 {
+		bytes = math.MaxInt64
+	}
 	if bytes == 0 {
 		return 0, nil
 	}
 	if bytes > p.limit-p.used {
-		return 0, &engine.MemoryError{What: what, Asked: bytes, Free: e.freeBytes()}
+		return 0, e.exhausted(what, bytes, sizes)
 	}
 	ptr := cu.DevicePtr(0)
 	if list := p.free[bytes]; len(list) > 0 {
@@ -52,7 +62,7 @@ func (e *Engine) get(what string, bytes int64) (cu.DevicePtr, error) {
 			ptr, err = cu.MemAlloc(bytes)
 		}
 		if err == cu.OutOfMemory {
-			return 0, &engine.MemoryError{What: what, Asked: bytes, Free: e.freeBytes()}
+			return 0, e.exhausted(what, bytes, sizes)
 		}
 		if err != nil {
 			return 0, fmt.Errorf("%d bytes for %s: %w", bytes, what, check(err))
@@ -128,16 +138,9 @@ func (e *Engine) freeBytes() int64 {
 	return max(0, n)
 }
 
-// scratch returns memory for n numbers of size bytes each, that lives until the operation is queued.
-func (e *Engine) scratch(what string, size int64, sizes ...int64) (cu.DevicePtr, error) {
-	total := float64(size)
-	for _, n := range sizes {
-		size *= n
-		total *= float64(n)
+func (e *Engine) exhausted(what string, bytes int64, sizes []int64) error {
+	if len(sizes) > 0 {
+		what = fmt.Sprintf("%s %s", what, strings.Join(strings.Fields(fmt.Sprint(sizes)), ", "))
 	}
-	what = fmt.Sprintf("%s %v", what, sizes)
-	if total > math.MaxInt64/2 {
-		return 0, &engine.MemoryError{What: what, Asked: math.MaxInt64, Free: e.freeBytes()}
-	}
-	return e.get(what, size)
+	return &engine.MemoryError{What: what, Asked: bytes, Free: e.freeBytes()}
 }

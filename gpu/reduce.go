@@ -22,7 +22,7 @@ func (e *Engine) Reduce(out engine.Buffer, op engine.ReduceOp, x, y engine.Buffe
 	}
 	defer leave()
 	chunks := ceilDiv(int64(n), C.REDUCE_CHUNK)
-	parts, err := e.scratch("partial sums", 8, int64(b), chunks, 2)
+	parts, err := e.get("partial sums", 8, int64(b), chunks, 2)
 	if err != nil {
 		return e.fail(err)
 	}

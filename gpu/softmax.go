@@ -51,7 +51,7 @@ func (r *softmax) free() {
 }
 
 func (r *softmax) scratch(what string, size int, sizes ...int64) (C.uint64_t, error) {
-	x, err := r.e.scratch(what, int64(size), sizes...)
+	x, err := r.e.get(what, int64(size), sizes...)
 	r.held = append(r.held, x)
 	return C.uint64_t(x), err
 }
