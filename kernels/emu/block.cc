@@ -58,7 +58,8 @@ void Worker::run_block() {
 		Thread &t = threads[i];
 		t.index = i, t.warp = i / warpSize, t.lane = i % warpSize, t.id = id;
 		warps[t.warp].lanes |= 1u << t.lane;
-		t.stack_pointer = new_stack(stacks + i * stack_bytes + guard, stack_bytes - guard, enter);
+		// Stacks begin at different places of their pages: else all would share a few lines of the caches.
+		t.stack_pointer = new_stack(stacks + i * stack_bytes + guard, stack_bytes - guard - i * 272 % 8192, enter);
 		if (++id.x == d.x) {
 			id.x = 0;
 			if (++id.y == d.y) id.y = 0, id.z++;
@@ -66,7 +67,7 @@ void Worker::run_block() {
 	}
 	ready = 0;
 	for (int w = 0; w < warp_count; w++) warps[w].runnable = warps[w].lanes, ready |= 1u << w;
-	arrived = votes = exited = 0, phase = 0, idle_yields = 0;
+	arrived = exited = 0, phase = 0, idle_yields = 0;
 	arrays.clear(), shared_end = 0;
 	if (++shadow.block == 0) shadow.forget();
 	if (launch->dynamic) add_array(&launch->dynamic, launch->dynamic, 1024, "dynamic");
@@ -128,19 +129,20 @@ void Worker::wake(int warp, uint32_t lanes) {
 }
 
 int Worker::barrier(int p, Place place) {
+	int &votes = barrier_votes[phase & 1]; // nobody comes to the barrier after next before all have left this one
 	if (arrived == 0)
 		barrier_place = place, votes = 0;
-	else if (place.line != barrier_place.line || strcmp(place.file, barrier_place.file))
+	else if (place.line != barrier_place.line || (place.file != barrier_place.file && strcmp(place.file, barrier_place.file)))
 		fail(LAUNCH_FAILED, "comes to the barrier at %s:%d while others wait at the one at %s:%d", place.file, place.line, barrier_place.file,
 		     barrier_place.line);
 	votes += p;
 	if (++arrived < count) {
-		self->at_barrier = true, self->place = place;
+		Thread *me = self;
+		me->at_barrier = true, me->place = place;
 		wait();
-		return self->barrier_result;
+		me->at_barrier = false;
+		return votes;
 	}
-	for (int i = 0; i < count; i++)
-		if (threads[i].at_barrier) threads[i].at_barrier = false, threads[i].barrier_result = votes;
 	for (int w = 0; w < warp_count; w++) wake(w, warps[w].lanes);
 	arrived = 0, phase++;
 	return votes;

@@ -32,7 +32,6 @@ struct Thread {
 	int index, warp, lane;
 	bool exited, at_barrier, at_warp;
 	Place place;     // where it waits
-	int barrier_result;
 	uint64_t value, result; // of the warp operation
 	int from;
 	uint32_t clock;             // the warp's time of the last __syncwarp
@@ -117,7 +116,7 @@ private:
 	uint32_t ready;        // warps with runnable threads
 	uint32_t idle_yields;  // in a row
 	// The barrier that threads wait at.
-	int arrived, votes;
+	int arrived, barrier_votes[2];
 	Place barrier_place;
 	uint32_t phase; // barriers passed
 	std::vector<SharedArray> arrays;

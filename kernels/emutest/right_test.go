@@ -185,12 +185,13 @@ func TestDynamicShared(t *testing.T) {
 }
 
 func BenchmarkLaunch(b *testing.B) {
-	c := open(b, "right")
-	a, out := upload(b, c, make([]float32, 25600)), alloc(b, c, 4*800)
 	for _, kernel := range []string{"sum_blocks", "sum_warps"} {
 		b.Run(kernel, func(b *testing.B) {
+			c := open(b, "right")
+			const n = 25600
+			p := Params{A: upload(b, c, make([]float32, n)), B: alloc(b, c, 4*800), N: n}
 			for b.Loop() {
-				launch(b, c, kernel, Dim{100, 1, 1}, Dim{256, 1, 1}, 0, Params{A: a, B: out, N: 25600})
+				launch(b, c, kernel, Dim{100, 1, 1}, Dim{256, 1, 1}, 0, p)
 			}
 		})
 	}
