@@ -284,6 +284,7 @@ uint3 mongeEmuThreadIdx() { return current->self->id; }
 uint3 mongeEmuBlockIdx() { return current->block_id; }
 dim3 mongeEmuBlockDim() { return current->launch->block; }
 dim3 mongeEmuGridDim() { return current->launch->grid; }
+int mongeEmuLane() { return current->self->lane; }
 int mongeEmuBarrier(int p, const char *file, int line) { return current->barrier(p, {file, line}); }
 uint64_t mongeEmuWarp(Op op, unsigned mask, uint64_t value, int from, const char *file, int line) { return current->warp(op, mask, value, from, {file, line}); }
 void mongeEmuYield() { current->yield(); }

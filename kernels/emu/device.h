@@ -42,6 +42,7 @@ EMU_CALL uint3 mongeEmuThreadIdx() __attribute__((const));
 EMU_CALL uint3 mongeEmuBlockIdx() __attribute__((const));
 EMU_CALL dim3 mongeEmuBlockDim() __attribute__((const));
 EMU_CALL dim3 mongeEmuGridDim() __attribute__((const));
+EMU_CALL int mongeEmuLane() __attribute__((const)); // of the warp
 // One array of shared memory for each declaration, told apart by its tag.
 EMU_CALL void *mongeEmuShared(const void *tag, size_t bytes, size_t align, const char *name);
 EMU_CALL void *mongeEmuDynamicShared();
@@ -87,11 +88,6 @@ inline void __nanosleep(unsigned) { mongeEmuYield(); }
 inline void __trap(EMU_SITE) { mongeEmuTrap(nullptr, file, line); }
 
 namespace emu {
-inline int lane() {
-	const uint3 t = mongeEmuThreadIdx();
-	const dim3 d = mongeEmuBlockDim();
-	return (t.x + d.x * (t.y + d.y * t.z)) % warpSize;
-}
 template <class T> inline T shuffle(unsigned mask, T v, int from, const char *file, int line) {
 	static_assert(sizeof(T) <= 8, "a shuffle moves 8 bytes at most");
 	uint64_t bits = 0;
@@ -104,18 +100,18 @@ template <class T> inline T shuffle(unsigned mask, T v, int from, const char *fi
 
 // Shuffles, in groups of width lanes; a lane that would read outside of its group keeps its value.
 template <class T> inline T __shfl_sync(unsigned mask, T v, int from, int width = 32, EMU_SITE) {
-	return emu::shuffle(mask, v, (emu::lane() & ~(width - 1)) | (from & (width - 1)), file, line);
+	return emu::shuffle(mask, v, (mongeEmuLane() & ~(width - 1)) | (from & (width - 1)), file, line);
 }
 template <class T> inline T __shfl_up_sync(unsigned mask, T v, unsigned by, int width = 32, EMU_SITE) {
-	const int l = emu::lane(), s = l - (int)by;
+	const int l = mongeEmuLane(), s = l - (int)by;
 	return emu::shuffle(mask, v, s < (l & ~(width - 1)) ? l : s, file, line);
 }
 template <class T> inline T __shfl_down_sync(unsigned mask, T v, unsigned by, int width = 32, EMU_SITE) {
-	const int l = emu::lane(), s = l + (int)by;
+	const int l = mongeEmuLane(), s = l + (int)by;
 	return emu::shuffle(mask, v, s > (l | (width - 1)) ? l : s, file, line);
 }
 template <class T> inline T __shfl_xor_sync(unsigned mask, T v, int by, int width = 32, EMU_SITE) {
-	const int l = emu::lane(), s = l ^ by;
+	const int l = mongeEmuLane(), s = l ^ by;
 	return emu::shuffle(mask, v, s > (l | (width - 1)) ? l : s, file, line);
 }
 inline unsigned __ballot_sync(unsigned mask, int p, EMU_SITE) { return (unsigned)mongeEmuWarp(emu::VOTE, mask, p != 0, 0, file, line); }
