@@ -3,7 +3,7 @@
 #pragma once
 #include "kernel.cuh"
 
-constexpr int BLOCK_WARPS = 8; // row_threads() / WARP at most
+constexpr int BLOCK_WARPS = ROW_THREADS / WARP;
 
 // sum_block adds x over the block; every thread has the sum.
 DEV double sum_block(double x) {

@@ -114,5 +114,5 @@ template <class T> DEV void follow(const follow_params &p) {
 	}
 }
 
-KERNEL(follow_f64, follow_params, 256) { follow<double>(p); }
-KERNEL(follow_f32, follow_params, 256) { follow<float>(p); }
+KERNEL(follow_f64, follow_params, ROW_THREADS) { follow<double>(p); }
+KERNEL(follow_f32, follow_params, ROW_THREADS) { follow<float>(p); }

@@ -165,7 +165,7 @@ template <class T> DEV void mixture(const mixture_params &p) {
 	}
 }
 
-KERNEL(mixture_axes_f64, mixture_model, 256) { mixture_axes<double>(p); }
-KERNEL(mixture_axes_f32, mixture_model, 256) { mixture_axes<float>(p); }
-KERNEL(mixture_f64, mixture_params, 256) { mixture<double>(p); }
-KERNEL(mixture_f32, mixture_params, 256) { mixture<float>(p); }
+KERNEL(mixture_axes_f64, mixture_model, ROW_THREADS) { mixture_axes<double>(p); }
+KERNEL(mixture_axes_f32, mixture_model, ROW_THREADS) { mixture_axes<float>(p); }
+KERNEL(mixture_f64, mixture_params, ROW_THREADS) { mixture<double>(p); }
+KERNEL(mixture_f32, mixture_params, ROW_THREADS) { mixture<float>(p); }

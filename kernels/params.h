@@ -21,12 +21,9 @@
 // ceil_div returns ceil(n / d), the blocks for n items of d a block.
 PARAMS_INLINE int64_t ceil_div(int64_t n, int64_t d) { return (n + d - 1) / d; }
 
-// row_threads returns the threads of a kernel that gives a block to a row of d numbers. It depends on d
-// alone, since the order of a row's sums depends on it.
-PARAMS_INLINE int64_t row_threads(int64_t d) { return d <= 64 ? 32 : d <= 1024 ? 128 : 256; }
-
 enum {
 	ELEMENT_THREADS = 256, // kernels on elements
+	ROW_THREADS = 256,     // kernels with a block a row, at most: row_threads()
 	WARP_THREADS = 128,    // kernels with a warp a row: WARP_ROWS rows a block
 	WARP_ROWS = 4,
 	TILE_THREADS = 256, // kernels on tiles of TILE_ROWS x TILE_COLS dot products
@@ -34,17 +31,21 @@ enum {
 	TILE_COLS = 64,
 	REDUCE_CHUNK = 8192, // numbers that a block of reduce_parts sums
 	COLSUM_ROWS = 256,   // rows that a block of softmax_colsum sums
-	ROTATE_OWN = 1,      // mixture_params.rotation: a basis for each component
+	ROTATE_OWN = 1,      // mixture_model.rotation: a basis for each component
 	ROTATE_SHARED = 2,   // one basis
 	ROTATE_REFLECT = 3,  // a product of reflections
 };
+
+// row_threads returns the threads of a kernel that gives a block to a row of d numbers. It depends on d
+// alone, since the order of a row's sums depends on it.
+PARAMS_INLINE int64_t row_threads(int64_t d) { return d <= 64 ? 32 : d <= 1024 ? 128 : ROW_THREADS; }
 
 // ---- softmax.cu ----
 // engine.Softmax is these launches, in order:
 //
 //	softmax_scan_DTYPE      TILE_THREADS, batch * ceil_div(n, TILE_ROWS) blocks with b0 = i0 = 0, batch = B, rows = n:
 //	                        state, and lse, max and arg where not 0. n > 0; m = 0 is well.
-//	softmax_norms_DTYPE     WARP_THREADS, ceil_div(vb m, WARP_ROWS), vb = 1 or B the problems of v: norms. For second.
+//	softmax_norms_DTYPE     WARP_THREADS, ceil_div(vb m, WARP_ROWS), vb = 1 or B the problems of v, as above: norms. For second.
 //
 // and where mean, second, tmean or colsum is wanted, for every panel of problems [b0, b0 + batch) and rows
 // [i0, i0 + rows):

@@ -23,7 +23,9 @@ if [ -n "$nvcc" ]; then
 	for f in nvcc ptxas fatbinary cuobjdump nvdisasm; do
 		if [ -x "$home/bin/$f" ]; then tool "$f" "$home/bin/$f"; fi
 	done
-	ln -s "$home/include" "$dir/include"
+	for include in "$home/include" "$home"/targets/*/include; do # elsewhere the C compiler finds cuda.h by itself
+		if [ -e "$include/cuda.h" ] && [ ! -e "$dir/include" ]; then ln -s "$include" "$dir/include"; fi
+	done
 	echo "toolkit: $nvcc"
 else
 	wheels=$dir/wheels
