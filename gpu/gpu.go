@@ -7,8 +7,9 @@
 // In builds without either tag Open says so.
 //
 // Operations are asynchronous: a fault of a kernel comes back from a later call, at the latest from Read
-// or Sync. A device that has failed stays failed: every later call returns the same error, until the
-// engine is closed.
+// or Sync. (With CUDA_LAUNCH_BLOCKING=1 in the environment the driver waits for every kernel, and the
+// operation at fault is the one that the error names.) A device that has failed stays failed: every later
+// call returns the same error, until the engine is closed.
 package gpu
 
 // Options of Open. The zero value is the default.
