@@ -12,23 +12,58 @@ extern "C" char __executable_start __attribute__((weak)), _end __attribute__((we
 namespace emu {
 static const char *const verbs[] = {"reads", "writes", "updates"};
 
-void Worker::access(uintptr_t at, size_t bytes, Access kind, size_t align) {
+// read_before does what check_shared does for whole words that were written before the last barrier, the case of nearly
+// every read, and else returns false.
+inline bool Worker::read_before(size_t offset, size_t bytes) {
+	if ((offset | bytes) & 3) return false;
+	const uint32_t lane = 1u << self->lane;
+	Cell *const end = &shadow.words[0] + (offset + bytes) / 4;
+	for (Cell *c = &shadow.words[0] + offset / 4; c < end; c++) {
+		if (c->block != shadow.block || c->split || !c->write.lanes || c->write.phase == phase) return false;
+		Stamp &r = c->read;
+		if (r.phase != phase || !r.lanes)
+			r = {phase, self->clock, lane, (uint16_t)self->warp, false, false};
+		else if (r.several)
+			continue;
+		else if (r.warp != self->warp)
+			r.several = true;
+		else if (r.time == self->clock)
+			r.lanes |= lane;
+		else
+			return false;
+	}
+	return true;
+}
+
+inline void Worker::access(uintptr_t at, size_t bytes, Access kind, size_t align) {
+	const size_t offset = at - reinterpret_cast<uintptr_t>(arena);
+	if (at & (align - 1)) {
+		check_place(at, bytes, kind);
+		fail(MISALIGNED_ADDRESS, "%s %zu bytes at %#zx, which is no multiple of %zu", verbs[kind], bytes, (size_t)at, align);
+	}
+	if (offset < arena_bytes) {
+		if (kind != READ || !read_before(offset, bytes)) check_shared(offset, bytes, kind);
+	} else if (!memory.range(at, bytes)) {
+		check_place(at, bytes, kind);
+	}
+}
+
+void Worker::check_place(uintptr_t at, size_t bytes, Access kind) {
+	if (at - reinterpret_cast<uintptr_t>(arena) < arena_bytes) return;
 	if (Memory::holds(at)) {
 		const Buffer *b = memory.find(at);
 		if (!b) fail(ILLEGAL_ADDRESS, "%s %zu bytes at %#zx, where no buffer is", verbs[kind], bytes, (size_t)at);
-		if (!b->live) fail(ILLEGAL_ADDRESS, "%s %zu bytes at offset %zu of a freed buffer of %zu bytes", verbs[kind], bytes, (size_t)(at - b->base), b->bytes);
-		if (at + bytes > b->base + b->bytes) fail(ILLEGAL_ADDRESS, "%s %zu bytes at offset %zu of a buffer of %zu bytes", verbs[kind], bytes, (size_t)(at - b->base), b->bytes);
-	} else if (at - reinterpret_cast<uintptr_t>(arena) < arena_bytes) {
-		check_shared(at - reinterpret_cast<uintptr_t>(arena), bytes, kind);
-	} else {
-		const uintptr_t stack = reinterpret_cast<uintptr_t>(stacks) + self->index * stack_bytes;
-		if (at - stack < stack_bytes) return;
-		if (kind == READ && at - reinterpret_cast<uintptr_t>(launch->params) < launch->kernel->params) return;
-		if (kind == READ && at >= reinterpret_cast<uintptr_t>(&__executable_start) && at < reinterpret_cast<uintptr_t>(&_end)) return;
-		if (at - reinterpret_cast<uintptr_t>(stacks) < max_threads * stack_bytes) fail(ILLEGAL_ADDRESS, "%s another thread's local memory", verbs[kind]);
-		fail(ILLEGAL_ADDRESS, "%s %zu bytes at %#zx, which is no device memory", verbs[kind], bytes, (size_t)at);
+		const size_t offset = at - b->base;
+		if (!b->live) fail(ILLEGAL_ADDRESS, "%s %zu bytes at offset %zu of a freed buffer of %zu bytes", verbs[kind], bytes, offset, b->bytes);
+		if (offset + bytes > b->bytes) fail(ILLEGAL_ADDRESS, "%s %zu bytes at offset %zu of a buffer of %zu bytes", verbs[kind], bytes, offset, b->bytes);
+		return;
 	}
-	if (at & (align - 1)) fail(MISALIGNED_ADDRESS, "%s %zu bytes at %#zx, which is no multiple of %zu", verbs[kind], bytes, (size_t)at, align);
+	const uintptr_t all = reinterpret_cast<uintptr_t>(stacks), own = all + self->index * stack_bytes;
+	if (at - own < stack_bytes) return;
+	if (kind == READ && at - reinterpret_cast<uintptr_t>(launch->params) < launch->kernel->params) return;
+	if (kind == READ && at >= reinterpret_cast<uintptr_t>(&__executable_start) && at < reinterpret_cast<uintptr_t>(&_end)) return;
+	if (at - all < max_threads * stack_bytes) fail(ILLEGAL_ADDRESS, "%s another thread's local memory", verbs[kind]);
+	fail(ILLEGAL_ADDRESS, "%s %zu bytes at %#zx, which is no device memory", verbs[kind], bytes, (size_t)at);
 }
 
 SharedArray &Worker::add_array(const void *tag, size_t bytes, size_t align, const char *name) {

@@ -101,6 +101,8 @@ private:
 	void report(int status, const char *format, ...) __attribute__((format(printf, 3, 4)));
 	void vreport(int status, const char *format, va_list a);
 	SharedArray &add_array(const void *tag, size_t bytes, size_t align, const char *name);
+	bool read_before(size_t offset, size_t bytes);
+	void check_place(uintptr_t at, size_t bytes, Access kind);
 	void check_shared(size_t offset, size_t bytes, Access kind);
 	void check_cell(Cell &c, Access kind, const SharedArray &a, size_t offset);
 	bool conflicts(const Stamp &s, Access kind) const;

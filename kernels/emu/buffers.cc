@@ -63,10 +63,4 @@ bool Memory::release(uintptr_t base) {
 	mmap(reinterpret_cast<void *>(base), bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
 	return true;
 }
-
-bool Memory::range(uintptr_t at, size_t bytes) const {
-	if (!holds(at)) return false;
-	const Buffer *b = find(at);
-	return b && b->live && bytes <= b->bytes && at - b->base <= b->bytes - bytes;
-}
 } // namespace emu

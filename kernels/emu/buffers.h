@@ -23,7 +23,11 @@ public:
 		return i ? &buffers[i] : nullptr;
 	}
 	// range says whether all of [at, at + bytes) is in a live buffer.
-	bool range(uintptr_t at, size_t bytes) const;
+	bool range(uintptr_t at, size_t bytes) const {
+		if (!holds(at)) return false;
+		const Buffer *b = find(at);
+		return b && b->live && bytes <= b->bytes && at - b->base <= b->bytes - bytes;
+	}
 	static bool holds(uintptr_t at) { return at - begin < size; }
 
 private:
