@@ -33,13 +33,29 @@ template <class T> DEV void products(const softmax_params &p, const Place &at, d
 	multiply(g, z);
 }
 
+// Bias holds u_j and w_j of a thread's columns of a tile; 0 past the end.
+struct Bias {
+	double u[TILE_C], w[TILE_C];
+};
+
+template <class T> DEV Bias bias_of(const softmax_params &p, const Place &at) {
+	Global<const T> u = global<const T>(p.u) + (p.u ? at.b * p.ustride + at.j : 0);
+	Global<const T> w = global<const T>(p.w) + (p.w ? at.b * p.wstride + at.j : 0);
+	Bias bias;
+#pragma unroll
+	for (int c = 0; c < TILE_C; c++) {
+		const int j = tile_col() + TILE_SIDE * c;
+		bias.u[c] = p.u && j < at.keys ? (double)u[j] : 0;
+		bias.w[c] = p.w && j < at.keys ? (double)w[j] : 0;
+	}
+	return bias;
+}
+
 // logit returns z_ij = s_i <q_i, k_j> + u_j + c_i w_j.
-template <class T> DEV double logit(const softmax_params &p, const Row &row, int64_t b, int64_t j, double product) {
-	if (j == row.skip) return minus_infinity();
-	double z = row.s * product;
-	if (p.u) z += (double)global<const T>(p.u)[b * p.ustride + j];
-	if (p.w && row.c != 0) z += row.c * (double)global<const T>(p.w)[b * p.wstride + j];
-	return z;
+DEV double logit(const Row &row, double product, double u, double w, bool skip) {
+	if (skip) return minus_infinity();
+	const double z = row.s * product + u;
+	return row.c == 0 ? z : z + row.c * w;
 }
 
 // softmax_scan goes over all keys with a tile of rows a block.
@@ -61,12 +77,13 @@ template <class T> DEV void softmax_scan(const softmax_params &p) {
 		at.keys = p.m - at.j;
 		double z[TILE_R][TILE_C];
 		products<T>(p, at, z);
+		const Bias bias = bias_of<T>(p, at);
 #pragma unroll
 		for (int r = 0; r < TILE_R; r++)
 #pragma unroll
 			for (int c = 0; c < TILE_C; c++) {
-				const int j = tile_col() + TILE_SIDE * c;
-				if (j < at.keys) online_add<T>(state[r], logit<T>(p, row[r], at.b, at.j + j, z[r][c]), at.j + j);
+				const int64_t l = tile_col() + TILE_SIDE * c, j = at.j + l;
+				if (l < at.keys) online_add<T>(state[r], logit(row[r], z[r][c], bias.u[c], bias.w[c], j == row[r].skip), j);
 			}
 	}
 #pragma unroll
@@ -113,6 +130,7 @@ template <class T> DEV void softmax_weights(const softmax_params &p) {
 	at.i += p.i0;
 	double z[TILE_R][TILE_C];
 	products<T>(p, at, z);
+	const Bias bias = bias_of<T>(p, at);
 	Global<T> e = global<T>(p.e) + (panel.b * p.rows + panel.i) * p.m + panel.j;
 	Global<const double> state = global<const double>(p.state) + 2 * (at.b * p.n + at.i);
 #pragma unroll
@@ -125,7 +143,7 @@ template <class T> DEV void softmax_weights(const softmax_params &p) {
 		for (int c = 0; c < TILE_C; c++) {
 			const int j = tile_col() + TILE_SIDE * c;
 			if (j >= at.keys) continue;
-			const double x = logit<T>(p, row, at.b, at.j + j, z[r][c]) - most;
+			const double x = logit(row, z[r][c], bias.u[c], bias.w[c], at.j + j == row.skip) - most;
 			e[i * p.m + j] = (T)(inverse == 0 ? 0 : exp_as<T>(x) * inverse);
 		}
 	}
