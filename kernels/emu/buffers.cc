@@ -1,5 +1,6 @@
 //go:build emu && cgo
 
+// buffers.cc: pages of device memory.
 #include "buffers.h"
 
 #include <string.h>

@@ -127,6 +127,8 @@ EMU_API emu_cuEventElapsedTime(float *ms, Event *start, Event *end) {
 	return SUCCESS;
 }
 
+EMU_API emu_cuEventElapsedTime_v2(float *ms, Event *start, Event *end) { return emu_cuEventElapsedTime(ms, start, end); }
+
 EMU_API emu_cuStreamWaitEvent(Stream *stream, Event *event, unsigned) {
 	Call call;
 	if (call.status) return call.status;

@@ -1,5 +1,6 @@
 //go:build emu && cgo
 
+// switch.cc: by hand where the processor is known, by ucontext and its system calls elsewhere.
 #include "switch.h"
 
 #include <stdint.h>
