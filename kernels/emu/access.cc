@@ -36,6 +36,7 @@ inline bool Worker::read_before(size_t offset, size_t bytes) {
 }
 
 inline void Worker::access(uintptr_t at, size_t bytes, Access kind, size_t align) {
+	if (own_stack(at) && !(at & (align - 1))) return;
 	const size_t offset = at - reinterpret_cast<uintptr_t>(arena);
 	if (at & (align - 1)) {
 		check_place(at, bytes, kind);
@@ -58,11 +59,10 @@ void Worker::check_place(uintptr_t at, size_t bytes, Access kind) {
 		if (offset + bytes > b->bytes) fail(ILLEGAL_ADDRESS, "%s %zu bytes at offset %zu of a buffer of %zu bytes", verbs[kind], bytes, offset, b->bytes);
 		return;
 	}
-	const uintptr_t all = reinterpret_cast<uintptr_t>(stacks), own = all + self->index * stack_bytes;
-	if (at - own < stack_bytes) return;
+	if (own_stack(at)) return;
 	if (kind == READ && at - reinterpret_cast<uintptr_t>(launch->params) < launch->kernel->params) return;
 	if (kind == READ && at >= reinterpret_cast<uintptr_t>(&__executable_start) && at < reinterpret_cast<uintptr_t>(&_end)) return;
-	if (at - all < max_threads * stack_bytes) fail(ILLEGAL_ADDRESS, "%s another thread's local memory", verbs[kind]);
+	if (at - reinterpret_cast<uintptr_t>(stacks) < max_threads * stack_bytes) fail(ILLEGAL_ADDRESS, "%s another thread's local memory", verbs[kind]);
 	fail(ILLEGAL_ADDRESS, "%s %zu bytes at %#zx, which is no device memory", verbs[kind], bytes, (size_t)at);
 }
 

@@ -101,6 +101,7 @@ private:
 	void report(int status, const char *format, ...) __attribute__((format(printf, 3, 4)));
 	void vreport(int status, const char *format, va_list a);
 	SharedArray &add_array(const void *tag, size_t bytes, size_t align, const char *name);
+	bool own_stack(uintptr_t at) const { return at - reinterpret_cast<uintptr_t>(stacks) - self->index * stack_bytes < stack_bytes; }
 	bool read_before(size_t offset, size_t bytes);
 	void check_place(uintptr_t at, size_t bytes, Access kind);
 	void check_shared(size_t offset, size_t bytes, Access kind);
