@@ -185,7 +185,7 @@ func clouds(t *rapid.T, n, d int, name string) []float64 {
 
 func TestExactAgainstPermutations(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		n, d := rapid.IntRange(1, 7).Draw(t, "n"), rapid.SampledFrom([]int{1, 2, 3, 5, 64}).Draw(t, "d")
+		n, d := rapid.IntRange(1, 8).Draw(t, "n"), rapid.SampledFrom([]int{1, 2, 3, 5, 64}).Draw(t, "d")
 		x, y := clouds(t, n, d, "x"), clouds(t, n, d, "y")
 		r := exact(t, x, y, d, nil, nil)
 		// Both are means of sums of the same n d squares.
