@@ -23,24 +23,7 @@ template <class T> DEV void logarithm(const map_params &p) {
 	for (int64_t i = first_item(); i < p.n; i += item_step()) out[i] = (T)log((double)x[i]);
 }
 
-template <class From, class To> DEV void convert(const map_params &p) {
-	Global<To> out = global<To>(p.out);
-	Global<const From> x = global<const From>(p.x);
-	for (int64_t i = first_item(); i < p.n; i += item_step()) out[i] = (To)x[i];
-}
-
-template <class Word> DEV void fill(const fill_params &p) {
-	Global<Word> out = global<Word>(p.out);
-	for (int64_t i = first_item(); i < p.n; i += item_step()) out[i] = (Word)p.value;
-}
-
 KERNEL(axpby_f64, axpby_params, ELEMENT_THREADS) { axpby<double>(p); }
 KERNEL(axpby_f32, axpby_params, ELEMENT_THREADS) { axpby<float>(p); }
 KERNEL(log_f64, map_params, ELEMENT_THREADS) { logarithm<double>(p); }
 KERNEL(log_f32, map_params, ELEMENT_THREADS) { logarithm<float>(p); }
-KERNEL(convert_f64_f32, map_params, ELEMENT_THREADS) { convert<double, float>(p); }
-KERNEL(convert_f64_i32, map_params, ELEMENT_THREADS) { convert<double, int32_t>(p); }
-KERNEL(convert_f32_f64, map_params, ELEMENT_THREADS) { convert<float, double>(p); }
-KERNEL(convert_i32_f64, map_params, ELEMENT_THREADS) { convert<int32_t, double>(p); }
-KERNEL(fill_b32, fill_params, ELEMENT_THREADS) { fill<uint32_t>(p); }
-KERNEL(fill_b64, fill_params, ELEMENT_THREADS) { fill<uint64_t>(p); }

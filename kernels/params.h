@@ -157,17 +157,10 @@ typedef struct {
 } axpby_params;
 
 // log_DTYPE: as axpby. out_i = ln x_i.
-// convert_FROM_TO: as axpby; out of type TO, x of type FROM, one of them f64: f64_f32, f64_i32, f32_f64, i32_f64.
 typedef struct {
 	uint64_t out, x;
 	int64_t n;
 } map_params;
-
-// fill_b32, fill_b64: as axpby. All n words of out become the low 32 or the 64 bits of value.
-typedef struct {
-	uint64_t out, value;
-	int64_t n;
-} fill_params;
 
 // ---- rowdot.cu ----
 // rowdot_DTYPE: WARP_THREADS, ceil_div(n, WARP_ROWS).
@@ -225,7 +218,6 @@ PARAMS_SIZE(lincomb_params, 48);
 PARAMS_SIZE(errornorm_params, 80);
 PARAMS_SIZE(axpby_params, 48);
 PARAMS_SIZE(map_params, 24);
-PARAMS_SIZE(fill_params, 24);
 PARAMS_SIZE(rowdot_params, 40);
 PARAMS_SIZE(reduce_params, 56);
 PARAMS_SIZE(copyrows_params, 72);
