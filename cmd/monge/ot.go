@@ -260,7 +260,7 @@ func (f *otFlags) solve(ctx context.Context, a *app, e engine.Engine, clouds ot.
 	case "gaussian":
 		return ot.Gaussian(clouds)
 	case "onedim":
-		return ot.OneDim(clouds)
+		return ot.OneDim(ctx, clouds)
 	}
 	return ot.Exact(ctx, clouds, &ot.ExactSettings{Threads: a.threads, Progress: a.bar.of("exact")})
 }

@@ -79,7 +79,7 @@ func TestOneDimPlan(t *testing.T) {
 		}
 		x, a := draw("x")
 		y, b := draw("y")
-		r, err := ot.OneDim(measures(x, y, a, b, 1))
+		r, err := ot.OneDim(context.Background(), measures(x, y, a, b, 1))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -112,7 +112,7 @@ func TestOneDimOffset(t *testing.T) {
 		x[i] += 1e9
 		y[i] += 1e9
 	}
-	r, err := ot.OneDim(measures(x, y, nil, nil, 1))
+	r, err := ot.OneDim(context.Background(), measures(x, y, nil, nil, 1))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -123,15 +123,15 @@ func TestOneDimOffset(t *testing.T) {
 }
 
 func TestOneDimErrors(t *testing.T) {
-	if _, err := ot.OneDim(measures(normals(1, 4, 2), normals(2, 4, 2), nil, nil, 2)); !errors.Is(err, engine.ErrShape) {
+	if _, err := ot.OneDim(context.Background(), measures(normals(1, 4, 2), normals(2, 4, 2), nil, nil, 2)); !errors.Is(err, engine.ErrShape) {
 		t.Errorf("d = 2: %v", err)
 	}
-	if _, err := ot.OneDim(measures([]float64{1, math.Inf(1)}, []float64{1}, nil, nil, 1)); !errors.Is(err, ot.ErrNotFinite) {
+	if _, err := ot.OneDim(context.Background(), measures([]float64{1, math.Inf(1)}, []float64{1}, nil, nil, 1)); !errors.Is(err, ot.ErrNotFinite) {
 		t.Errorf("infinity: %v", err)
 	} else {
 		t.Log(err)
 	}
-	if _, err := ot.OneDim(measures([]float64{1e200}, []float64{0}, nil, nil, 1)); !errors.Is(err, ot.ErrNotFinite) {
+	if _, err := ot.OneDim(context.Background(), measures([]float64{1e200}, []float64{0}, nil, nil, 1)); !errors.Is(err, ot.ErrNotFinite) {
 		t.Errorf("overflow: %v", err)
 	}
 }
@@ -269,7 +269,7 @@ func TestLowerBounds(t *testing.T) {
 	}
 	// On the line every direction is the line.
 	x, y, a, b := uneven(20, 31, 1, 1e6)
-	line, err := ot.OneDim(measures(x, y, a, b, 1))
+	line, err := ot.OneDim(context.Background(), measures(x, y, a, b, 1))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -310,7 +310,7 @@ func TestSlicedShift(t *testing.T) {
 func ExampleOneDim() {
 	x := engine.Points([]float64{0, 1}, 2, 1)
 	y := engine.Points([]float64{1, 3, 0}, 3, 1)
-	r, err := ot.OneDim(ot.Clouds{X: x, Y: y, B: []float64{1, 2, 1}})
+	r, err := ot.OneDim(context.Background(), ot.Clouds{X: x, Y: y, B: []float64{1, 2, 1}})
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -321,8 +321,8 @@ func ExampleOneDim() {
 	}
 	// Output:
 	// 2.25
-	// 0 2 0.25
 	// 0 0 0.25
+	// 0 2 0.25
 	// 1 1 0.5
 }
 

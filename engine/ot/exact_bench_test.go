@@ -53,6 +53,14 @@ func BenchmarkExactEncoder(b *testing.B) {
 	}
 }
 
+func BenchmarkExactLine(b *testing.B) {
+	for _, m := range []int{1000000, 999999} {
+		x, y := hard(1, 1000000, m, 1)
+		clouds := ot.Clouds{X: engine.Points(x, len(x), 1), Y: engine.Points(y, m, 1)}
+		b.Run(fmt.Sprintf("n=%d/m=%d", len(x), m), func(b *testing.B) { solve(b, clouds) })
+	}
+}
+
 func solve(b *testing.B, c ot.Clouds) {
 	for b.Loop() {
 		r, err := ot.Exact(context.Background(), c, nil)

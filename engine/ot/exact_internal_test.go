@@ -187,3 +187,37 @@ func TestSimplexTree(t *testing.T) {
 		t.Error("pivots were left")
 	}
 }
+
+// The transform by monotone row minima is that over all pairs, whatever the potential and the
+// order, duplicates included.
+func TestLineTransform(t *testing.T) {
+	r := rand.New(rand.NewPCG(11, 0))
+	for _, c := range []struct{ n, m int }{{1, 1}, {1, 40}, {40, 1}, {257, 500}, {500, 33}} {
+		x, y, v := normals(12, c.n), normals(13, c.m), normals(14, c.m)
+		for i := range x {
+			if i%3 == 0 {
+				x[i] = float64(r.IntN(3))
+			}
+		}
+		for j := range y {
+			if j%4 == 0 {
+				y[j] = float64(r.IntN(2))
+			}
+		}
+		arg := make([]int32, c.n)
+		u, err := lineTransform(testWork(), x, y, v, arg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range x {
+			want := math.Inf(1)
+			for j := range y {
+				want = min(want, squaredDistance(x[i:i+1], y[j:j+1])-v[j])
+			}
+			// Ties by rounding may send a row's neighbours to a column that is worse by as much.
+			if got := squaredDistance(x[i:i+1], y[arg[i]:arg[i]+1]) - v[arg[i]]; got != u[i] || math.Abs(u[i]-want) > 1e-14 {
+				t.Fatalf("%v: row %d: %g at %d with %g, want %g", c, i, u[i], arg[i], got, want)
+			}
+		}
+	}
+}

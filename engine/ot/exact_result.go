@@ -33,12 +33,7 @@ func (in *instance) result(w *work, s *solution) (*Result, error) {
 			r.Plan = append(r.Plan, Entry{in.rows[e.i], in.cols[e.j], float64(e.units) / float64(total)})
 		}
 		r.Plan = append(r.Plan, extra...)
-		slices.SortFunc(r.Plan, func(p, q Entry) int {
-			if p.I != q.I {
-				return p.I - q.I
-			}
-			return p.J - q.J
-		})
+		r.Plan = byRow(r.Plan, len(r.F))
 		left := slices.Clone(in.weights[0])
 		for _, e := range r.Plan {
 			left[e.I] -= e.Mass
@@ -59,6 +54,28 @@ func (in *instance) result(w *work, s *solution) (*Result, error) {
 		}
 	}
 	return r, nil
+}
+
+// byRow returns the entries of a plan with n rows in the order of (I, J).
+func byRow(plan []Entry, n int) []Entry {
+	next := make([]int, n+1)
+	for _, e := range plan {
+		next[e.I+1]++
+	}
+	for i := range n {
+		next[i+1] += next[i]
+	}
+	r := make([]Entry, len(plan))
+	for _, e := range plan {
+		r[next[e.I]] = e
+		next[e.I]++
+	}
+	lo := 0
+	for _, hi := range next[:n] {
+		slices.SortFunc(r[lo:hi], func(p, q Entry) int { return p.J - q.J })
+		lo = hi
+	}
+	return r
 }
 
 // distance is |x_i - y_j|² between the caller's rows.

@@ -2,6 +2,7 @@ package ot
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"math"
 	"slices"
@@ -15,42 +16,25 @@ import (
 //
 //	W2^2 = integral over u in (0, 1) of (F^-1(u) - G^-1(u))^2.
 //
-// Plan holds the coupling's at most n + m - 1 entries with positive mass, in the order of the points on
-// the line, or Assignment the permutation where n = m and each cloud's weights are equal. F and G are
-// optimal potentials, F_i + G_j <= |x_i - y_j|^2 with equality on the plan; points of no weight have
-// them too. Cost, Lower, Upper and Dual are all the optimum. Equal points keep their order in the cloud.
-func OneDim(c Clouds) (*Result, error) {
+// The plan, the Assignment and the potentials are those of [Exact], whose method for d = 1 it is. Cost, Lower,
+// Upper and Dual are all the optimum, up to rounding.
+//
+// Errors: those of [Exact], and engine.ErrShape for d > 1.
+func OneDim(ctx context.Context, c Clouds) (*Result, error) {
 	start := time.Now()
-	p, err := c.check()
+	in, err := newInstance(c)
 	if err != nil {
 		return nil, err
 	}
-	if p.d != 1 {
-		return nil, fmt.Errorf("ot: onedim: d = %d, want 1: %w", p.d, engine.ErrShape)
+	if in.d != 1 {
+		return nil, fmt.Errorf("ot: onedim: d = %d, want 1: %w", in.d, engine.ErrShape)
 	}
-	rows, cols := order(p.x, nil), order(p.y, nil)
-	r := &Result{Solver: "onedim", Status: Optimal, Eps: math.NaN(), MarginalError: math.NaN()}
-	var cost accumulator
-	if p.uniform {
-		r.Assignment = make([]int64, p.n)
-		for k, i := range rows {
-			r.Assignment[i] = int64(cols[k])
-			v := p.x[i] - p.y[cols[k]]
-			cost.add(p.a[i] * v * v)
-		}
-	} else {
-		couple(rows, p.a, cols, p.b, func(i, j int, mass float64) {
-			v := p.x[i] - p.y[j]
-			cost.add(mass * v * v)
-			r.Plan = append(r.Plan, Entry{I: i, J: j, Mass: mass})
-		})
+	r, err := solveExact(&work{ctx: ctx, threads: 1}, in, 0)
+	if err != nil {
+		return nil, fmt.Errorf("ot: onedim: %w", err)
 	}
-	r.Cost = cost.sum()
-	if math.IsInf(r.Cost, 0) || math.IsNaN(r.Cost) {
-		return nil, fmt.Errorf("ot: onedim: cost %v: %w", r.Cost, ErrNotFinite)
-	}
-	r.Lower, r.Upper, r.Dual = r.Cost, r.Cost, r.Cost
-	r.F, r.G = lineDuals(p, rows, cols)
+	r.Solver, r.MarginalError = "onedim", math.NaN()
+	r.Lower, r.Dual = r.Cost, r.Cost
 	r.Seconds = time.Since(start).Seconds()
 	return r, nil
 }
@@ -100,47 +84,6 @@ func couple(rows []int, a []float64, cols []int, b []float64, visit func(i, j in
 			leftB = 0
 		}
 	}
-}
-
-// lineDuals returns optimal potentials of the problem on the line. Along the sorted points the staircase
-// of the coupling is a basis of the transport polytope, and its potentials are feasible because
-// (x - y)^2 is a Monge array: both follow from one walk. Centring keeps their digits at any offset.
-func lineDuals(p *problem, rows, cols []int) (f, g []float64) {
-	f, g = make([]float64, p.n), make([]float64, p.m)
-	// The walk adds differences C(i', j) - C(i, j) = (x' - x)(x' + x - 2 y), which do not cancel.
-	type step struct{ i, j int }
-	var stairs []step
-	couple(rows, p.a, cols, p.b, func(i, j int, mass float64) { stairs = append(stairs, step{i, j}) })
-	rankX, rankY := ranks(rows), ranks(cols)
-	i, j := 0, 0
-	first := p.x[rows[0]] - p.y[cols[0]]
-	f[rows[0]] = 0
-	g[cols[0]] = first * first
-	advance := func(toI, toJ int) {
-		for i < toI {
-			x0, x1, y := p.x[rows[i]], p.x[rows[i+1]], p.y[cols[j]]
-			f[rows[i+1]] = f[rows[i]] + (x1-x0)*((x1-y)+(x0-y))
-			i++
-		}
-		for j < toJ {
-			y0, y1, x := p.y[cols[j]], p.y[cols[j+1]], p.x[rows[i]]
-			g[cols[j+1]] = g[cols[j]] + (y1-y0)*((y1-x)+(y0-x))
-			j++
-		}
-	}
-	for _, s := range stairs {
-		advance(rankX[s.i], rankY[s.j])
-	}
-	advance(p.n-1, p.m-1)
-	return f, g
-}
-
-func ranks(order []int) []int {
-	r := make([]int, len(order))
-	for k, i := range order {
-		r[i] = k
-	}
-	return r
 }
 
 // lineCost returns W2^2 of two weighted sets of numbers; uniform is the case n = m with equal weights.

@@ -101,6 +101,9 @@ const polishPasses = 3
 // cTransform returns min over j of |x_i - y_j|² - v_j for each row, over all pairs, and writes the minimising
 // columns into arg unless it is nil.
 func cTransform(w *work, x, y []float64, d int, v []float64, arg []int32) ([]float64, error) {
+	if d == 1 {
+		return lineTransform(w, x, y, v, arg)
+	}
 	n := len(x) / d
 	u := make([]float64, n)
 	p := newPanels(y, d)

@@ -1,23 +1,15 @@
 package ot
 
 import (
-	"cmp"
 	"math"
-	"slices"
 )
 
 // sampledPhase is the last ε, in units of scale, of the auction that starts the simplex.
 const sampledPhase = 1. / 64
 
-// start plants the first basis. On the line that is the north-west corner rule over sorted points, which is
-// optimal; elsewhere pairs of low reduced cost under the potential of a sampled problem.
+// start plants the first basis: pairs of low reduced cost under the potential of a sampled problem.
 func (s *simplex) start(in *instance, limit int64) error {
 	g := s.newGreedy(in)
-	if in.d == 1 {
-		g.corner(sorted(in.x), sorted(in.y))
-		g.plant()
-		return nil
-	}
 	if err := s.sampled(in, limit); err != nil {
 		return err
 	}
@@ -85,13 +77,6 @@ func drawn(mass []int64, n int) []int32 {
 		r = append(r, int32(len(mass)-1))
 	}
 	return r
-}
-
-// sorted returns the order of numbers.
-func sorted(x []float64) []int32 {
-	p := count(len(x))
-	slices.SortStableFunc(p, func(a, b int32) int { return cmp.Compare(x[a], x[b]) })
-	return p
 }
 
 func count(n int) []int32 {
