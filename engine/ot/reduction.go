@@ -114,12 +114,12 @@ func (r *reduction) write(s slot, v []float64) (engine.Buffer, error) {
 
 // rowsPerCall bounds the work of one call, so that a cancelled context is noticed in time. On a host it
 // depends on sizes alone, as the order in which column sums are merged does.
-func (r *reduction) rowsPerCall(m int) int {
+func rowsPerCall(e engine.Engine, m, d int) int {
 	work := int64(2e8)
-	if r.e.Info().Threads == 0 { // a device
+	if e.Info().Threads == 0 { // a device
 		work = 1e12
 	}
-	return int(min(max(64, work/(int64(m)*int64(r.d+64))), math.MaxInt32))
+	return int(min(max(64, work/(int64(m)*int64(d+64))), math.MaxInt32))
 }
 
 // run computes the pass.
@@ -143,7 +143,7 @@ func (r *reduction) reduce(ctx context.Context, p *pass) error {
 	}
 	clear(p.colSum)
 	partial := make([]float64, len(p.colSum))
-	step := min(n, r.rowsPerCall(m))
+	step := min(n, rowsPerCall(r.e, m, r.d))
 	for lo := 0; lo < n; lo += step {
 		if err := ctx.Err(); err != nil {
 			return err

@@ -104,7 +104,7 @@ func Sinkhorn(ctx context.Context, e engine.Engine, c Clouds, s *SinkhornSetting
 		}
 		err := k.start(ctx, s)
 		if err == nil {
-			err = k.iterate(ctx, r, goal, limit, s.Progress)
+			err = k.iterate(ctx, e, r, goal, limit, s.Progress)
 		}
 		k.reduction.free()
 		if err != nil {
@@ -295,60 +295,70 @@ func (k *sinkhorn) start(ctx context.Context, s *SinkhornSettings) error {
 //
 // The column marginal's error after the rows' half bounds the row marginal's after the columns', so where
 // the iterates are accelerated, or eps still falls, it is what is measured; the last iteration is then a
-// plain one. Otherwise the row marginal's own error follows from the next reduction.
-func (k *sinkhorn) iterate(ctx context.Context, r *Result, goal float64, limit int, progress func(int, float64)) error {
-	note := func(eps, residual float64) {
-		if n := len(r.Trace); n > 0 && r.Trace[n-1].Iteration == k.done { // measured again in another type
-			r.Trace = r.Trace[:n-1]
-		}
-		r.Trace = append(r.Trace, Residual{Iteration: k.done, Eps: eps, Error: residual})
-		if progress != nil {
-			progress(k.done, residual)
-		}
+// plain one. Otherwise the row marginal's own error follows from the next pass.
+func (k *sinkhorn) iterate(ctx context.Context, e engine.Engine, r *Result, goal float64, limit int, progress func(int, float64)) error {
+	l, err := newLoop(e, k.reduction.device[rowsOfX], k.reduction.device[rowsOfY], k.logA, k.logB, append(k.steps[:len(k.steps):len(k.steps)], k.eps), len(k.steps))
+	if err != nil {
+		return err
 	}
-	plain := k.mixing == nil
-	if !plain {
-		k.mixing.reset()
-	}
-	for {
-		falling := k.done < len(k.steps)
-		pending := plain && k.done > len(k.steps)
-		if k.done >= limit && !pending {
-			return nil
-		}
-		eps := k.at(k.done)
-		k.setBias(eps)
-		err := k.reduction.run(ctx, &pass{scale: 2 / eps, bias: k.bias, weight: k.a, lse: k.lse, colSum: k.columns})
-		if err != nil {
+	defer l.free()
+	size := 0.0
+	run := func(f, g []float64, tol float64, limit int) error {
+		l.op.Tol, l.op.Limit = tol, limit
+		if err := l.start(f, g, k.done); err != nil {
 			return err
 		}
-		if pending {
-			residual := k.rowError(eps)
-			note(eps, residual)
-			if residual <= goal || k.done >= limit {
-				return nil
-			}
+		err := l.run(ctx, func(_, iteration int, residual float64) {
+			size = residual
+			k.note(r, iteration, residual, progress)
+		})
+		k.done = l.counts[0]
+		return err
+	}
+	if k.mixing == nil {
+		if err := run(k.f, k.g, goal, limit); err != nil {
+			return err
 		}
-		size := k.columnError()
-		end := !plain && !falling && (size <= goal || k.done+1 == limit)
+		return l.read(k.f, k.g)
+	}
+	l.op.Columns = true
+	k.mixing.reset()
+	if k.done < len(k.steps) {
+		if err := run(nil, k.g, -1, len(k.steps)); err != nil {
+			return err
+		}
+		if err := l.read(k.f, k.g); err != nil {
+			return err
+		}
+	}
+	for k.done < limit {
 		copy(k.before, k.g)
-		if err := k.update(ctx, eps); err != nil {
+		if err := run(nil, k.g, goal, k.done+1); err != nil {
 			return err
 		}
-		if !plain && !falling && !end {
-			for j, g := range k.before {
-				k.step[j] = k.g[j] - g
-			}
-			copy(k.g, k.before)
-			k.mixing.next(k.g, k.step, size)
+		if size <= goal || k.done == limit {
+			return l.read(k.f, k.g)
 		}
-		k.done++
-		if falling || !plain {
-			note(eps, size)
+		if err := l.read(nil, k.g); err != nil {
+			return err
 		}
-		if end {
-			return nil
+		for j, g := range k.before {
+			k.step[j] = k.g[j] - g
 		}
+		copy(k.g, k.before)
+		k.mixing.next(k.g, k.step, size)
+	}
+	return nil
+}
+
+// note adds an iteration's error to the trace, in place of what another type found for it.
+func (k *sinkhorn) note(r *Result, iteration int, residual float64, progress func(int, float64)) {
+	if n := len(r.Trace); n > 0 && r.Trace[n-1].Iteration == iteration+1 {
+		r.Trace = r.Trace[:n-1]
+	}
+	r.Trace = append(r.Trace, Residual{Iteration: iteration + 1, Eps: k.at(iteration), Error: residual})
+	if progress != nil {
+		progress(iteration+1, residual)
 	}
 }
 
@@ -356,52 +366,6 @@ func (k *sinkhorn) setBias(eps float64) {
 	for j, g := range k.g {
 		k.bias[j] = g/eps + k.logB[j]
 	}
-}
-
-// rowError returns the L1 error of the row marginal of the plan (f, g), from a reduction with g.
-func (k *sinkhorn) rowError(eps float64) float64 {
-	var s accumulator
-	for i, f := range k.f {
-		if k.a[i] > 0 {
-			s.add(k.a[i] * math.Abs(math.Expm1(f/eps+k.lse[i])))
-		}
-	}
-	return s.sum()
-}
-
-// columnError returns the L1 error of the column marginal after the rows' half.
-func (k *sinkhorn) columnError() float64 {
-	var s accumulator
-	for j, c := range k.columns {
-		s.add(math.Abs(c - k.b[j]))
-	}
-	return s.sum()
-}
-
-// update sets both potentials from a reduction's row and column sums.
-func (k *sinkhorn) update(ctx context.Context, eps float64) error {
-	// Below this a column sum has lost digits to underflow in its terms.
-	least := 1e-290
-	if k.reduction.t == engine.F32 {
-		least = 1e-30
-	}
-	for i, l := range k.lse {
-		k.f[i] = -eps * l
-	}
-	var again []int
-	for j, c := range k.columns {
-		switch {
-		case k.b[j] == 0:
-		case c < least:
-			again = append(again, j)
-		default:
-			k.g[j] += eps * (k.logB[j] - math.Log(c))
-		}
-	}
-	if again == nil {
-		return nil
-	}
-	return k.columnsAlone(ctx, eps, again)
 }
 
 // columnsAlone sets the potentials of some columns (nil = all) from f by a log-sum-exp over the rows.
