@@ -6,6 +6,8 @@ package gpu
 import "C"
 
 import (
+	"strconv"
+
 	"monge/engine"
 
 	"gorgonia.org/cu"
@@ -41,6 +43,11 @@ func (e *Engine) Mixture(a *engine.Mixture) error {
 		coef: addr(a.Coef), x: addr(a.X), t: addr(a.T),
 		v: addr(a.V), tv: addr(a.TV), div: addr(a.Div), logp: addr(a.LogP), logr: addr(a.LogR),
 		n: C.int64_t(s.N), np: C.int64_t(s.P),
+	}
+	if m.small() {
+		p.model = m.model(a.P)
+		op := "mixture_d" + strconv.Itoa(s.D)
+		return e.fail(launch(e, typed("mixture_small", op, m.t), e.few(int64(s.N), C.SMALL_THREADS), C.SMALL_THREADS, &p))
 	}
 	if err := m.prepare(a.P, &p.model, &p.scratch, &p.stride); err != nil {
 		return e.fail(err)
@@ -99,10 +106,14 @@ func (m *mixture) free() {
 
 func (m *mixture) threads() int64 { return int64(C.row_threads(C.int64_t(m.s.D))) }
 
-// prepare fills in the model, finds the means in its axes and takes scratch memory.
-func (m *mixture) prepare(p *engine.MixtureParams, model *C.mixture_model, scratch *C.uint64_t, stride *C.int64_t) error {
+// small says whether a thread can keep a row in registers. That depends on nothing but the mixture, so that a
+// row's bits do not depend on the others.
+func (m *mixture) small() bool { return m.s.D <= C.SMALL_DIMS && m.s.K <= C.SMALL_PARTS && m.s.D > 0 }
+
+// model returns the parameters without the axes.
+func (m *mixture) model(p *engine.MixtureParams) C.mixture_model {
 	s := m.s
-	*model = C.mixture_model{
+	model := C.mixture_model{
 		logw: addr(p.LogW), mean: addr(p.Mean), _var: addr(p.Var), basis: addr(p.Basis), reflect: addr(p.Reflect),
 		d: C.int64_t(s.D), k: C.int64_t(s.K), r: C.int64_t(s.R), vark: C.int64_t(s.VarK), vard: C.int64_t(s.VarD),
 	}
@@ -114,6 +125,13 @@ func (m *mixture) prepare(p *engine.MixtureParams, model *C.mixture_model, scrat
 	case s.R > 0:
 		model.rotation = C.ROTATE_REFLECT
 	}
+	return model
+}
+
+// prepare fills in the model, finds the means in its axes and takes scratch memory.
+func (m *mixture) prepare(p *engine.MixtureParams, model *C.mixture_model, scratch *C.uint64_t, stride *C.int64_t) error {
+	s := m.s
+	*model = m.model(p)
 	if model.rotation != C.ROTATE_OWN {
 		axes, err := m.scratch("means of components", int64(s.K), int64(s.D))
 		if err != nil {

@@ -14,6 +14,7 @@ namespace { // their functions concern nobody else
 #include "lincomb.cu"
 #include "matmul.cu"
 #include "mixture.cu"
+#include "mixture_small.cu"
 #include "normal.cu"
 #include "reduce.cu"
 #include "rowdot.cu"

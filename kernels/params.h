@@ -29,6 +29,9 @@ enum {
 	TILE_THREADS = 256, // kernels on tiles of TILE_ROWS x TILE_COLS dot products
 	TILE_ROWS = 32,
 	TILE_COLS = 64,
+	SMALL_DIMS = 8,       // dimensions of a mixture that a thread keeps in registers, at most
+	SMALL_PARTS = 64,     // and components, which it takes one after another
+	SMALL_THREADS = 128,  // kernels with a thread a row
 	REDUCE_CHUNK = 8192, // numbers that a block of reduce_parts sums
 	COLSUM_ROWS = 256,   // rows that a block of softmax_colsum sums
 	ROTATE_OWN = 1,      // mixture_model.rotation: a basis for each component
@@ -103,6 +106,10 @@ typedef struct {
 } mixture_model;
 
 // mixture_DTYPE: row_threads(d), any number of blocks up to n; block i works in scratch [i].
+//
+// With d <= SMALL_DIMS and k <= SMALL_PARTS instead mixture_d1_DTYPE, mixture_d2_DTYPE, mixture_d3_DTYPE, mixture_d4_DTYPE,
+// mixture_d5_DTYPE, mixture_d6_DTYPE, mixture_d7_DTYPE or mixture_d8_DTYPE of mixture_small.cu: SMALL_THREADS, any;
+// ceil_div(n, SMALL_THREADS) at most. No scratch and no axes.
 typedef struct {
 	mixture_model model;
 	uint64_t coef, x, t;
