@@ -23,7 +23,7 @@ func CheckSinkhorn(a *Sinkhorn) (s SinkhornDims, err error) {
 	_, s.S, _ = a.Eps.Shape()
 	_, s.K, _ = a.Trace.Shape()
 	c.shape("X", a.X, s.B, s.N, s.D)
-	c.shared("Y", a.Y, s.B, s.M, s.D)
+	c.shape("Y", a.Y, s.B, s.M, s.D)
 	c.t, c.set = F64, true
 	c.shared("LogA", a.LogA, s.B, s.N, 1)
 	c.shared("LogB", a.LogB, s.B, s.M, 1)

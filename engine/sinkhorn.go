@@ -42,7 +42,7 @@ type SinkhornLoop interface {
 // Source: Cuturi, NeurIPS 2013; Schmitzer, SIAM J. Sci. Comput. 41 (2019), for the log domain.
 type Sinkhorn struct {
 	X Buffer // points [B, N, D]
-	Y Buffer // points [B or 1, M, D], of X's type
+	Y Buffer // points [B, M, D], of X's type
 	// The rest is F64 whatever the points are.
 	LogA Buffer // ln a_i [B or 1, N, 1]; -Inf is weight zero
 	LogB Buffer // ln b_j [B or 1, M, 1]

@@ -41,6 +41,9 @@ type softmax struct {
 	s    engine.SoftmaxDims
 	t    engine.Dtype
 	p    C.softmax_params
+	// ended may hold an I32 [B, 2] whose second number says which problems' results nobody wants: an outer
+	// loop that has queued more than it needed.
+	ended engine.Buffer
 	held []cu.DevicePtr // scratch
 }
 
@@ -81,7 +84,7 @@ func (r *softmax) run() (err error) {
 		lse: addr(a.LSE), second: addr(a.Second), max: addr(a.Max), arg: addr(a.Arg), colsum: addr(a.ColSum),
 		n: C.int64_t(s.N), m: C.int64_t(s.M), d: C.int64_t(s.D), dv: C.int64_t(s.Dv),
 		kstride: stride(a.K), vstride: stride(values), ustride: stride(a.U), wstride: stride(a.W),
-		batch: C.int64_t(s.B), rows: C.int64_t(s.N), scale: C.double(a.Scale),
+		batch: C.int64_t(s.B), rows: C.int64_t(s.N), scale: C.double(a.Scale), ended: addr(r.ended),
 	}
 	p := &r.p
 	if p.scale == 0 {

@@ -81,6 +81,7 @@ typedef struct {
 	int64_t nstride;          // of norms: m or 0
 	int64_t b0, batch, i0, rows;
 	double scale;             // used where s = 0; never 0 itself
+	uint64_t ended;           // int32 [B, 2]; problems whose second number is not 0 may be left out. 0 = none
 } softmax_params;
 
 // ---- matmul.cu ----
@@ -216,7 +217,7 @@ typedef struct {
 #else
 #define PARAMS_SIZE(type, size) _Static_assert(sizeof(type) == size, #type)
 #endif
-PARAMS_SIZE(softmax_params, 288);
+PARAMS_SIZE(softmax_params, 296);
 PARAMS_SIZE(matmul_params, 88);
 PARAMS_SIZE(mixture_model, 96);
 PARAMS_SIZE(mixture_params, 192);

@@ -63,6 +63,7 @@ template <class T> DEV void softmax_scan(const softmax_params &p) {
 	const int64_t down = ceil_div(p.n, TILE_ROWS);
 	Place at;
 	at.b = block_id() / down;
+	if (p.ended && global<const int32_t>(p.ended)[2 * at.b + 1]) return; // the whole block
 	at.i = block_id() % down * TILE_ROWS;
 	at.rows = p.n - at.i;
 	Row row[TILE_R];

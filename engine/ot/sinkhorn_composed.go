@@ -172,7 +172,7 @@ func (c *composed) reduce(ctx context.Context, lo, hi int) error {
 			scale = append(scale, 2/v)
 		}
 	}
-	a := &engine.Softmax{K: c.y(lo, hi), U: c.bias.View(0, count, c.M, 1), ColSum: c.sum.View(0, count, c.M, 1), Scale: 2 / eps}
+	a := &engine.Softmax{K: c.op.Y.View(lo*c.M*c.D, count, c.M, c.D), U: c.bias.View(0, count, c.M, 1), ColSum: c.sum.View(0, count, c.M, 1), Scale: 2 / eps}
 	if err := c.e.Write(a.U, 0, bias); err != nil {
 		return err
 	}
@@ -211,13 +211,6 @@ func (c *composed) reduce(ctx context.Context, lo, hi int) error {
 		}
 	}
 	return nil
-}
-
-func (c *composed) y(lo, hi int) engine.Buffer {
-	if yb, _, _ := c.op.Y.Shape(); yb == 1 {
-		return c.op.Y
-	}
-	return c.op.Y.View(lo*c.M*c.D, hi-lo, c.M, c.D)
 }
 
 // step ends problem b, or makes its iteration from the sums of reduce.
@@ -324,11 +317,7 @@ func (c *composed) columnsAlone(b int, eps float64, some []int) error {
 	if err := errors.Join(c.e.Write(rows, 0, index), c.e.Write(u, 0, bias)); err != nil {
 		return err
 	}
-	y := c.op.Y
-	if yb, _, _ := y.Shape(); yb > 1 {
-		y = y.View(b*c.M*c.D, 1, c.M, c.D)
-	}
-	if err := c.e.CopyRows(points, nil, y, rows); err != nil {
+	if err := c.e.CopyRows(points, nil, c.op.Y.View(b*c.M*c.D, 1, c.M, c.D), rows); err != nil {
 		return err
 	}
 	if err := c.e.Softmax(&engine.Softmax{Q: points, K: c.op.X.View(b*c.N*c.D, 1, c.N, c.D), U: u, Scale: 2 / eps, LSE: lse}); err != nil {

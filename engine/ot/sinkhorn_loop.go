@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"monge/engine"
 )
@@ -14,22 +15,26 @@ type loop struct {
 	op      engine.Sinkhorn
 	b, n, m int
 	steps   int // values of eps before the last
-	passes  int // of a call at most
+	passes  int // of the next call
 	held    []engine.Buffer
 	counts  []int // iterations of each problem
 	noted   []int // of which the caller has seen the error
 	ended   []bool
 }
 
+// A call is long beside what it costs to begin one, and short for whoever waits.
+const (
+	mostPasses = 64
+	leastCall  = 10 * time.Millisecond
+	mostCall   = 60 * time.Millisecond
+)
+
 // newLoop puts the weights and regularisations of the problems of x [B, n, D] and y beside them: logA [B, n],
 // logB [B, m] and eps [B, S], or one row for all.
 func newLoop(e engine.Engine, x, y engine.Buffer, logA, logB, eps []float64, steps int) (*loop, error) {
-	b, n, d := x.Shape()
+	b, n, _ := x.Shape()
 	_, m, _ := y.Shape()
-	l := &loop{e: e, b: b, n: n, m: m, steps: steps, counts: make([]int, b), noted: make([]int, b), ended: make([]bool, b)}
-	// A call is short for whoever waits, and long beside what it costs to begin one.
-	most := rowsPerCall(e, m, d) / n / b
-	l.passes = min(max(1, most), 64)
+	l := &loop{e: e, b: b, n: n, m: m, steps: steps, counts: make([]int, b), noted: make([]int, b), ended: make([]bool, b), passes: 1}
 	l.op = engine.Sinkhorn{X: x, Y: y}
 	for _, v := range []struct {
 		to   *engine.Buffer
@@ -43,7 +48,7 @@ func newLoop(e engine.Engine, x, y engine.Buffer, logA, logB, eps []float64, ste
 		{&l.op.F, engine.F64, n, nil},
 		{&l.op.G, engine.F64, m, nil},
 		{&l.op.State, engine.I32, 2, nil},
-		{&l.op.Trace, engine.F64, l.passes, nil},
+		{&l.op.Trace, engine.F64, mostPasses, nil},
 	} {
 		rows := b
 		if v.from != nil {
@@ -96,9 +101,10 @@ func (l *loop) start(f, g []float64, count int) error {
 // run makes passes until every problem has ended. note is told the error of every iteration, problem by
 // problem in their order.
 func (l *loop) run(ctx context.Context, note func(b, iteration int, err float64)) error {
-	state, trace := make([]float64, 2*l.b), make([]float64, l.b*l.passes)
+	state, trace := make([]float64, 2*l.b), make([]float64, l.b*mostPasses)
 	for running := true; running; {
-		l.op.Passes = min(l.passes, max(1, l.left()))
+		l.op.Passes = min(mostPasses, max(1, l.left()))
+		begin := time.Now()
 		err := ctx.Err()
 		if err == nil {
 			if s, ok := l.e.(engine.SinkhornLoop); ok {
@@ -113,6 +119,12 @@ func (l *loop) run(ctx context.Context, note func(b, iteration int, err float64)
 		if err != nil {
 			return fmt.Errorf("ot: %w", err)
 		}
+		switch took := time.Since(begin); {
+		case took < leastCall:
+			l.passes = min(2*l.passes, mostPasses)
+		case took > mostCall:
+			l.passes = max(l.passes/2, 1)
+		}
 		running = false
 		for b := range l.b {
 			l.counts[b], l.ended[b] = int(state[2*b]), state[2*b+1] != 0
@@ -121,7 +133,7 @@ func (l *loop) run(ctx context.Context, note func(b, iteration int, err float64)
 				known = max(known-1, min(known, l.steps))
 			}
 			for ; l.noted[b] < known; l.noted[b]++ {
-				note(b, l.noted[b], trace[b*l.passes+l.noted[b]%l.passes])
+				note(b, l.noted[b], trace[b*mostPasses+l.noted[b]%mostPasses])
 			}
 			running = running || !l.ended[b]
 		}
