@@ -32,12 +32,26 @@ func (e *Engine) MatMul(out, x, y engine.Buffer, transY bool) error {
 	return e.fail(e.matMul(x.Dtype(), &p))
 }
 
+// matMul takes the tile that wastes the least: of few columns where y has few, of few rows where x has few or
+// where larger tiles would leave multiprocessors without work.
 func (e *Engine) matMul(t engine.Dtype, p *C.matmul_params) error {
-	return launch(e, typed("matmul", "matmul", t), tiles(int64(p.batch), int64(p.n), int64(p.m)), C.TILE_THREADS, p)
+	batch, n, m := int64(p.batch), int64(p.n), int64(p.m)
+	op, rows, cols := "matmul", tileRows(t), int64(C.TILE_COLS)
+	if m <= 2*C.TILE_NARROW {
+		op, cols = "matmul_narrow", C.TILE_NARROW
+	} else if n <= 2*C.TILE_THIN || batch*ceilDiv(n, rows)*ceilDiv(m, cols) < e.workers/blocksPerProcessor {
+		op, rows = "matmul_thin", C.TILE_THIN
+	}
+	return launch(e, typed("matmul", op, t), batch*ceilDiv(n, rows)*ceilDiv(m, cols), C.TILE_THREADS, p)
 }
 
-// tiles returns the blocks that have a tile of n x m dot products each.
-func tiles(batch, n, m int64) int64 { return batch * ceilDiv(n, C.TILE_ROWS) * ceilDiv(m, C.TILE_COLS) }
+// tileRows returns the rows of a tile of dot products.
+func tileRows(t engine.Dtype) int64 {
+	if t == engine.F64 {
+		return C.TILE_ROWS_F64
+	}
+	return C.TILE_ROWS_F32
+}
 
 // stride returns the numbers from one problem of a parameter to the next, 0 for a shared one.
 func stride(x engine.Buffer) C.int64_t {

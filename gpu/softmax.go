@@ -93,7 +93,7 @@ func (r *softmax) run() (err error) {
 	if p.state, err = r.scratch("sums of rows", 8, int64(s.B), int64(s.N), 2); err != nil {
 		return err
 	}
-	if err := r.launch("scan", int64(s.B)*ceilDiv(int64(s.N), C.TILE_ROWS), C.TILE_THREADS); err != nil {
+	if err := r.launch("scan", int64(s.B)*ceilDiv(int64(s.N), C.SCAN_ROWS), C.SCAN_THREADS); err != nil {
 		return err
 	}
 	if a.Second != nil {
@@ -170,8 +170,8 @@ func panel(b, n, width int64, columns bool) (batch, rows int64) {
 	switch {
 	case columns:
 		rows = max(C.COLSUM_ROWS, rows/C.COLSUM_ROWS*C.COLSUM_ROWS)
-	case rows > C.TILE_ROWS:
-		rows = rows / C.TILE_ROWS * C.TILE_ROWS
+	case rows > C.SCAN_ROWS:
+		rows = rows / C.SCAN_ROWS * C.SCAN_ROWS
 	}
 	return 1, min(n, rows)
 }
@@ -179,7 +179,7 @@ func panel(b, n, width int64, columns bool) (batch, rows int64) {
 func (r *softmax) panel(main, tangents, columns bool) error {
 	p, m, dv := &r.p, int64(r.s.M), int64(r.s.Dv)
 	batch, rows, np := int64(p.batch), int64(p.rows), int64(p.np)
-	if err := r.launch("weights", tiles(batch, rows, m), C.TILE_THREADS); err != nil {
+	if err := r.launch("weights", scanTiles(batch, rows, m), C.SCAN_THREADS); err != nil {
 		return err
 	}
 	if main && r.a.Mean != nil {
@@ -193,7 +193,7 @@ func (r *softmax) panel(main, tangents, columns bool) error {
 		}
 	}
 	if tangents && np > 0 && dv > 0 {
-		if err := r.launch("tangents", tiles(batch, rows*np, m), C.TILE_THREADS); err != nil {
+		if err := r.launch("tangents", scanTiles(batch, rows*np, m), C.SCAN_THREADS); err != nil {
 			return err
 		}
 		if err := r.means(p.f, addr(r.a.TMean), np); err != nil {
@@ -219,4 +219,8 @@ func (r *softmax) means(weights, out C.uint64_t, per int64) error {
 		batch: p.batch, n: p.rows * n, k: k, m: p.dv,
 		ostride: p.n * n * p.dv, xstride: p.rows * n * k, ystride: p.vstride,
 	})
+}
+
+func scanTiles(batch, n, m int64) int64 {
+	return batch * ceilDiv(n, C.SCAN_ROWS) * ceilDiv(m, C.SCAN_COLS)
 }

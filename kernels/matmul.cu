@@ -1,30 +1,45 @@
 // matmul.cu: batched matrix products, a tile a block.
 #include "tile.cuh"
 
-template <class T> DEV void matmul(const matmul_params &p) {
-	const int64_t across = ceil_div(p.m, TILE_COLS), down = ceil_div(p.n, TILE_ROWS);
-	const int64_t j0 = block_id() % across * TILE_COLS, i0 = block_id() / across % down * TILE_ROWS;
+template <class T, int R, int C, bool TRANS> DEV void matmul_tile(const matmul_params &p, Vec<T> *shared) {
+	using Tiles = Tile<T, R, C, TRANS>;
+	const int64_t across = ceil_div(p.m, Tiles::COLS), down = ceil_div(p.n, Tiles::ROWS);
+	const int64_t j0 = block_id() % across * Tiles::COLS, i0 = block_id() / across % down * Tiles::ROWS;
 	const int64_t b = block_id() / across / down;
 	Product<T> g;
-	g.trans = p.trans != 0;
 	g.xstride = p.k;
-	g.ystride = g.trans ? p.k : p.m;
+	g.ystride = TRANS ? p.k : p.m;
 	g.x = global<const T>(p.x) + b * p.xstride + i0 * p.k;
-	g.y = global<const T>(p.y) + b * p.ystride + (g.trans ? j0 * p.k : j0);
-	g.rows = p.n - i0;
-	g.cols = p.m - j0;
+	g.y = global<const T>(p.y) + b * p.ystride + (TRANS ? j0 * p.k : j0);
+	g.rows = tile_part(p.n - i0);
+	g.cols = tile_part(p.m - j0);
 	g.depth = p.k;
-	double z[TILE_R][TILE_C];
-	multiply(g, z);
+	g.xvec = aligned<T>(g.x, g.xstride);
+	g.yvec = aligned<T>(g.y, g.ystride);
+	const int rows = g.rows, cols = g.cols;
+	Tiles tile;
+	Sums<T, R, C> z;
+	tile.start(shared, g);
+	tile.multiply(g, 0, 0, z);
 	Global<T> out = global<T>(p.out) + b * p.ostride + i0 * p.m + j0;
 #pragma unroll
-	for (int r = 0; r < TILE_R; r++)
+	for (int r = 0; r < R; r++)
 #pragma unroll
-		for (int c = 0; c < TILE_C; c++) {
-			const int i = tile_row() + TILE_SIDE * r, j = tile_col() + TILE_SIDE * c;
-			if (i < g.rows && j < g.cols) out[i * p.m + j] = (T)z[r][c];
+		for (int c = 0; c < C; c++) {
+			const int i = tile_row() + TILE_DOWN * r, j = Tiles::column(c);
+			if (i < rows && j < cols) out[i * p.m + j] = z.value(r, c);
 		}
 }
 
-KERNEL(matmul_f64, matmul_params, TILE_THREADS) { matmul<double>(p); }
-KERNEL(matmul_f32, matmul_params, TILE_THREADS) { matmul<float>(p); }
+template <class T, int R, int C> DEV void matmul(const matmul_params &p) {
+	SHARED(Vec<T>, shared, (Tile<T, R, C, true>::SHARED_VECS));
+	if (p.trans) matmul_tile<T, R, C, true>(p, shared);
+	else matmul_tile<T, R, C, false>(p, shared);
+}
+
+KERNEL(matmul_f64, matmul_params, TILE_THREADS) { matmul<double, TILE_R<double>, TILE_C>(p); }
+KERNEL(matmul_f32, matmul_params, TILE_THREADS) { matmul<float, TILE_R<float>, TILE_C>(p); }
+KERNEL(matmul_thin_f64, matmul_params, TILE_THREADS) { matmul<double, 1, TILE_C>(p); }
+KERNEL(matmul_thin_f32, matmul_params, TILE_THREADS) { matmul<float, 1, TILE_C>(p); }
+KERNEL(matmul_narrow_f64, matmul_params, TILE_THREADS) { matmul<double, TILE_R<double>, 1>(p); }
+KERNEL(matmul_narrow_f32, matmul_params, TILE_THREADS) { matmul<float, TILE_R<float>, 1>(p); }

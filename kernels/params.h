@@ -26,12 +26,18 @@ enum {
 	ROW_THREADS = 256,     // kernels with a block a row, at most: row_threads()
 	WARP_THREADS = 128,    // kernels with a warp a row: WARP_ROWS rows a block
 	WARP_ROWS = 4,
-	TILE_THREADS = 256, // kernels on tiles of TILE_ROWS x TILE_COLS dot products
-	TILE_ROWS = 32,
+	TILE_THREADS = 128,  // kernels on tiles of dot products, TILE_ROWS_F64 or TILE_ROWS_F32 x TILE_COLS
+	TILE_ROWS_F64 = 64,
+	TILE_ROWS_F32 = 128,
 	TILE_COLS = 64,
+	TILE_THIN = 16,      // rows of a tile for few rows
+	TILE_NARROW = 8,     // columns of a tile for few columns
 	SMALL_DIMS = 8,       // dimensions of a mixture that a thread keeps in registers, at most
 	SMALL_PARTS = 64,     // and components, which it takes one after another
 	SMALL_THREADS = 128,  // kernels with a thread a row
+	SCAN_THREADS = 256,
+	SCAN_ROWS = 32,
+	SCAN_COLS = 64,
 	REDUCE_CHUNK = 8192, // numbers that a block of reduce_parts sums
 	COLSUM_ROWS = 256,   // rows that a block of softmax_colsum sums
 	ROTATE_OWN = 1,      // mixture_model.rotation: a basis for each component
@@ -46,17 +52,17 @@ PARAMS_INLINE int64_t row_threads(int64_t d) { return d <= 64 ? 32 : d <= 1024 ?
 // ---- softmax.cu ----
 // engine.Softmax is these launches, in order:
 //
-//	softmax_scan_DTYPE      TILE_THREADS, batch * ceil_div(n, TILE_ROWS) blocks with b0 = i0 = 0, batch = B, rows = n:
+//	softmax_scan_DTYPE      SCAN_THREADS, batch * ceil_div(n, SCAN_ROWS) blocks with b0 = i0 = 0, batch = B, rows = n:
 //	                        state, and lse, max and arg where not 0. n > 0; m = 0 is well.
 //	softmax_norms_DTYPE     WARP_THREADS, ceil_div(vb m, WARP_ROWS), vb = 1 or B the problems of v, as above: norms. For second.
 //
 // and where mean, second, tmean or colsum is wanted, for every panel of problems [b0, b0 + batch) and rows
 // [i0, i0 + rows):
 //
-//	softmax_weights_DTYPE   TILE_THREADS, batch ceil_div(rows, TILE_ROWS) ceil_div(m, TILE_COLS): e
+//	softmax_weights_DTYPE   SCAN_THREADS, batch ceil_div(rows, SCAN_ROWS) ceil_div(m, SCAN_COLS): e
 //	matmul_DTYPE            mean: x = e [batch, rows, m], y = v (of problem b0), out = mean (row b0 n + i0)
 //	softmax_second_DTYPE    WARP_THREADS, ceil_div(batch rows, WARP_ROWS): second
-//	softmax_tangents_DTYPE  TILE_THREADS, batch ceil_div(rows np, TILE_ROWS) ceil_div(m, TILE_COLS): f, needs e
+//	softmax_tangents_DTYPE  SCAN_THREADS, batch ceil_div(rows np, SCAN_ROWS) ceil_div(m, SCAN_COLS): f, needs e
 //	matmul_DTYPE            tmean: x = f [batch, rows np, m], y = v, out = tmean (row (b0 n + i0) np)
 //	softmax_colsum_DTYPE    ELEMENT_THREADS, batch ceil_div(rows, COLSUM_ROWS) ceil_div(m, ELEMENT_THREADS): parts
 //	softmax_merge_DTYPE     ELEMENT_THREADS, ceil_div(batch m, ELEMENT_THREADS): acc and colsum
@@ -85,7 +91,9 @@ typedef struct {
 } softmax_params;
 
 // ---- matmul.cu ----
-// matmul_DTYPE: TILE_THREADS, batch ceil_div(n, TILE_ROWS) ceil_div(m, TILE_COLS).
+// matmul_DTYPE:        TILE_THREADS, batch ceil_div(n, TILE_ROWS_...) ceil_div(m, TILE_COLS);
+// matmul_thin_DTYPE:   the same with TILE_THIN rows;
+// matmul_narrow_DTYPE: the same with TILE_NARROW columns. All three give the same bits.
 // out_b = x_b y_b, or x_b y_b^T with trans. k = 0 writes zeros.
 typedef struct {
 	uint64_t out, x, y;

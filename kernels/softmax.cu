@@ -1,6 +1,6 @@
 // softmax.cu: the biased softmax reduction of engine.Softmax; params.h lists its launches.
 #include "online_softmax.cuh"
-#include "tile.cuh"
+#include "scan_tile.cuh"
 
 // Place is a tile's place: problem b, rows from i on with room for rows, keys from j on with room for keys.
 struct Place {
@@ -22,20 +22,20 @@ template <class T> DEV Row row_of(const softmax_params &p, int64_t row) {
 }
 
 // products sets z = <q_i, k_j> for a tile.
-template <class T> DEV void products(const softmax_params &p, const Place &at, double (&z)[TILE_R][TILE_C]) {
-	Product<T> g;
+template <class T> DEV void products(const softmax_params &p, const Place &at, double (&z)[SCAN_R][SCAN_C]) {
+	ScanProduct<T> g;
 	g.x = global<const T>(p.q) + (at.b * p.n + at.i) * p.d;
 	g.y = global<const T>(p.k) + at.b * p.kstride + at.j * p.d;
 	g.xstride = g.ystride = g.depth = p.d;
 	g.rows = at.rows;
 	g.cols = at.keys;
 	g.trans = true;
-	multiply(g, z);
+	scan_multiply(g, z);
 }
 
 // Bias holds u_j and w_j of a thread's columns of a tile; 0 past the end.
 struct Bias {
-	double u[TILE_C], w[TILE_C];
+	double u[SCAN_C], w[SCAN_C];
 };
 
 template <class T> DEV Bias bias_of(const softmax_params &p, const Place &at) {
@@ -43,8 +43,8 @@ template <class T> DEV Bias bias_of(const softmax_params &p, const Place &at) {
 	Global<const T> w = global<const T>(p.w) + (p.w ? at.b * p.wstride + at.j : 0);
 	Bias bias;
 #pragma unroll
-	for (int c = 0; c < TILE_C; c++) {
-		const int j = tile_col() + TILE_SIDE * c;
+	for (int c = 0; c < SCAN_C; c++) {
+		const int j = scan_col() + SCAN_SIDE * c;
 		bias.u[c] = p.u && j < at.keys ? (double)u[j] : 0;
 		bias.w[c] = p.w && j < at.keys ? (double)w[j] : 0;
 	}
@@ -60,38 +60,38 @@ DEV double logit(const Row &row, double product, double u, double w, bool skip) 
 
 // softmax_scan goes over all keys with a tile of rows a block.
 template <class T> DEV void softmax_scan(const softmax_params &p) {
-	const int64_t down = ceil_div(p.n, TILE_ROWS);
+	const int64_t down = ceil_div(p.n, SCAN_ROWS);
 	Place at;
 	at.b = block_id() / down;
 	if (p.ended && global<const int32_t>(p.ended)[2 * at.b + 1]) return; // the whole block
-	at.i = block_id() % down * TILE_ROWS;
+	at.i = block_id() % down * SCAN_ROWS;
 	at.rows = p.n - at.i;
-	Row row[TILE_R];
-	Online state[TILE_R];
+	Row row[SCAN_R];
+	Online state[SCAN_R];
 #pragma unroll
-	for (int r = 0; r < TILE_R; r++) {
-		const int i = tile_row() + TILE_SIDE * r;
+	for (int r = 0; r < SCAN_R; r++) {
+		const int i = scan_row() + SCAN_SIDE * r;
 		row[r] = row_of<T>(p, at.b * p.n + at.i + (i < at.rows ? i : 0));
 		state[r] = online_empty();
 	}
-	for (at.j = 0; at.j < p.m; at.j += TILE_COLS) {
+	for (at.j = 0; at.j < p.m; at.j += SCAN_COLS) {
 		at.keys = p.m - at.j;
-		double z[TILE_R][TILE_C];
+		double z[SCAN_R][SCAN_C];
 		products<T>(p, at, z);
 		const Bias bias = bias_of<T>(p, at);
 #pragma unroll
-		for (int r = 0; r < TILE_R; r++)
+		for (int r = 0; r < SCAN_R; r++)
 #pragma unroll
-			for (int c = 0; c < TILE_C; c++) {
-				const int64_t l = tile_col() + TILE_SIDE * c, j = at.j + l;
+			for (int c = 0; c < SCAN_C; c++) {
+				const int64_t l = scan_col() + SCAN_SIDE * c, j = at.j + l;
 				if (l < at.keys) online_add<T>(state[r], logit(row[r], z[r][c], bias.u[c], bias.w[c], j == row[r].skip), j);
 			}
 	}
 #pragma unroll
-	for (int r = 0; r < TILE_R; r++) {
-		online_merge_lanes<T>(state[r], TILE_SIDE);
-		const int64_t i = tile_row() + TILE_SIDE * r, n = at.b * p.n + at.i + i;
-		if (i >= at.rows || tile_col() != 0) continue;
+	for (int r = 0; r < SCAN_R; r++) {
+		online_merge_lanes<T>(state[r], SCAN_SIDE);
+		const int64_t i = scan_row() + SCAN_SIDE * r, n = at.b * p.n + at.i + i;
+		if (i >= at.rows || scan_col() != 0) continue;
 		if (p.lse) global<T>(p.lse)[n] = (T)online_lse(state[r]);
 		if (p.max) global<T>(p.max)[n] = (T)(state[r].nan ? not_a_number() : state[r].most);
 		if (p.arg) global<int32_t>(p.arg)[n] = state[r].arg;
@@ -113,10 +113,10 @@ template <class T> DEV void softmax_norms(const softmax_params &p) {
 
 // tile_place returns the block's tile of a panel with rows rows a problem. Rows count within the panel.
 DEV Place tile_place(const softmax_params &p, int64_t rows) {
-	const int64_t across = ceil_div(p.m, TILE_COLS), down = ceil_div(rows, TILE_ROWS);
+	const int64_t across = ceil_div(p.m, SCAN_COLS), down = ceil_div(rows, SCAN_ROWS);
 	Place at;
-	at.j = block_id() % across * TILE_COLS;
-	at.i = block_id() / across % down * TILE_ROWS;
+	at.j = block_id() % across * SCAN_COLS;
+	at.i = block_id() / across % down * SCAN_ROWS;
 	at.b = block_id() / across / down;
 	at.rows = rows - at.i;
 	at.keys = p.m - at.j;
@@ -129,20 +129,20 @@ template <class T> DEV void softmax_weights(const softmax_params &p) {
 	Place at = panel;
 	at.b += p.b0;
 	at.i += p.i0;
-	double z[TILE_R][TILE_C];
+	double z[SCAN_R][SCAN_C];
 	products<T>(p, at, z);
 	const Bias bias = bias_of<T>(p, at);
 	Global<T> e = global<T>(p.e) + (panel.b * p.rows + panel.i) * p.m + panel.j;
 	Global<const double> state = global<const double>(p.state) + 2 * (at.b * p.n + at.i);
 #pragma unroll
-	for (int r = 0; r < TILE_R; r++) {
-		const int i = tile_row() + TILE_SIDE * r;
+	for (int r = 0; r < SCAN_R; r++) {
+		const int i = scan_row() + SCAN_SIDE * r;
 		if (i >= at.rows) continue;
 		const Row row = row_of<T>(p, at.b * p.n + at.i + i);
 		const double most = state[2 * i], inverse = state[2 * i + 1];
 #pragma unroll
-		for (int c = 0; c < TILE_C; c++) {
-			const int j = tile_col() + TILE_SIDE * c;
+		for (int c = 0; c < SCAN_C; c++) {
+			const int j = scan_col() + SCAN_SIDE * c;
 			if (j >= at.keys) continue;
 			const double x = logit(row, z[r][c], bias.u[c], bias.w[c], at.j + j == row.skip) - most;
 			e[i * p.m + j] = (T)(inverse == 0 ? 0 : exp_as<T>(x) * inverse);
@@ -154,22 +154,22 @@ template <class T> DEV void softmax_weights(const softmax_params &p) {
 template <class T> DEV void softmax_tangents(const softmax_params &p) {
 	const Place at = tile_place(p, p.rows * p.np);
 	const int64_t b = p.b0 + at.b;
-	Product<T> g;
+	ScanProduct<T> g;
 	g.x = global<const T>(p.t) + ((b * p.n + p.i0) * p.np + at.i) * p.d;
 	g.y = global<const T>(p.k) + b * p.kstride + at.j * p.d;
 	g.xstride = g.ystride = g.depth = p.d;
 	g.rows = at.rows;
 	g.cols = at.keys;
 	g.trans = true;
-	double z[TILE_R][TILE_C];
-	multiply(g, z);
+	double z[SCAN_R][SCAN_C];
+	scan_multiply(g, z);
 	Global<const T> e = global<const T>(p.e) + at.b * p.rows * p.m + at.j;
 	Global<T> f = global<T>(p.f) + (at.b * p.rows * p.np + at.i) * p.m + at.j;
 #pragma unroll
-	for (int r = 0; r < TILE_R; r++)
+	for (int r = 0; r < SCAN_R; r++)
 #pragma unroll
-		for (int c = 0; c < TILE_C; c++) {
-			const int i = tile_row() + TILE_SIDE * r, j = tile_col() + TILE_SIDE * c;
+		for (int c = 0; c < SCAN_C; c++) {
+			const int i = scan_row() + SCAN_SIDE * r, j = scan_col() + SCAN_SIDE * c;
 			if (i >= at.rows || j >= at.keys) continue;
 			const double w = e[(at.i + i) / p.np * p.m + j];
 			f[i * p.m + j] = (T)(w == 0 ? 0 : w * z[r][c]);
@@ -218,14 +218,14 @@ template <class T> DEV void softmax_merge(const softmax_params &p) {
 	global<T>(p.colsum)[p.b0 * p.m + at] = (T)sum;
 }
 
-KERNEL(softmax_scan_f64, softmax_params, TILE_THREADS) { softmax_scan<double>(p); }
-KERNEL(softmax_scan_f32, softmax_params, TILE_THREADS) { softmax_scan<float>(p); }
+KERNEL(softmax_scan_f64, softmax_params, SCAN_THREADS) { softmax_scan<double>(p); }
+KERNEL(softmax_scan_f32, softmax_params, SCAN_THREADS) { softmax_scan<float>(p); }
 KERNEL(softmax_norms_f64, softmax_params, WARP_THREADS) { softmax_norms<double>(p); }
 KERNEL(softmax_norms_f32, softmax_params, WARP_THREADS) { softmax_norms<float>(p); }
-KERNEL(softmax_weights_f64, softmax_params, TILE_THREADS) { softmax_weights<double>(p); }
-KERNEL(softmax_weights_f32, softmax_params, TILE_THREADS) { softmax_weights<float>(p); }
-KERNEL(softmax_tangents_f64, softmax_params, TILE_THREADS) { softmax_tangents<double>(p); }
-KERNEL(softmax_tangents_f32, softmax_params, TILE_THREADS) { softmax_tangents<float>(p); }
+KERNEL(softmax_weights_f64, softmax_params, SCAN_THREADS) { softmax_weights<double>(p); }
+KERNEL(softmax_weights_f32, softmax_params, SCAN_THREADS) { softmax_weights<float>(p); }
+KERNEL(softmax_tangents_f64, softmax_params, SCAN_THREADS) { softmax_tangents<double>(p); }
+KERNEL(softmax_tangents_f32, softmax_params, SCAN_THREADS) { softmax_tangents<float>(p); }
 KERNEL(softmax_second_f64, softmax_params, WARP_THREADS) { softmax_second<double>(p); }
 KERNEL(softmax_second_f32, softmax_params, WARP_THREADS) { softmax_second<float>(p); }
 KERNEL(softmax_colsum_f64, softmax_params, ELEMENT_THREADS) { softmax_colsum<double>(p); }
