@@ -17,7 +17,7 @@ const (
 	codeDone         = 0
 	codeFailed       = 1 // failed while running: a full disk, a lost device
 	codeUsage        = 2 // wrong usage or input
-	codeNotConverged = 3 // done, and something did not converge
+	codeNotConverged = 3 // done, and something did not converge, or a case failed
 	codeInterrupted  = 130
 )
 
@@ -57,7 +57,7 @@ func exitCode(err error) int {
 	if errors.Is(err, context.Canceled) {
 		return codeInterrupted
 	}
-	if errors.Is(err, errNotConverged) {
+	if errors.Is(err, errNotConverged) || errors.Is(err, errCases) {
 		return codeNotConverged
 	}
 	if !errors.As(err, new(*runError)) || errors.As(err, new(*usageError)) {

@@ -99,6 +99,13 @@ func (p *Brenier) Map(x []float64) []float64 {
 	return []float64{h.at(1, 0), h.at(0, 1)}
 }
 
+// Inverse returns the x with Map(x) = z, to rounding.
+func (p *Brenier) Inverse(z []float64) []float64 {
+	x := []float64{z[0], z[1]}
+	p.invert(x)
+	return x
+}
+
 // Dim returns 2.
 func (p *Brenier) Dim() int { return 2 }
 

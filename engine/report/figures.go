@@ -1,0 +1,166 @@
+package report
+
+import (
+	"fmt"
+	"image/color"
+	"io"
+	"math"
+	"strconv"
+
+	"monge/engine/study"
+
+	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/plotter"
+	"gonum.org/v1/plot/text"
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+	"gonum.org/v1/plot/vg/vgimg"
+)
+
+const (
+	figureWidth   = vg.Length(390)
+	figureHeight  = vg.Length(300)
+	figureColumns = 3
+	figureHead    = vg.Length(44)
+)
+
+// Figures draws a page of figures as a PNG, three in a row under one title. Points that are not finite, or
+// not positive along a logarithmic axis, are left out; a figure without any is an empty frame that says so.
+// It returns the writer's errors.
+func Figures(w io.Writer, title string, figures []study.Figure) error {
+	columns := max(1, min(figureColumns, len(figures)))
+	rows := max(1, (len(figures)+columns-1)/columns)
+	canvas := vgimg.NewWith(
+		vgimg.UseWH(vg.Length(columns)*figureWidth+2*margin, vg.Length(rows)*figureHeight+figureHead+margin),
+		vgimg.UseDPI(96),
+		vgimg.UseBackgroundColor(color.White),
+	)
+	page := draw.New(canvas)
+	sty := style(16, true, inkText)
+	sty.YAlign = draw.YTop
+	page.FillText(sty, vg.Point{X: page.Min.X + margin, Y: page.Max.Y - 12}, title)
+	for i := range figures {
+		left := page.Min.X + margin + vg.Length(i%columns)*figureWidth
+		top := page.Max.Y - figureHead - vg.Length(i/columns)*figureHeight
+		drawFigure(draw.Canvas{Canvas: page.Canvas, Rectangle: vg.Rectangle{
+			Min: vg.Point{X: left + 6, Y: top - figureHeight + 12}, Max: vg.Point{X: left + figureWidth - 10, Y: top},
+		}}, &figures[i])
+	}
+	if _, err := (vgimg.PngCanvas{Canvas: canvas}).WriteTo(w); err != nil {
+		return fmt.Errorf("report: figures: %w", err)
+	}
+	return nil
+}
+
+// palette is that of Okabe and Ito, told apart with any colour vision, darkest first.
+func palette() []color.Color {
+	return []color.Color{inkData, color.NRGBA{0xd5, 0x5e, 0x00, 0xff}, color.NRGBA{0x00, 0x9e, 0x73, 0xff},
+		color.NRGBA{0xcc, 0x79, 0xa7, 0xff}, inkLatent, color.NRGBA{0x56, 0xb4, 0xe9, 0xff}, inkText, inkMoved}
+}
+
+func drawFigure(c draw.Canvas, f *study.Figure) {
+	pl := plot.New()
+	pl.BackgroundColor = color.White
+	pl.Title.Text = f.Title
+	pl.Title.TextStyle = style(11, true, inkText)
+	pl.Title.TextStyle.XAlign, pl.Title.TextStyle.YAlign = draw.XCenter, draw.YTop
+	pl.Title.Padding = 5
+	pl.X.Label.Text, pl.Y.Label.Text = f.X, f.Y
+	grid := plotter.NewGrid()
+	grid.Vertical.Color, grid.Horizontal.Color = inkGrid, inkGrid
+	pl.Add(grid)
+	pl.Legend.TextStyle = style(9, false, inkText)
+	pl.Legend.Top = true
+	pl.Legend.ThumbnailWidth = 16
+	drawn, inks := 0, palette()
+	area := [2][2]float64{{math.Inf(1), math.Inf(-1)}, {math.Inf(1), math.Inf(-1)}}
+	for i, curve := range f.Curves {
+		at := shown(f, curve)
+		if len(at) == 0 {
+			continue
+		}
+		for _, p := range at {
+			for a, v := range [2]float64{p.X, p.Y} {
+				area[a][0], area[a][1] = math.Min(area[a][0], v), math.Max(area[a][1], v)
+			}
+		}
+		drawn++
+		line := &plotter.Line{XYs: at, LineStyle: draw.LineStyle{Color: inks[i%len(inks)], Width: 1.4}}
+		if curve.Dashed {
+			line.Dashes = []vg.Length{4, 3}
+			pl.Add(line)
+			pl.Legend.Add(curve.Name, line)
+			continue
+		}
+		dots := &plotter.Scatter{XYs: at, GlyphStyle: draw.GlyphStyle{Color: inks[i%len(inks)], Radius: 2.2, Shape: draw.CircleGlyph{}}}
+		pl.Add(line, dots)
+		if curve.Name != "" {
+			pl.Legend.Add(curve.Name, line, dots)
+		}
+	}
+	if drawn == 0 {
+		sty := style(11, false, inkFaint)
+		sty.XAlign, sty.YAlign = draw.XCenter, draw.YCenter
+		c.FillText(sty, c.Center(), f.Title+"\nno points to draw")
+		return
+	}
+	for a, ax := range []*plot.Axis{&pl.X, &pl.Y} {
+		scale(ax, area[a], [2]bool{f.LogX, f.LogY}[a])
+		ax.Color, ax.Tick.Color = inkFaint, inkFaint
+		for _, sty := range []*text.Style{&ax.Label.TextStyle, &ax.Tick.Label} {
+			sty.Font, sty.Color = face(9, false), inkFaint
+		}
+	}
+	pl.Draw(c)
+}
+
+// shown returns the points of a curve that its axes can show.
+func shown(f *study.Figure, c study.Curve) plotter.XYs {
+	var at plotter.XYs
+	for i, x := range c.X {
+		y := c.Y[i]
+		if math.IsNaN(x-y) || math.IsInf(x, 0) || math.IsInf(y, 0) || f.LogX && x <= 0 || f.LogY && y <= 0 {
+			continue
+		}
+		at = append(at, plotter.XY{X: x, Y: y})
+	}
+	return at
+}
+
+// scale sets an axis's range, somewhat wider than the data's, and its ticks.
+func scale(ax *plot.Axis, r [2]float64, logarithmic bool) {
+	ax.Padding = 0
+	if logarithmic {
+		ax.Scale = plot.LogScale{}
+		ax.Tick.Marker = plot.TickerFunc(decades)
+		room := math.Max(.06*math.Log(r[1]/r[0]), .1)
+		ax.Min, ax.Max = r[0]*math.Exp(-room), r[1]*math.Exp(room)
+		return
+	}
+	ax.Tick.Marker = plot.TickerFunc(ticks)
+	room := .06 * (r[1] - r[0])
+	if room == 0 {
+		room = math.Max(.1*math.Abs(r[0]), 1e-12)
+	}
+	ax.Min, ax.Max = r[0]-room, r[1]+room
+}
+
+// decades places labels at powers of ten, every k-th where there are many; within less than two decades at
+// 1, 2 and 5 times them too.
+func decades(lo, hi float64) []plot.Tick {
+	first, last := int(math.Floor(math.Log10(lo))), int(math.Ceil(math.Log10(hi)))
+	step := max(1, (last-first)/6)
+	factors := []float64{1}
+	if math.Log10(hi/lo) < 2 {
+		factors = []float64{1, 2, 5}
+	}
+	var t []plot.Tick
+	for p := first; p <= last; p += step {
+		for _, m := range factors {
+			if v := m * math.Pow(10, float64(p)); v >= lo && v <= hi {
+				t = append(t, plot.Tick{Value: v, Label: strconv.FormatFloat(v, 'g', 3, 64)})
+			}
+		}
+	}
+	return t
+}

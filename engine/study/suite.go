@@ -1,0 +1,132 @@
+package study
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"monge/engine"
+
+	"gorgonia.org/tensor"
+)
+
+// Case is one experiment of the suite: a question with known answers, asked of the flow and of the transport
+// solvers on any engine.
+type Case struct {
+	ID, Title string
+
+	run  func(*trial) error
+	skip string // why the case is not run; "" = it is
+}
+
+// Cases returns the suite in its order.
+func Cases() []Case {
+	return []Case{
+		{ID: "E01", Title: "Gaussian: the encoder is S^-1/2 (x - c), the optimal map", run: gaussianCase},
+		{ID: "E02", Title: "one dimension: the encoder is the quantile map", run: lineCase},
+		{ID: "E03", Title: "rotated products of one-dimensional mixtures", run: productCase},
+		{ID: "E04", Title: "isotropic scale mixtures: the radial quantile map", run: radialCase},
+		{ID: "E05", Title: "collinear mixtures: exactly optimal", run: collinearCase},
+		{ID: "E06", Title: "golden values of E, its Jacobian and the density", run: goldenCase},
+		{ID: "E07", Title: "linear drifts: a gap unless the matrices commute", run: driftCase},
+		{ID: "E08", Title: "encoder against a known Brenier map: orders 2, 2, 4", run: brenierCase},
+		{ID: "E17", Title: "invariants, round trip, moments of E(X)", run: invariantCase},
+		{ID: "E18", Title: "one limit map along every path", run: pathCase},
+		{ID: "E19", Title: "orders of convergence; work and precision", run: orderCase},
+		{ID: "E20", Title: "own steps: a sample does not see its batch", run: batchCase},
+	}
+}
+
+// SuiteSettings describes a run of a case. The zero value is the full size in float64 with seed 0.
+type SuiteSettings struct {
+	// Quick takes the small sizes: all cases together in a minute or two on two cores.
+	Quick bool
+	Seed  uint64
+	Dtype engine.Dtype
+	// Images are the rows of E15's large data set [N, D]; nil leaves that part out.
+	Images *tensor.Dense
+	// Progress is told the case and how many of its parts are done; total = 0 where that is not known.
+	Progress func(stage string, done, total int)
+}
+
+// Verdict of a case.
+type Verdict string
+
+const (
+	Pass    Verdict = "pass"
+	Fail    Verdict = "fail"
+	Skipped Verdict = "skipped"
+)
+
+// CaseResult is what a case measured beside what was expected.
+type CaseResult struct {
+	ID, Title string
+	Status    Verdict
+	Reason    string // why it was skipped, failed, or left something out
+	Rows      []Row
+	Figures   []Figure
+	Elapsed   time.Duration
+}
+
+// Row is one number of a case. It passes where |Measured - Expected| <= Tolerance.
+type Row struct {
+	Name                          string
+	Expected, Measured, Tolerance float64
+	Pass                          bool
+	Note                          string // what the number is, or why the expectation is what it is
+}
+
+// Figure is a picture's data: curves over one pair of axes.
+type Figure struct {
+	Title, X, Y string // title and axis labels
+	LogX, LogY  bool
+	Curves      []Curve
+}
+
+// Curve is a series of points [len(X)] of a figure.
+type Curve struct {
+	Name   string
+	X, Y   []float64
+	Dashed bool // a reference, not a measurement
+}
+
+// Run runs the case. Its error is ctx's alone: whatever else goes wrong fails the case, with the reason.
+func (c Case) Run(ctx context.Context, e engine.Engine, s SuiteSettings) (*CaseResult, error) {
+	began := time.Now()
+	r := &CaseResult{ID: c.ID, Title: c.Title, Status: Pass}
+	if c.skip != "" {
+		r.Status, r.Reason = Skipped, c.skip
+		return r, nil
+	}
+	t := &trial{ctx: ctx, e: e, s: &s, result: r}
+	if err := c.run(t); err != nil {
+		if ctx.Err() != nil {
+			return nil, fmt.Errorf("study: %s: %w", c.ID, ctx.Err())
+		}
+		r.Status = Fail
+		r.note(err.Error())
+		if errors.Is(err, engine.ErrUnsupported) {
+			r.Status = Skipped
+		}
+	}
+	failed := 0
+	for _, row := range r.Rows {
+		if !row.Pass {
+			failed++
+		}
+	}
+	if failed > 0 {
+		r.Status = Fail
+		r.note(fmt.Sprintf("%d of %d rows are off", failed, len(r.Rows)))
+	}
+	r.Elapsed = time.Since(began)
+	return r, nil
+}
+
+func (r *CaseResult) note(text string) {
+	if r.Reason != "" {
+		r.Reason += "; "
+	}
+	r.Reason += text
+}

@@ -1,0 +1,35 @@
+package study_test
+
+import (
+	"context"
+	"testing"
+
+	"monge/cpu"
+	"monge/engine/study"
+)
+
+// TestSuite runs cheap cases whole; the others run by name, monge suite --quick.
+func TestSuite(t *testing.T) {
+	e := cpu.New(cpu.Options{})
+	defer e.Close()
+	costly := map[string]bool{"E08": true} // seconds of quadrature
+	for _, c := range study.Cases() {
+		if costly[c.ID] {
+			continue
+		}
+		t.Run(c.ID, func(t *testing.T) {
+			r, err := c.Run(context.Background(), e, study.SuiteSettings{Quick: true, Seed: 1})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, row := range r.Rows {
+				if !row.Pass {
+					t.Errorf("%s: expected %.10g, measured %.10g, tolerance %.2g: %s", row.Name, row.Expected, row.Measured, row.Tolerance, row.Note)
+				}
+			}
+			if r.Status == study.Fail {
+				t.Error(r.Reason)
+			}
+		})
+	}
+}
