@@ -7,7 +7,7 @@ BENCH   ?= .
 # What builds with the tags cuda and emu need: cgo and the header cuda.h, for gorgonia.org/cu too.
 DEVICE = CGO_ENABLED=1 CGO_CFLAGS="$${CGO_CFLAGS:--O2 -g} -I$(CURDIR)/gpu/compat -I$(CURDIR)/build/toolkit/include"
 
-.PHONY: help run test build build-cuda toolkit kernels test-emu test-cuda race lint bench bench-openblas clean
+.PHONY: help run test build build-cuda toolkit kernels audit test-emu test-cuda race lint bench bench-openblas clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -30,6 +30,9 @@ toolkit: ## build/toolkit: the CUDA compiler and headers, from an installed nvcc
 
 kernels: toolkit ## build/kernels: the device code for sm_80, sm_90, sm_100, and PTX for drivers from 525 on
 	@sh kernels/build.sh build/toolkit build/kernels
+
+audit: kernels ## hold the kernels' machine code to kernels/audit.toml
+	$(GO) run ./kernels/audit -rules kernels/audit.toml build/toolkit build/kernels
 
 test-emu: toolkit ## the device code and its engine on an emulated device (needs g++)
 	$(DEVICE) $(GO) test -tags emu ./kernels/... ./gpu/... ./engine/auto
