@@ -66,7 +66,7 @@ func (t *trial) lineMap(name string, law dist.Distribution, f lineLaw, tol float
 	}
 	t.zero(name+": log of the slope", worst, t.within(100*tol, 1e4))
 	// The map keeps the order, so no pairing of the two samples is cheaper.
-	c, err := ot.OneDim(ot.Clouds{X: x, Y: r.X})
+	c, err := ot.OneDim(t.ctx, ot.Clouds{X: x, Y: r.X})
 	if err != nil {
 		return err
 	}
