@@ -48,7 +48,7 @@ type Certificate struct {
 	// pairing of a point is from being as good. 0 with ties, never negative; NaN for one point or cost 0.
 	SlackMargin   float64
 	MovedFraction float64   // share of rows that the best pairing found moves; NaN where none was found
-	Passes        int       // over all pairs
+	Passes        int       // over all pairs; parts of one are added up
 	F, G          []float64 // the certificate: F_i + G_j <= |x_i - y_j|^2, mean F + mean G = Lower but for rounding
 	Assignment    []int64   // the best pairing found
 	Seconds       float64
@@ -65,23 +65,28 @@ const (
 	settledTolerance = 1e-12
 	stallPasses      = 16  // in which the bracket must close
 	stallRate        = 0.9 // to this of its width
+	sweepsPerPass    = 20  // sweeps of what changed, at most, for each pass over all pairs
 )
 
 // Certify brackets the optimal transport cost between the rows of x and y [n, d], and so says how far the
-// pairing of row i with row i is from optimal. Lower is the dual value of feasible potentials, verified
-// over all pairs in float64 and lowered by a bound of the rounding; Upper is the best pairing found, at
-// most Cost.
+// pairing of row i with row i is from optimal. Lower is the dual value of feasible potentials, proved over all
+// pairs and lowered by a bound of every rounding; Upper is the best pairing found, at most Cost.
 //
 // The pairing is optimal exactly when potentials exist with F_i - F_j <= C_ij - C_jj for all i, j. The
 // passes of method "dual" are its fixed point
 //
 //	F_i <- min_j (C_ij - C_jj + F_j)
 //
-// (Bellman-Ford on the complete graph, O(n d) memory); every pass gives a feasible pair, with G_j = C_jj -
-// F_j before it. Where the rows' minimising columns close a cycle, that cycle of pairs is cheaper: the
-// pairing is changed along it and the passes go on from there, so that they settle at the optimum if they
-// are given enough of them. Pairs cheaper by less than 1e-12 of the mean cost are taken as ties, and ties
-// go to the given pairing.
+// (Bellman-Ford on the complete graph); every pass gives a feasible pair, with G_j = C_jj - F_j before it.
+// Where the columns that rows fell to close a cycle, that cycle of pairs is cheaper: the pairing is changed
+// along it and the passes go on from there, so that they settle at the optimum if they are given enough of
+// them. Pairs cheaper by less than 1e-12 of the mean cost are taken as ties, and ties go to the given pairing.
+//
+// Passes run in float32 on the engine and decide every pair whose slack exceeds a bound of their rounding; the
+// pairs that they leave open are computed again in float64, and so are all numbers of the result, which
+// therefore do not depend on the type of the passes but for that margin. After the first, a pass touches only
+// the rows and columns that changed. Memory is O(n d) beyond the clouds: one copy of them in float32 on the
+// engine, and one in float64 only where many pairs are left open.
 //
 // Errors: as [Exact] for the clouds, and engine.ErrShape where they do not have the same shape; an unknown
 // name of potentials; *engine.MemoryError of a forced exact solver; ctx.Err().
@@ -112,7 +117,7 @@ func Certify(ctx context.Context, x, y *tensor.Dense, s *CertifySettings) (*Cert
 			return nil, fmt.Errorf("ot: certify: line integral of row %d is %v: %w", i, v, ErrNotFinite)
 		}
 	}
-	c, err := newCertifier(p, s)
+	c, err := newCertifier(ctx, p, s)
 	if err != nil {
 		return nil, err
 	}
@@ -120,6 +125,7 @@ func Certify(ctx context.Context, x, y *tensor.Dense, s *CertifySettings) (*Cert
 	if err := c.solve(ctx); err != nil {
 		return nil, err
 	}
+	c.describe()
 	r := c.certificate()
 	r.Seconds = time.Since(start).Seconds()
 	return r, nil
@@ -137,7 +143,9 @@ func (c *certifier) solve(ctx context.Context) error {
 	}
 	way := c.settings.Potentials
 	if way != "exact" {
-		c.guess()
+		if err := c.guess(ctx); err != nil {
+			return err
+		}
 		first := limit
 		small := c.n <= exactPoints || c.d <= exactDim
 		if way == "" && small {
@@ -172,7 +180,7 @@ func (c *certifier) certificate() *Certificate {
 		}
 	}
 	r := &Certificate{
-		N: c.n, D: c.d, Cost: c.cost, Lower: c.lower, Upper: c.upper, Passes: c.passes, Note: c.note,
+		N: c.n, D: c.d, Cost: c.cost, Lower: c.lower, Upper: c.upper, Passes: c.passes(), Note: c.note,
 		SlackMargin: math.NaN(), MovedFraction: math.NaN(),
 	}
 	r.RelativeLower, r.RelativeUpper = relativeGap(c.cost, c.upper), relativeGap(c.cost, c.lower)

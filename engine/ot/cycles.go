@@ -2,85 +2,117 @@ package ot
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"slices"
 
 	"monge/engine"
 )
 
-// certifier is the state of a certificate: a pairing sigma with potentials f, and the best bracket so far.
-// It works on the centred clouds, whose costs c_ij = |x_i - y_j|^2 differ from the given ones by terms of
+// certifier is the state of a certificate: a pairing sigma with potentials f, g, and the best bracket so far.
+// It works on the shifted clouds, whose costs c_ij = |x_i - y_j|^2 differ from the given ones by terms of
 // one point each.
 type certifier struct {
 	*problem
 	settings *CertifySettings
-	mx, my   moments
 	minPlus  *minPlus
-	scale    float64 // mean cost of the pairing between the centred clouds
+	scale    float64 // mean cost of the pairing between the shifted clouds
+	at       precision
 
-	cost  float64 // of the given pairing, mean of the given points' squared distances
-	f     []float64
-	sigma []int32   // column of row i
-	v     []float64 // of the last pass, before f fell to it
+	cost   float64 // of the given pairing, mean of the given points' squared distances
+	paired float64 // the same of sigma
+	f      []float64
+	// g_j stands for c_ij - f_i with i = owner_j, and is off_j from it at most.
+	g, off       []float64
+	sigma, owner []int32   // column of row i, row of column j
+	pred         []int32   // column that row i last fell to; -1 = none
+	low          []float64 // at most v_i = min over j != sigma_i of c_ij - g_j
+	arg          []int32   // column of low
 
 	lower, upper float64
 	best         []int32   // the pairing of upper
 	bestF, bestG []float64 // the potentials of lower
+	bestOff      []float64 // off of bestG
 	slack        float64   // of those
+	current      bool      // those are f and g
 	settled      bool
-	passes       int
+	sweeps       int
 	note         string
 }
 
-func newCertifier(p *problem, s *CertifySettings) (*certifier, error) {
-	c := &certifier{problem: p, settings: s, mx: momentsOf(p.x, p.a, p.d), my: momentsOf(p.y, p.b, p.d)}
-	c.sigma = make([]int32, p.n)
+func newCertifier(ctx context.Context, p *problem, s *CertifySettings) (*certifier, error) {
+	c := &certifier{problem: p, settings: s}
+	n := p.n
+	c.sigma = make([]int32, n)
 	for i := range c.sigma {
 		c.sigma[i] = int32(i)
 	}
-	c.f, c.bestF, c.bestG = make([]float64, p.n), make([]float64, p.n), make([]float64, p.n)
-	c.v, c.best = make([]float64, p.n), slices.Clone(c.sigma)
-	if r := c.mx.radius + c.my.radius; math.IsInf(4*r*r, 0) {
-		return nil, notFiniteCost(4 * r * r)
-	}
+	c.owner, c.best, c.pred, c.arg = slices.Clone(c.sigma), slices.Clone(c.sigma), make([]int32, n), make([]int32, n)
+	c.f, c.g, c.off, c.low = make([]float64, n), make([]float64, n), make([]float64, n), make([]float64, n)
+	c.bestF, c.bestG, c.bestOff = make([]float64, n), make([]float64, n), make([]float64, n)
 	var err error
-	if c.cost, err = c.meanOf(c.sigma); err != nil {
+	if c.cost, err = c.costOf(ctx, c.sigma); err != nil {
 		return nil, err
 	}
-	c.upper = c.cost
-	// Potentials of zero are feasible for the centred clouds.
-	delta := separation(c.mx, c.my)
-	apart := max(0, math.Sqrt(dot(delta, delta))-float64(p.d+16)*engine.F64.Eps()*extent(c.mx, c.my))
-	c.lower = min(c.cost, apart*apart)
-	var s2 accumulator
-	for i := range c.sigma {
-		s2.add(c.pair(i, i))
+	c.paired, c.upper = c.cost, c.cost
+	if c.minPlus, err = newMinPlus(ctx, s, p); err != nil {
+		return nil, err
 	}
-	c.scale = s2.sum() / float64(p.n)
-	c.minPlus, err = newMinPlus(s, c.mx.centred, c.my.centred, p.d)
-	return c, err
+	c.at = c.minPlus.coarsest()
+	costs, rounding := make([]float64, n), make([]float64, n)
+	if err := c.each(ctx, func(i int) { costs[i], rounding[i] = c.minPlus.pair(i, i) }); err != nil {
+		return nil, err
+	}
+	c.scale = meanOf(costs)
+	if c.scale > 0 {
+		c.minPlus.setStep(c.scale)
+	}
+	// Potentials of zero are feasible for the shifted clouds.
+	c.lower = max(0, c.cost*(1-float64(c.d+8)*engine.F64.Eps())-c.scale-meanOf(rounding))
+	return c, nil
 }
 
 func (c *certifier) free() { c.minPlus.free() }
 
-// pair returns c_ij of the centred clouds.
+// pair returns c_ij.
 func (c *certifier) pair(i, j int) float64 {
-	d := c.d
-	return squaredDistance(c.mx.centred[i*d:i*d+d], c.my.centred[j*d:j*d+d])
+	v, _ := c.minPlus.pair(i, j)
+	return v
 }
 
-// meanOf returns a pairing's mean cost from differences of the given points.
-func (c *certifier) meanOf(sigma []int32) (float64, error) {
-	var s accumulator
+// each calls f for every row, on several goroutines.
+func (c *certifier) each(ctx context.Context, f func(i int)) error {
+	return eachPanel(ctx, c.n, max(1, 1<<16/c.d), c.settings.Threads, func(lo, hi int) {
+		for i := lo; i < hi; i++ {
+			f(i)
+		}
+	})
+}
+
+// costOf returns a pairing's mean cost from differences of the given points.
+func (c *certifier) costOf(ctx context.Context, sigma []int32) (float64, error) {
+	costs := make([]float64, c.n)
 	d := c.d
-	for i, j := range sigma {
-		s.add(squaredDistance(c.x[i*d:i*d+d], c.y[int(j)*d:int(j)*d+d]))
+	err := c.each(ctx, func(i int) {
+		j := int(sigma[i])
+		costs[i] = squaredDistance(c.x[i*d:i*d+d], c.y[j*d:j*d+d])
+	})
+	if err != nil {
+		return 0, err
 	}
-	mean := s.sum() / float64(c.n)
+	mean := meanOf(costs)
 	if math.IsInf(mean, 0) || math.IsNaN(mean) {
 		return 0, notFiniteCost(mean)
 	}
 	return mean, nil
+}
+
+func meanOf(v []float64) float64 {
+	var s accumulator
+	for _, t := range v {
+		s.add(t)
+	}
+	return s.sum() / float64(len(v))
 }
 
 // trivial is the certificate of pairings that need none: cost 0, or one point.
@@ -97,8 +129,7 @@ func (c *certifier) trivial() {
 
 // guess sets potentials from the line integrals, or else from the quadratic function with gradient y_i at
 // x_i: f = |x|^2 - 2 u with u = <x, y> / 2, the potential itself where the map is linear and symmetric.
-func (c *certifier) guess() {
-	d := c.d
+func (c *certifier) guess(ctx context.Context) error {
 	line := c.settings.Line
 	if c.settings.Potentials == "dual" {
 		line = nil
@@ -107,20 +138,28 @@ func (c *certifier) guess() {
 	if line != nil {
 		c.note = "shortest-path passes from line integrals"
 	}
-	for i := range c.f {
-		x := c.mx.centred[i*d : i*d+d]
+	x, y := c.minPlus.cloud[rowsOfX], c.minPlus.cloud[rowsOfY]
+	// The integrals belong to the given points; the constant part of the encoder is taken out.
+	still := &shifted{x: y.shift, d: c.d, shift: make([]float64, c.d)}
+	return c.each(ctx, func(i int) {
 		if line == nil {
-			c.f[i] = dot(x, x) - dot(x, c.my.centred[i*d:i*d+d])
-			continue
+			c.f[i] = c.minPlus.squares[rowsOfX][i] - x.dot(i, y, i)
+		} else {
+			c.f[i] = c.minPlus.squares[rowsOfX][i] - 2*(line[i]-line[0]-(x.dot(i, still, 0)-x.dot(0, still, 0)))
 		}
-		// The integrals belong to the given points; the constant part of the encoder is taken out.
-		c.f[i] = dot(x, x) - 2*(line[i]-line[0]-dot(x, c.my.mean)+dot(c.mx.centred[:d], c.my.mean))
-	}
+	})
 }
 
 // exact takes potentials and pairing from the exact solver.
 func (c *certifier) exact(ctx context.Context) error {
-	r, err := Exact(ctx, Clouds{X: engine.Points(c.mx.centred, c.n, c.d), Y: engine.Points(c.my.centred, c.n, c.d)},
+	var clouds [2][]float64
+	for side, p := range c.minPlus.cloud {
+		clouds[side] = make([]float64, c.n*c.d)
+		if err := c.each(ctx, func(i int) { p.part(clouds[side][i*c.d:(i+1)*c.d], i, 0) }); err != nil {
+			return err
+		}
+	}
+	r, err := Exact(ctx, Clouds{X: engine.Points(clouds[0], c.n, c.d), Y: engine.Points(clouds[1], c.n, c.d)},
 		&ExactSettings{Threads: c.settings.Threads, MaxMemory: c.settings.MaxMemory})
 	if err != nil {
 		return err
@@ -147,7 +186,7 @@ func (c *certifier) exact(ctx context.Context) error {
 	}
 	c.preferGiven()
 	c.settled = false
-	return c.keepPairing()
+	return c.keepPairing(ctx)
 }
 
 // preferGiven undoes the cycles of sigma that gain nothing over the given pairing.
@@ -177,119 +216,118 @@ func (c *certifier) preferGiven() {
 }
 
 // keepPairing takes sigma as the best pairing where it costs less than the best so far.
-func (c *certifier) keepPairing() error {
-	mean, err := c.meanOf(c.sigma)
-	if err == nil && mean < c.upper {
-		c.upper = mean
+func (c *certifier) keepPairing(ctx context.Context) (err error) {
+	if c.paired, err = c.costOf(ctx, c.sigma); err == nil && c.paired < c.upper {
+		c.upper = c.paired
 		copy(c.best, c.sigma)
 	}
 	return err
 }
 
-// improve makes at most limit passes, until the potentials settle. A pass with column potentials g_sigma(i) =
-// c_i,sigma(i) - f_i finds v_i, the least c_ij - g_j over the other columns. Rows with v_i < f_i violate the
-// pairing: f_i falls to v_i, and where the rows' minimising columns make a cycle it is taken into the
-// pairing. Every pass's (min(f, v), g) is feasible.
-func (c *certifier) improve(ctx context.Context, limit int) error {
-	n := c.n
-	g, v, rounding := make([]float64, n), c.v, make([]float64, n)
-	arg := make([]int32, n)
-	owner := make([]int32, n)
-	var widths []float64
-	for k := range limit {
-		for i, j := range c.sigma {
-			g[j] = c.pair(i, int(j)) - c.f[i]
-			owner[j] = int32(i)
-		}
-		if err := c.minPlus.rows(ctx, g, c.sigma, v, arg, rounding); err != nil {
-			return err
-		}
-		c.passes++
-		if err := c.keepBound(g, v, rounding); err != nil {
-			return err
-		}
-		violated := 0
-		for i, j := range arg {
-			if v[i]+rounding[i]+settledTolerance*c.scale < c.f[i] {
-				violated++
-				c.f[i] = v[i]
-				arg[i] = owner[j]
-			} else {
-				arg[i] = -1
-			}
-		}
-		if c.settings.Progress != nil {
-			c.settings.Progress(c.passes, (c.upper-c.lower)/c.upper)
-		}
-		if violated == 0 {
-			c.settled = true
-			return nil
-		}
-		widths = append(widths, c.upper-c.lower)
-		if c.settings.MaxPasses == 0 && k >= stallPasses && widths[k] > stallRate*widths[k-stallPasses] {
-			return nil
-		}
-		if rotate(c.sigma, arg) {
-			if err := c.keepPairing(); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// keepBound takes (min(f, v - rounding), g) as the certificate where its value is the largest so far. The value is
-// the pairing's cost less what f is lowered by, so nothing cancels: it is the cost itself where every other
-// pair has more slack than rounding. What remains is the rounding of the cost.
-func (c *certifier) keepBound(g, v, rounding []float64) error {
-	cost, err := c.meanOf(c.sigma)
-	if err != nil {
-		return err
-	}
+// keepBound takes (min(f, low), g) as the certificate where its value is the largest so far. With g_j = c_ij -
+// f_i the value is the pairing's cost less what f is lowered by, so nothing cancels: it is the cost itself where
+// every other pair has more slack than rounding. What remains is the rounding of the cost.
+func (c *certifier) keepBound() {
 	var loss accumulator
 	slack := math.Inf(1)
 	for i, f := range c.f {
-		loss.add(max(0, f-(v[i]-rounding[i])))
-		slack = min(slack, max(0, v[i]-rounding[i]-f))
+		loss.add(max(0, f-c.low[i]))
+		slack = min(slack, max(0, c.low[i]-f))
 		if int(c.sigma[i]) != i {
 			slack = 0
 		}
 	}
-	lower := max(0, cost*(1-float64(c.d+8)*engine.F64.Eps())-loss.sum()/float64(c.n))
+	unit := engine.F64.Eps()
+	lower := max(0, c.paired*(1-float64(c.d+8)*unit)-loss.sum()/float64(c.n)*(1+8*unit))
+	c.current = false
 	// Potentials with room are worth a rounding error of the bound.
 	if lower < c.lower && !(slack > c.slack && lower >= c.lower*(1-settledTolerance)) || lower == c.lower && slack <= c.slack {
-		return nil
+		return
 	}
-	c.lower, c.slack = lower, slack
-	copy(c.bestG, g)
+	c.lower, c.slack, c.current = lower, slack, true
+	copy(c.bestG, c.g)
+	copy(c.bestOff, c.off)
 	for i, f := range c.f {
-		c.bestF[i] = min(f, v[i]-rounding[i])
+		c.bestF[i] = min(f, c.low[i])
 	}
-	return nil
 }
 
-// rotate gives row i the column of row next_i along every cycle of next, and says whether there was one. A
-// negative number is no edge. Cycles of a function have no row in common.
-func rotate(sigma, next []int32) bool {
-	found := false
-	mark := make([]int32, len(next)) // 0 = new, else the walk that came by
-	for start := range next {
+// shorten changes the pairing along the cycles of next_i = owner of pred_i that gain something, and returns the
+// rows whose columns changed. Cycles of a function have no row in common. Along a cycle f_i + g_pred(i) >=
+// c_i,pred(i), as a column's g never falls, and so the new pairs cost no more than the old ones.
+func (c *certifier) shorten() (rotated []int32) {
+	n := c.n
+	mark := make([]int32, n) // 0 = new, else the walk that came by
+	next := func(i int32) int32 {
+		if c.pred[i] < 0 {
+			return -1
+		}
+		return c.owner[c.pred[i]]
+	}
+	for start := range n {
 		i := int32(start)
 		for i >= 0 && mark[i] == 0 {
 			mark[i] = int32(start) + 1
-			i = next[i]
+			i = next(i)
 		}
 		if i < 0 || mark[i] != int32(start)+1 {
 			continue
 		}
-		found = true
-		first := sigma[i]
-		at := i
-		for next[at] != i {
-			sigma[at] = sigma[next[at]]
-			at = next[at]
+		var gain accumulator
+		cycle := []int32{}
+		for at := i; ; {
+			cycle = append(cycle, at)
+			gain.add(c.pair(int(at), int(c.sigma[at])))
+			gain.add(-c.pair(int(at), int(c.pred[at])))
+			if at = next(at); at == i {
+				break
+			}
 		}
-		sigma[at] = first
+		if gain.sum() <= float64(len(cycle))*settledTolerance*c.scale {
+			continue
+		}
+		for _, at := range cycle {
+			c.sigma[at] = c.pred[at]
+		}
+		for _, at := range cycle {
+			j := c.sigma[at]
+			c.owner[j], c.pred[at] = at, -1
+			cost, rounding := c.minPlus.pair(int(at), int(j))
+			c.f[at] = min(c.f[at], cost-c.g[j])
+			c.setOff(j, rounding)
+		}
+		rotated = append(rotated, cycle...)
 	}
-	return found
+	return rotated
+}
+
+// match makes column j's potential c_ij - f_i of its row.
+func (c *certifier) match(j int32) {
+	i := c.owner[j]
+	cost, rounding := c.minPlus.pair(int(i), int(j))
+	c.g[j] = cost - c.f[i]
+	c.setOff(j, rounding)
+}
+
+// setOff bounds how far g_j is from the exact c_ij - f_i of its row, whose cost is rounded by so much.
+func (c *certifier) setOff(j int32, rounding float64) {
+	c.off[j] = rounding + 4*engine.F64.Eps()*(math.Abs(c.g[j])+math.Abs(c.f[c.owner[j]]))
+}
+
+func (c *certifier) progress() {
+	if c.settings.Progress != nil {
+		c.settings.Progress(c.passes(), (c.upper-c.lower)/c.upper)
+	}
+}
+
+// passes counts the work done in passes over all pairs, at least one where there was any.
+func (c *certifier) passes() int {
+	return max(min(1, c.sweeps), int(math.Round(c.minPlus.pairs/(float64(c.n)*float64(c.n)))))
+}
+
+// describe adds the work to the note.
+func (c *certifier) describe() {
+	if c.sweeps > 0 {
+		c.note += fmt.Sprintf("; %d sweeps over %.3g of all pairs", c.sweeps, c.minPlus.pairs/(float64(c.n)*float64(c.n)))
+	}
 }

@@ -25,13 +25,11 @@ type slot uint8
 const (
 	slotBias slot = iota
 	slotRowWeight
-	slotSkip
 	slotLSE
 	slotMean
 	slotSecond
 	slotColSum
 	slotMax
-	slotArg
 	slotGather
 )
 
@@ -49,12 +47,10 @@ type pass struct {
 	scale  float64
 	bias   []float64
 	weight []float64 // row weights of the column sums
-	skip   []int32   // the key that each query leaves out
 
 	lse    []float64
 	colSum []float64
 	max    []float64
-	arg    []int32
 	spread func(i int, mean []float64, second float64) // row i's softmax mean of the keys, and of their squares
 }
 
@@ -195,8 +191,6 @@ func (r *reduction) prepare(a *engine.Softmax, p *pass, lo, hi, m int) (err erro
 	need(&a.Second, p.spread != nil, slotSecond, r.t, k, 1)
 	need(&a.ColSum, p.colSum != nil, slotColSum, r.t, m, 1)
 	need(&a.Max, p.max != nil, slotMax, r.t, k, 1)
-	need(&a.Arg, p.arg != nil, slotArg, engine.I32, k, 1)
-	need(&a.Skip, p.skip != nil, slotSkip, engine.I32, k, 1)
 	if err != nil {
 		return err
 	}
@@ -204,9 +198,6 @@ func (r *reduction) prepare(a *engine.Softmax, p *pass, lo, hi, m int) (err erro
 		if a.A, err = r.write(slotRowWeight, p.weight[lo:hi]); err != nil {
 			return err
 		}
-	}
-	if p.skip != nil {
-		return r.e.Write(a.Skip, 0, floats(p.skip[lo:hi]))
 	}
 	return nil
 }
@@ -221,15 +212,6 @@ func (r *reduction) collect(a *engine.Softmax, p *pass, lo, hi int, partial []fl
 	if p.max != nil {
 		if err := r.e.Read(p.max[lo:hi], a.Max, 0); err != nil {
 			return err
-		}
-	}
-	if p.arg != nil {
-		arg := make([]float64, hi-lo)
-		if err := r.e.Read(arg, a.Arg, 0); err != nil {
-			return err
-		}
-		for i, v := range arg {
-			p.arg[lo+i] = int32(v)
 		}
 	}
 	if p.colSum != nil {
@@ -253,12 +235,4 @@ func (r *reduction) collect(a *engine.Softmax, p *pass, lo, hi int, partial []fl
 		}
 	}
 	return nil
-}
-
-func floats(v []int32) []float64 {
-	out := make([]float64, len(v))
-	for i, k := range v {
-		out[i] = float64(k)
-	}
-	return out
 }

@@ -1,45 +1,57 @@
 package ot
 
-import "context"
+import (
+	"context"
+	"math"
+)
 
-// polish betters the certificate of potentials that will not be changed further: unsettled ones by the
-// columns' c-transform, settled ones of the given pairing by moving them off their constraints, and those
-// whose bound is worse for the engine's rounding alone by a pass on the host.
+// polish betters the certificate of potentials that will not be changed further: unsettled ones in float64 and
+// by the columns' c-transform, settled ones of the given pairing by moving them off their constraints.
 func (c *certifier) polish(ctx context.Context) error {
 	if !c.settled {
 		return c.raiseColumns(ctx)
-	}
-	if c.minPlus.device != nil && c.upper-c.lower > 0.1*certifiedGap*c.upper {
-		c.minPlus.free()
-		c.minPlus.device = nil
-		if err := c.improve(ctx, 1); err != nil {
-			return err
-		}
 	}
 	for i, j := range c.sigma {
 		if int(j) != i {
 			return nil
 		}
 	}
-	return c.relax(ctx)
+	if err := c.relax(ctx); err != nil {
+		return err
+	}
+	return c.sharpen(ctx)
 }
 
 // raiseColumns replaces G by max(G, F^c): it stays feasible and its value cannot fall.
 func (c *certifier) raiseColumns(ctx context.Context) error {
-	v, rounding := make([]float64, c.n), make([]float64, c.n)
-	if err := c.minPlus.columns(ctx, c.bestF, nil, v, make([]int32, c.n), rounding); err != nil {
+	if c.current && c.at == single {
+		if err := c.resweep(ctx, double, c.below()); err != nil {
+			return err
+		}
+		c.keepBound()
+	}
+	v := make([]float64, c.n)
+	if err := c.sweepColumns(ctx, c.bestF, nil, nil, v); err != nil {
 		return err
 	}
-	c.passes++
 	var gain accumulator
 	for j := range v {
-		if better := v[j] - rounding[j]; better > c.bestG[j] {
+		if better := v[j] - c.bestOff[j]; better > c.bestG[j] {
 			gain.add(better - c.bestG[j])
 			c.bestG[j] = better
 		}
 	}
-	c.lower = min(c.lower+gain.sum()/float64(c.n), c.upper)
+	c.lower = min(c.lower+max(0, gain.sum()/float64(c.n)), c.upper)
 	return nil
+}
+
+// sweepColumns writes a lower bound of the least c_ij - f_i of every column over the rows but for one.
+func (c *certifier) sweepColumns(ctx context.Context, f, off []float64, skip []int32, low []float64) error {
+	for j := range low {
+		low[j] = math.Inf(1)
+	}
+	c.sweeps++
+	return c.minPlus.run(ctx, max(c.at, double), &sweep{side: rowsOfY, g: f, off: off, skip: skip, low: low, arg: make([]int32, c.n)})
 }
 
 // relax moves settled potentials of the given pairing off the constraints that they touch. Shortest paths
@@ -53,18 +65,17 @@ func (c *certifier) raiseColumns(ctx context.Context) error {
 func (c *certifier) relax(ctx context.Context) error {
 	const budget = 5e9 // coordinates of pairs; a pair costs as much as eight besides
 	steps := min(relaxations, int(budget/(2*float64(c.n)*float64(c.n)*float64(c.d+8))))
-	arg, rounding, w := make([]int32, c.n), make([]float64, c.n), make([]float64, c.n)
+	w := make([]float64, c.n)
 	for range steps {
 		if c.slack > 0 {
 			return nil
 		}
-		if err := c.minPlus.columns(ctx, c.f, c.sigma, w, arg, rounding); err != nil {
+		if err := c.sweepColumns(ctx, c.f, nil, c.sigma, w); err != nil {
 			return err
 		}
-		c.passes++
 		for i := range c.f {
-			// v may be below f by what counts as settled.
-			hi, lo := max(c.v[i], c.f[i]), min(c.pair(i, i)-w[i], c.f[i])
+			// low may be below f by what counts as settled.
+			hi, lo := max(c.low[i], c.f[i]), min(c.pair(i, i)-w[i], c.f[i])
 			c.f[i] = c.f[i]/2 + lo/4 + hi/4
 		}
 		if err := c.improve(ctx, 1); err != nil {
@@ -74,16 +85,19 @@ func (c *certifier) relax(ctx context.Context) error {
 	return nil
 }
 
-// uncentred returns the best potentials for the points as given: with D the distance of the means,
+// uncentred returns the best potentials for the points as given: with D the difference of the shifts,
 // |x - y|^2 = c + 2 <x', D> - 2 <y', D> + |D|^2.
 func (c *certifier) uncentred() (f, g []float64) {
-	d := c.d
-	delta := separation(c.mx, c.my)
-	square := dot(delta, delta)
+	x, y := c.minPlus.cloud[rowsOfX], c.minPlus.cloud[rowsOfY]
+	delta := &shifted{x: make([]float64, c.d), d: c.d, shift: make([]float64, c.d)}
+	for t := range delta.x {
+		delta.x[t] = x.shift[t] - y.shift[t]
+	}
+	square := delta.square(0)
 	f, g = make([]float64, c.n), make([]float64, c.n)
 	for i := range f {
-		f[i] = c.bestF[i] + 2*dot(c.mx.centred[i*d:i*d+d], delta) + square
-		g[i] = c.bestG[i] - 2*dot(c.my.centred[i*d:i*d+d], delta)
+		f[i] = c.bestF[i] + 2*x.dot(i, delta, 0) + square
+		g[i] = c.bestG[i] - 2*y.dot(i, delta, 0)
 	}
 	return f, g
 }
