@@ -80,6 +80,16 @@ var operations = []struct {
 		f.do(func() error { return e.Reduce(out, engine.Dot, x, x) })
 		return f.read(out)
 	}},
+	{"Time", func(e *Engine) ([]float64, error) {
+		f := fixture{e: e}
+		defer f.free()
+		x := f.numbers(engine.F64, 1, 3, 3)
+		f.do(func() error {
+			_, err := e.Time(func() error { return e.Axpby(x, 2, x, 0, nil) })
+			return err
+		})
+		return f.read(x)
+	}},
 	{"CopyRows", func(e *Engine) ([]float64, error) {
 		f := fixture{e: e}
 		defer f.free()
