@@ -7,6 +7,7 @@ import (
 
 	"monge/engine"
 	"monge/engine/arrayio"
+	"monge/engine/bound"
 	"monge/engine/dist"
 	"monge/engine/flow"
 	"monge/engine/ot"
@@ -65,6 +66,7 @@ func exitCode(err error) int {
 	}
 	for _, sentinel := range []error{
 		arrayio.ErrInput, dist.ErrParameters, dist.ErrTail, flow.ErrSettings, ot.ErrNotFinite, ot.ErrWeights, ot.ErrSettings,
+		bound.ErrSpec, bound.ErrProcess, bound.ErrUnsupported,
 		engine.ErrShape, engine.ErrDtype, engine.ErrNoDevice, engine.ErrOutOfMemory, engine.ErrUnsupported,
 	} {
 		if errors.Is(err, sentinel) {

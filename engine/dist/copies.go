@@ -62,6 +62,14 @@ func (g gaussianCopies) Spectrum() (mean, eigenvalues []float64) {
 	return mean, eigenvalues
 }
 
+// Apply is that of one copy on every block.
+func (g gaussianCopies) Apply(dst, x []float64, f func(l float64) float64) {
+	d := g.of.Dim()
+	for lo := 0; lo < len(x); lo += d {
+		g.of.(GaussianLaw).Apply(dst[lo:lo+d], x[lo:lo+d], f)
+	}
+}
+
 // Bind binds the law once. The field is a Jumper where the law's is.
 func (c *copies) Bind(e engine.Engine, t engine.Dtype) (Field, error) {
 	of, err := c.of.Bind(e, t)

@@ -67,4 +67,6 @@ type GaussianLaw interface {
 	Distribution
 	// Spectrum returns the mean and the covariance's eigenvalues, in any order.
 	Spectrum() (mean, eigenvalues []float64)
+	// Apply computes dst = f(C) x, a function of the covariance, as Covariance.Apply.
+	Apply(dst, x []float64, f func(l float64) float64)
 }

@@ -35,6 +35,9 @@ func (g *Gaussian) Covariance() *Covariance { return g.cov }
 // Spectrum returns c and the eigenvalues of C.
 func (g *Gaussian) Spectrum() (mean, eigenvalues []float64) { return g.mean, g.cov.Eigenvalues() }
 
+// Apply is the covariance's.
+func (g *Gaussian) Apply(dst, x []float64, f func(l float64) float64) { g.cov.Apply(dst, x, f) }
+
 // Sample draws point i from normal numbers i d to i d + d - 1.
 func (g *Gaussian) Sample(seed uint64, n int) *tensor.Dense { return g.mix.Sample(seed, n) }
 

@@ -104,6 +104,16 @@ func (g gaussianProduct) Spectrum() (mean, eigenvalues []float64) {
 	return mean, eigenvalues
 }
 
+// Apply is the factors', each on its block.
+func (g gaussianProduct) Apply(dst, x []float64, f func(l float64) float64) {
+	lo := 0
+	for _, law := range g.factors {
+		hi := lo + law.Dim()
+		law.(GaussianLaw).Apply(dst[lo:hi], x[lo:hi], f)
+		lo = hi
+	}
+}
+
 // Bind binds every factor. The field is a Jumper where all of theirs are.
 func (p *product) Bind(e engine.Engine, t engine.Dtype) (Field, error) {
 	f := &productField{queue: newQueue(e, t), d: p.d}

@@ -87,6 +87,15 @@ func (g gaussianRotation) Spectrum() (mean, eigenvalues []float64) {
 	return mean, l
 }
 
+// Apply is R f(C) R^T x.
+func (g gaussianRotation) Apply(dst, x []float64, f func(l float64) float64) {
+	y := make([]float64, g.d)
+	r := blas64.General{Rows: g.d, Cols: g.d, Stride: g.d, Data: g.r}
+	blas64.Gemv(blas.Trans, 1, r, blas64.Vector{N: g.d, Data: x, Inc: 1}, 0, blas64.Vector{N: g.d, Data: y, Inc: 1})
+	g.of.(GaussianLaw).Apply(y, y, f)
+	g.apply(dst, y, 1)
+}
+
 // Bind uploads R. The field is a Jumper where the law's is.
 func (l *rotation) Bind(e engine.Engine, t engine.Dtype) (Field, error) {
 	of, err := l.of.Bind(e, t)

@@ -1,0 +1,289 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"os"
+	"time"
+
+	"monge/engine"
+	"monge/engine/arrayio"
+	"monge/engine/bound"
+	"monge/engine/report"
+
+	"github.com/spf13/cobra"
+	"gorgonia.org/tensor"
+)
+
+// boundJSON is the result of bound.
+type boundJSON struct {
+	Schema    string             `json:"schema"`
+	D         int                `json:"d"`
+	JSM       number             `json:"j_sm"`
+	JSMError  number             `json:"j_sm_error"`
+	JDSM      number             `json:"j_dsm"`
+	SDE       sideJSON           `json:"sde"`
+	ODE       sideJSON           `json:"ode"`
+	Posterior number             `json:"posterior"`
+	W2        distancesJSON      `json:"w2"`
+	Bias      distancesJSON      `json:"w2_bias"`
+	Lipschitz boundLipschitzJSON `json:"lipschitz"`
+	Status    string             `json:"status"`
+	Seconds   number             `json:"seconds"`
+	Engine    engineJSON         `json:"engine"`
+}
+
+type sideJSON struct {
+	W2           number `json:"w2"`
+	Theorem      number `json:"theorem"`
+	Corollary    number `json:"corollary"`
+	Offset       number `json:"offset"`
+	LogIntercept number `json:"log_intercept"`
+	LogTheorem   number `json:"log_theorem"`
+	LogCorollary number `json:"log_corollary"`
+	LogOffset    number `json:"log_offset"`
+}
+
+type distancesJSON struct {
+	Exact    number `json:"exact"`
+	Sliced   number `json:"sliced"`
+	Entropic number `json:"entropic"`
+	N        count  `json:"n"`
+}
+
+type boundLipschitzJSON struct {
+	Method string `json:"method"`
+	Max    number `json:"max"`
+}
+
+// Statuses of bound: every number is a bound, or L_s is estimated from below.
+const (
+	statusProved    = "bound"
+	statusEstimated = "estimate"
+)
+
+type boundFlags struct {
+	out string
+}
+
+func newBound(a *app) *cobra.Command {
+	var f boundFlags
+	c := &cobra.Command{
+		Use:   "bound FILE.toml",
+		Short: "Bound the Wasserstein distance between a score model's samples and the data",
+		Long: `Bound W2 between the samples of a score model and the data by the model's loss: for the reverse stochastic equation
+and for the probability-flow ODE, and measure the distance itself.
+
+    [data]                    # as --dist; or name = "moons"
+    kind = "gaussian"
+    mean = [0.0]
+    cov = [[0.25]]
+    [schedule]                # linear: beta0, beta1, T; discrete: betas, or steps, min, max, shape = "sigmoid"
+    kind = "linear"
+    [model]                   # exact; scaled (delta); network (file = "w.safetensors", or train = {epochs = 100, ..})
+    kind = "scaled"
+    delta = 0.05
+    [start]                   # normal; marginal: the model starts from the noised data
+    kind = "normal"
+    [estimate]                # lipschitz = analytic, pairs, power; samples, clouds, steps, seed
+    lipschitz = "analytic"
+
+J is summed over the coordinates. status is "bound" where every number is one, "estimate" where the Lipschitz constants
+are estimated from below (pairs, power). The measured distances of clouds are above 0 for equal laws: w2_bias says by
+how much.`,
+		Example: `  monge bound gaussian.toml
+  monge bound moons.toml --json -o moons.json`,
+		Args: cobra.ExactArgs(1),
+	}
+	c.Flags().StringVarP(&f.out, "out", "o", "", "file for the JSON result")
+	c.RunE = a.command(func(ctx context.Context, args []string) error {
+		return f.run(ctx, a, args[0], c.Flags().Changed("seed"))
+	})
+	return c
+}
+
+func (f *boundFlags) run(ctx context.Context, a *app, path string, seeded bool) error {
+	began := time.Now()
+	spec, err := f.read(a, path)
+	if err != nil {
+		return err
+	}
+	if f.out != "" {
+		if err := a.out.declareFile(f.out); err != nil {
+			return err
+		}
+	}
+	if n := spec.Network; n != nil && n.Train != nil && n.Train.Save != "" {
+		if err := a.out.declareFile(n.Train.Save, ".safetensors"); err != nil {
+			return err
+		}
+	}
+	s := spec.Settings
+	if seeded {
+		s.Seed = a.seed
+	}
+	s.Dtype = a.dtype()
+	var network *bound.Network
+	if spec.Network != nil {
+		if network, err = f.network(ctx, a, spec, seeded); err != nil {
+			return err
+		}
+		if s.Model, err = network.Model(spec.Process); err != nil {
+			return err
+		}
+	}
+	e, err := a.open()
+	if err != nil {
+		return err
+	}
+	defer e.Close()
+	s.Progress = a.bar.of("times")
+	r, err := bound.Estimate(ctx, e, spec.Process, spec.Law, s)
+	if err != nil {
+		return err
+	}
+	j := f.result(e, s.Dtype, r)
+	j.Seconds = number(time.Since(began).Seconds())
+	err = a.out.save(ctx, func(o *arrayio.Outputs) error {
+		if n := spec.Network; n != nil && n.Train != nil && n.Train.Save != "" {
+			if err := o.Add(n.Train.Save, network.Save); err != nil {
+				return err
+			}
+		}
+		if f.out == "" {
+			return nil
+		}
+		return writeJSON(o, f.out, j)
+	})
+	if err != nil {
+		return err
+	}
+	return a.print(j, f.table(a, j, r))
+}
+
+// read reads the specification.
+func (f *boundFlags) read(a *app, path string) (*bound.Spec, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		var pe *fs.PathError
+		if errors.As(err, &pe) {
+			err = pe.Err
+		}
+		return nil, usagef("%s: %w", path, err)
+	}
+	spec, err := bound.Parse(path, text, func(path string) (*tensor.Dense, error) {
+		arr, err := arrayio.ReadPoints(path, arrayio.Options{})
+		if err != nil {
+			return nil, err
+		}
+		return arr.Points(), nil
+	})
+	if err != nil {
+		return nil, usage(err)
+	}
+	for _, w := range spec.Warnings {
+		a.warn("%s", w)
+	}
+	return spec, nil
+}
+
+// network reads or trains the model.
+func (f *boundFlags) network(ctx context.Context, a *app, spec *bound.Spec, seeded bool) (*bound.Network, error) {
+	n := spec.Network
+	if n.File != "" {
+		w, err := arrayio.ReadSafetensors(n.File)
+		if err != nil {
+			return nil, err
+		}
+		m, err := bound.FromWeights(w, spec.Law.Dim(), len(spec.Process.Times()))
+		if err != nil {
+			return nil, usagef("%s: %w", n.File, err)
+		}
+		return m, nil
+	}
+	t := *n.Train
+	if seeded {
+		t.Seed = a.seed
+	}
+	progress := a.bar.of("training")
+	return bound.Train(ctx, spec.Process, spec.Law, t, func(epoch, epochs int, _ *bound.Network) error {
+		progress(epoch, epochs)
+		return nil
+	})
+}
+
+func (f *boundFlags) result(e engine.Engine, t engine.Dtype, r *bound.Result) boundJSON {
+	side := func(s bound.Side, w2 float64) sideJSON {
+		return sideJSON{
+			W2: number(w2), Theorem: number(s.Theorem), Corollary: number(s.Corollary), Offset: number(s.Offset), LogIntercept: number(s.LogIntercept),
+			LogTheorem: number(s.LogTheorem), LogCorollary: number(s.LogCorollary), LogOffset: number(s.LogOffset),
+		}
+	}
+	n := r.N
+	if n == 0 {
+		n = -1
+	}
+	distances := func(d bound.Distances) distancesJSON {
+		return distancesJSON{number(d.Exact), number(d.Sliced), number(d.Entropic), count(n)}
+	}
+	status := statusEstimated
+	if r.Rigorous {
+		status = statusProved
+	}
+	return boundJSON{
+		Schema: "monge.bound/1", D: r.Dim, JSM: number(r.JSM), JSMError: number(r.JSMError), JDSM: number(r.JDSM),
+		SDE: side(r.SDE, r.SDEW2), ODE: side(r.ODE, r.ODEW2), Posterior: number(r.Posterior),
+		W2: distances(r.Clouds), Bias: distances(r.Bias),
+		Lipschitz: boundLipschitzJSON{r.Method, number(r.Lipschitz)},
+		Status:    status, Engine: describeEngine(e, t),
+	}
+}
+
+func (f *boundFlags) table(a *app, j boundJSON, r *bound.Result) *report.Table {
+	t := a.table()
+	t.Section("loss, summed over the coordinates")
+	t.Add("J_SM", text(j.JSM), "1/2 int g^2 E |score - model|^2")
+	t.Add("J_DSM", text(j.JDSM), "the same with the noise's own score")
+	t.Add("L_s", text(j.Lipschitz.Max), "the largest one-sided Lipschitz constant of the model, by "+j.Lipschitz.Method)
+	for _, s := range []struct {
+		title string
+		side  sideJSON
+		r     bound.Side
+	}{{"reverse stochastic equation", j.SDE, r.SDE}, {"probability-flow ODE", j.ODE, r.ODE}} {
+		t.Section("W2(data, samples): " + s.title)
+		if text(s.side.W2) != "-" {
+			t.Add("exact", text(s.side.W2), "both are Gaussian")
+		}
+		t.Add("theorem", large(s.side.Theorem, s.r.LogTheorem))
+		t.Add("corollary", large(s.side.Corollary, s.r.LogCorollary), "from the loss alone")
+		t.Add("offset", large(s.side.Offset, s.r.LogOffset), "the part of both that comes from the start")
+		t.Add("log intercept", text(s.side.LogIntercept), "log W2 <= 1/2 log J_SM + this, without the offset")
+	}
+	if text(j.Posterior) != "-" {
+		t.Add("posterior", text(j.Posterior), "Alekseev-Groebner: along the model's own trajectories")
+	}
+	if r.N > 0 {
+		t.Section(fmt.Sprintf("measured between clouds of %d points", r.N))
+		t.Add("exact", text(j.W2.Exact), "two clouds of data: "+text(j.Bias.Exact))
+		t.Add("entropic", text(j.W2.Entropic), "two clouds of data: "+text(j.Bias.Entropic))
+		t.Add("sliced", text(j.W2.Sliced), "two clouds of data: "+text(j.Bias.Sliced))
+	}
+	t.Section("run")
+	t.Add("status", j.Status, map[string]string{statusProved: "upper bounds", statusEstimated: "L_s is estimated from below: no proof"}[j.Status])
+	t.Add("seconds", text(j.Seconds), "in all")
+	if f.out != "" {
+		t.Add("wrote", f.out)
+	}
+	return t
+}
+
+// large shows a number, or its logarithm where it is beyond the range of float64.
+func large(v number, log float64) string {
+	if math.IsInf(float64(v), 1) && !math.IsInf(log, 0) {
+		return fmt.Sprintf("exp(%.6g)", log)
+	}
+	return text(v)
+}

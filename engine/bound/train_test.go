@@ -1,0 +1,87 @@
+package bound_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"math"
+	"runtime"
+	"testing"
+
+	"monge/engine/bound"
+)
+
+// TestTrainSameBits trains twice, with one and with several goroutines.
+func TestTrainSameBits(t *testing.T) {
+	weights := func(threads int) []byte {
+		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(threads))
+		n, err := bound.Train(t.Context(), sigmoid(t), isotropic(t, 2, .1), bound.TrainSettings{Rows: 512, Epochs: 2, Average: .9, Ascend: 1}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var b bytes.Buffer
+		if err := n.Save(&b); err != nil {
+			t.Fatal(err)
+		}
+		return b.Bytes()
+	}
+	if !bytes.Equal(weights(1), weights(4)) {
+		t.Error("the weights depend on the count of goroutines")
+	}
+}
+
+// TestTrainedBelowTheLine trains from a bad start, in which the loss is maximised, and holds the theorem at every stop:
+// the measured distance, less what a cloud shows of equal laws, lies below the bound with the network's own Lipschitz
+// constants. At the end the loss is near the floor that no network passes.
+func TestTrainedBelowTheLine(t *testing.T) {
+	if testing.Short() {
+		t.Skip("trains a network")
+	}
+	p, law, e := sigmoid(t), isotropic(t, 2, .1), open(t)
+	s := bound.TrainSettings{Rows: 4096, Epochs: 40, Ascend: 2, Every: 8}
+	var losses []float64
+	_, err := bound.Train(t.Context(), p, law, s, func(epoch, _ int, n *bound.Network) error {
+		m, err := n.Model(p)
+		if err != nil {
+			return err
+		}
+		r, err := bound.Estimate(t.Context(), e, p, law, bound.Settings{Model: m, Marginal: true, Lipschitz: bound.ByPower, Samples: 1024, Clouds: 512})
+		if err != nil {
+			return err
+		}
+		if r.Clouds.Sliced*math.Sqrt2 > r.SDE.Theorem+r.Bias.Exact {
+			t.Errorf("epoch %d: sqrt(d) SW2 = %v above %v and the bias %v", epoch, r.Clouds.Sliced*math.Sqrt2, r.SDE.Theorem, r.Bias.Exact)
+		}
+		if !(r.SDE.Theorem <= r.SDE.Corollary) {
+			t.Errorf("epoch %d: theorem %v above corollary %v", epoch, r.SDE.Theorem, r.SDE.Corollary)
+		}
+		losses = append(losses, r.JDSM/2)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	floor := math.Exp(.95973)
+	last := losses[len(losses)-1]
+	if !(last > floor && last < 1.03*floor) { // a trained network comes within some hundredths
+		t.Errorf("loss %v at the end, want above the floor %v by at most 3 %%; all: %v", last, floor, losses)
+	}
+}
+
+func TestTrainErrors(t *testing.T) {
+	for _, s := range []bound.TrainSettings{
+		{Epochs: -1}, {Batch: -3}, {Rows: 1 << 30}, {Rate: -1}, {Rate: math.NaN()}, {Average: 1}, {Ascend: -1}, {Hidden: []int{0}},
+	} {
+		if _, err := bound.Train(t.Context(), sigmoid(t), isotropic(t, 2, .1), s, nil); !errors.Is(err, bound.ErrUnsupported) {
+			t.Errorf("%+v: %v", s, err)
+		}
+	}
+	if _, err := bound.Train(t.Context(), ddpm(t), isotropic(t, 2, .1), bound.TrainSettings{}, nil); !errors.Is(err, bound.ErrUnsupported) {
+		t.Errorf("continuous time: %v", err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := bound.Train(ctx, sigmoid(t), isotropic(t, 2, .1), bound.TrainSettings{}, nil); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled: %v", err)
+	}
+}
