@@ -15,6 +15,7 @@ namespace { // their functions concern nobody else
 #include "matmul.cu"
 #include "mixture.cu"
 #include "mixture_small.cu"
+#include "mixture_tiles.cu"
 #include "normal.cu"
 #include "reduce.cu"
 #include "rowdot.cu"

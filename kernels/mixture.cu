@@ -1,4 +1,5 @@
-// mixture.cu: the velocity of a Gaussian mixture, its Jacobian's action and its divergence, a block a row.
+// mixture.cu: the velocity of a Gaussian mixture, its Jacobian's action and its divergence, a block a row, of
+// components that share their axes.
 #include "mixture.cuh"
 
 // mixture_axes turns the means into the shared axes, a block a component.
@@ -33,28 +34,6 @@ template <class T> DEV void responsibilities(const mixture_params &p, const Mixt
 	});
 }
 
-// own_velocity sets v and, where wanted, g and all u_k and g_k, from z in every component's own axes.
-template <class T> DEV void own_velocity(const Mixture<T> &m, const Time &c, bool all) {
-	const int64_t D = m.D;
-	each(D, [&](int64_t j) { m.v[j] = m.g[j] = 0; });
-	for (int64_t k = 0; k < m.K; k++) {
-		const double rk = m.r[k];
-		if (rk == 0) continue; // the same for the whole block
-		each(D, [&](int64_t j) { m.w[j] = m.eigenvalue(c, k, j) * m.z[k * D + j]; });
-		m.from_axes(k, m.w, [&](int64_t j, double s) {
-			const double u = c.c1 * (double)m.mean[k * D + j] + s;
-			m.v[j] += rk * u;
-			if (all) m.u[k * D + j] = u;
-		});
-		if (!all) continue;
-		each(D, [&](int64_t j) { m.w[j] = -m.z[k * D + j] * m.inv[m.of(k, j)]; });
-		m.from_axes(k, m.w, [&](int64_t j, double s) {
-			m.g[j] += rk * s;
-			m.gk[k * D + j] = s;
-		});
-	}
-}
-
 // axes_velocity sets v and, where wanted, g in the shared axes.
 template <class T> DEV void axes_velocity(const Mixture<T> &m, const Time &c, bool all) {
 	column_sums(
@@ -77,14 +56,12 @@ template <class T> DEV void axes_velocity(const Mixture<T> &m, const Time &c, bo
 // du returns (u_k - v)_j. Centred on v, which adds nothing to the sums (sum r_k (g_k - g) = 0), u_k keeps its
 // digits far from 0.
 template <class T> DEV double du(const Mixture<T> &m, const Time &c, int64_t k, int64_t j) {
-	if (m.own) return m.u[k * m.D + j] - m.v[j];
 	const double mean = m.axes[k * m.D + j];
 	return c.c1 * mean + m.eigenvalue(c, k, j) * (m.xa[j] - c.alpha * mean) - m.v[j];
 }
 
 // dg returns (g_k - g)_j.
 template <class T> DEV double dg(const Mixture<T> &m, const Time &c, int64_t k, int64_t j) {
-	if (m.own) return m.gk[k * m.D + j] - m.g[j];
 	return -(m.xa[j] - c.alpha * m.axes[k * m.D + j]) * m.inv[m.of(k, j)] - m.g[j];
 }
 
@@ -103,32 +80,18 @@ template <class T> DEV double divergence(const Mixture<T> &m, const Time &c) {
 template <class T> DEV void tangent(const Mixture<T> &m, const Time &c, Global<const T> in, Global<T> out) {
 	const int64_t D = m.D;
 	each(D, [&](int64_t j) { m.y[j] = (double)in[j]; });
-	if (!m.own) m.to_axes(0, m.y, m.t);
-	Global<const double> t = m.own ? m.y : m.t;
+	m.to_axes(0, m.y, m.t);
 	row_sums(
-	    m.K, D, [&](int64_t k, int64_t j) { return m.r[k] == 0 ? 0 : dg(m, c, k, j) * t[j]; },
+	    m.K, D, [&](int64_t k, int64_t j) { return m.r[k] == 0 ? 0 : dg(m, c, k, j) * m.t[j]; },
 	    [&](int64_t k, double s) { m.dots[k] = s; });
 	column_sums(
 	    m.K, D,
 	    [&](int64_t k, int64_t j) {
 		    const double rk = m.r[k];
-		    if (rk == 0) return 0.0;
-		    const double turn = du(m, c, k, j) * m.dots[k];
-		    return m.own ? rk * turn : rk * (m.eigenvalue(c, k, j) * t[j] + turn);
+		    return rk == 0 ? 0 : rk * (m.eigenvalue(c, k, j) * m.t[j] + du(m, c, k, j) * m.dots[k]);
 	    },
 	    [&](int64_t j, double s) { m.tv[j] = s; });
-	if (!m.own) {
-		m.from_axes(0, m.tv, [&](int64_t j, double s) { out[j] = (T)s; });
-		return;
-	}
-	for (int64_t k = 0; k < m.K; k++) {
-		const double rk = m.r[k];
-		if (rk == 0) continue;
-		m.to_axes(k, m.y, m.w);
-		each(D, [&](int64_t j) { m.w[j] *= rk * m.eigenvalue(c, k, j); });
-		m.from_axes(k, m.w, [&](int64_t j, double s) { m.tv[j] += s; });
-	}
-	each(D, [&](int64_t j) { out[j] = (T)m.tv[j]; });
+	m.from_axes(0, m.tv, [&](int64_t j, double s) { out[j] = (T)s; });
 }
 
 template <class T> DEV void mixture(const mixture_params &p) {
@@ -139,15 +102,12 @@ template <class T> DEV void mixture(const mixture_params &p) {
 		const Time c = time_of<T>(p.coef, row);
 		Global<const T> x = global<const T>(p.x) + row * D;
 		each(D, [&](int64_t j) { m.x[j] = (double)x[j]; });
-		if (!m.own) m.to_axes(0, m.x, m.xa);
+		m.to_axes(0, m.x, m.xa);
 		m.at(c);
-		m.logits(c, m.own ? m.x : m.xa);
+		m.logits(c, m.xa);
 		responsibilities(p, m, row);
 		if (!all && !p.v) continue;
-		if (m.own)
-			own_velocity(m, c, all);
-		else
-			axes_velocity(m, c, all);
+		axes_velocity(m, c, all);
 		if (p.div) {
 			const double sum = divergence(m, c);
 			if (threadIdx.x == 0) global<T>(p.div)[row] = (T)sum;
@@ -158,10 +118,7 @@ template <class T> DEV void mixture(const mixture_params &p) {
 		}
 		if (!p.v) continue;
 		Global<T> v = global<T>(p.v) + row * D;
-		if (m.own)
-			each(D, [&](int64_t j) { v[j] = (T)m.v[j]; });
-		else
-			m.from_axes(0, m.v, [&](int64_t j, double s) { v[j] = (T)s; });
+		m.from_axes(0, m.v, [&](int64_t j, double s) { v[j] = (T)s; });
 	}
 }
 

@@ -27,7 +27,7 @@ template <class T> struct Mixture {
 	Global<double> r, dots;                  // [K]
 	Global<double> logdet;                   // sum_j ln D_kj [vark]
 	Global<double> inv;                      // 1 / D_kj [vark, vard]
-	Global<double> z, u, gk;                 // [K, D], of components with their own axes
+	Global<double> z;                        // [K, D], of components with their own axes
 
 	DEV Mixture(const mixture_model &m, Global<double> scratch)
 	    : logw(global<const T>(m.logw)), mean(global<const T>(m.mean)), var(global<const T>(m.var)),
@@ -35,7 +35,7 @@ template <class T> struct Mixture {
 	      K(m.k), R(m.rotation == ROTATE_REFLECT ? m.r : 0), vark(m.vark), vard(m.vard), own(m.rotation == ROTATE_OWN) {
 		x = scratch, xa = x + D, v = xa + D, g = v + D, y = g + D, w = y + D, t = w + D, tv = t + D;
 		r = tv + D, dots = r + K, logdet = dots + K, inv = logdet + K;
-		z = inv + vark * vard, u = z + K * D, gk = u + K * D;
+		z = inv + vark * vard;
 	}
 
 	// of is the place of eigenvalue j of component k in var and inv.

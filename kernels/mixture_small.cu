@@ -36,15 +36,19 @@ template <class T, int D> DEV void mixture_small(const mixture_params &p) {
 	}
 }
 
-#define SMALL(D)                                                                                                    \
-	KERNEL(mixture_d##D##_f64, mixture_params, SMALL_THREADS) { mixture_small<double, D>(p); }                      \
-	KERNEL(mixture_d##D##_f32, mixture_params, SMALL_THREADS) { mixture_small<float, D>(p); }
-
-SMALL(1)
-SMALL(2)
-SMALL(3)
-SMALL(4)
-SMALL(5)
-SMALL(6)
-SMALL(7)
-SMALL(8)
+KERNEL(mixture_d1_f64, mixture_params, SMALL_THREADS) { mixture_small<double, 1>(p); }
+KERNEL(mixture_d1_f32, mixture_params, SMALL_THREADS) { mixture_small<float, 1>(p); }
+KERNEL(mixture_d2_f64, mixture_params, SMALL_THREADS) { mixture_small<double, 2>(p); }
+KERNEL(mixture_d2_f32, mixture_params, SMALL_THREADS) { mixture_small<float, 2>(p); }
+KERNEL(mixture_d3_f64, mixture_params, SMALL_THREADS) { mixture_small<double, 3>(p); }
+KERNEL(mixture_d3_f32, mixture_params, SMALL_THREADS) { mixture_small<float, 3>(p); }
+KERNEL(mixture_d4_f64, mixture_params, SMALL_THREADS) { mixture_small<double, 4>(p); }
+KERNEL(mixture_d4_f32, mixture_params, SMALL_THREADS) { mixture_small<float, 4>(p); }
+KERNEL(mixture_d5_f64, mixture_params, SMALL_THREADS) { mixture_small<double, 5>(p); }
+KERNEL(mixture_d5_f32, mixture_params, SMALL_THREADS) { mixture_small<float, 5>(p); }
+KERNEL(mixture_d6_f64, mixture_params, SMALL_THREADS) { mixture_small<double, 6>(p); }
+KERNEL(mixture_d6_f32, mixture_params, SMALL_THREADS) { mixture_small<float, 6>(p); }
+KERNEL(mixture_d7_f64, mixture_params, SMALL_THREADS) { mixture_small<double, 7>(p); }
+KERNEL(mixture_d7_f32, mixture_params, SMALL_THREADS) { mixture_small<float, 7>(p); }
+KERNEL(mixture_d8_f64, mixture_params, SMALL_THREADS) { mixture_small<double, 8>(p); }
+KERNEL(mixture_d8_f32, mixture_params, SMALL_THREADS) { mixture_small<float, 8>(p); }

@@ -32,6 +32,12 @@ enum {
 	TILE_COLS = 64,
 	TILE_THIN = 16,      // rows of a tile for few rows
 	TILE_NARROW = 8,     // columns of a tile for few columns
+	MIX_THREADS = 256,    // kernels on tiles of mixture_tiles.cu
+	MIX_TILE = 64,        // rows and coordinates of such a tile
+	MIX_ROWS = 0,         // mixture_tiles_params.what
+	MIX_TANGENTS = 1,
+	MIX_SCORES = 2,
+	MIX_DIVERGENCE = 3,
 	SMALL_DIMS = 8,       // dimensions of a mixture that a thread keeps in registers, at most
 	SMALL_PARTS = 64,     // and components, which it takes one after another
 	SMALL_THREADS = 128,  // kernels with a thread a row
@@ -116,7 +122,10 @@ typedef struct {
 
 // mixture_DTYPE: row_threads(d), any number of blocks up to n; block i works in scratch [i].
 //
-// With d <= SMALL_DIMS and k <= SMALL_PARTS instead mixture_d1_DTYPE, mixture_d2_DTYPE, mixture_d3_DTYPE, mixture_d4_DTYPE,
+// Not with ROTATE_OWN. With ROTATE_SHARED the rows and tangents are turned by matmul.cu before, v and tv after, and the
+// model here says 0 = none; axes holds the means turned.
+//
+// With d <= SMALL_DIMS, and k <= SMALL_PARTS or ROTATE_OWN, instead mixture_d1_DTYPE, mixture_d2_DTYPE, mixture_d3_DTYPE, mixture_d4_DTYPE,
 // mixture_d5_DTYPE, mixture_d6_DTYPE, mixture_d7_DTYPE or mixture_d8_DTYPE of mixture_small.cu: SMALL_THREADS, any;
 // ceil_div(n, SMALL_THREADS) at most. No scratch and no axes.
 typedef struct {
@@ -130,9 +139,43 @@ typedef struct {
 
 // mixture_scratch returns the float64 numbers of scratch a block of mixture_DTYPE or follow_DTYPE needs.
 PARAMS_INLINE int64_t mixture_scratch(const mixture_model *m) {
-	int64_t own = m->rotation == ROTATE_OWN ? 3 * m->k * m->d : 0;
+	int64_t own = m->rotation == ROTATE_OWN ? m->k * m->d : 0;
 	return 8 * m->d + 3 * m->k + m->vark * m->vard + own;
 }
+
+// ---- mixture_tiles.cu ----
+// engine.Mixture with ROTATE_OWN and d > SMALL_DIMS is these launches for every panel of n rows, in order:
+//
+//	mixture_rotate_DTYPE      MIX_THREADS, ceil_div(n, MIX_TILE) k ceil_div(d, MIX_TILE), what = MIX_ROWS: w, parts
+//	mixture_respond_DTYPE     WARP_THREADS, ceil_div(n, WARP_ROWS): r, logp, logr
+//	mixture_gather_DTYPE      MIX_THREADS, ceil_div(n, MIX_TILE) ceil_div(d, MIX_TILE), what = MIX_ROWS: v
+//
+// and where the divergence is wanted
+//
+//	mixture_rotate_DTYPE      as above, what = MIX_DIVERGENCE: parts
+//	mixture_divergence_DTYPE  WARP_THREADS, ceil_div(n, WARP_ROWS): div
+//
+// and where tangents are
+//
+//	mixture_gather_DTYPE      as above, what = MIX_SCORES: g
+//	mixture_rotate_DTYPE      as above with n np for n, what = MIX_TANGENTS: tw, parts
+//	mixture_turns_DTYPE       WARP_THREADS, ceil_div(n np, WARP_ROWS): turn
+//	mixture_gather_DTYPE      as above with n np for n, what = MIX_TANGENTS: tv
+//
+// Pointers are those of the panel's first row. v is needed by the divergence and the tangents.
+typedef struct {
+	mixture_model model;
+	uint64_t coef, x, t;
+	uint64_t v, tv, div, logp, logr;
+	uint64_t w;     // scratch of DTYPE [n, k, d]
+	uint64_t tw;    // scratch of DTYPE [n np, k, d]
+	uint64_t g;     // scratch of DTYPE [n, d]
+	uint64_t r;     // scratch [n, k]
+	uint64_t turn;  // scratch [n np, k]
+	uint64_t parts; // scratch [n or n np, k, ceil_div(d, MIX_TILE), 2]
+	int64_t n, np;  // np tangents a row; at least 1
+	int64_t what;
+} mixture_tiles_params;
 
 // ---- follow.cu ----
 // follow_DTYPE: row_threads(d), any number of blocks up to n; block i works in scratch [i].
@@ -229,6 +272,7 @@ PARAMS_SIZE(softmax_params, 296);
 PARAMS_SIZE(matmul_params, 88);
 PARAMS_SIZE(mixture_model, 96);
 PARAMS_SIZE(mixture_params, 192);
+PARAMS_SIZE(mixture_tiles_params, 232);
 PARAMS_SIZE(follow_params, 216);
 PARAMS_SIZE(lincomb_params, 48);
 PARAMS_SIZE(errornorm_params, 80);
