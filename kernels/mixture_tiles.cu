@@ -15,10 +15,10 @@ constexpr int MIX_DEPTH = 16;           // of the contraction at a time
 constexpr int MIX_ROW = MIX_TILE + 1;   // one more, so that neighbours lie in different banks
 static_assert(MIX_THREADS == 256, "a thread for each place of the square of 16 x 16");
 
-// accumulate adds x y to z: x(i, k) and y(k, j) are the numbers of the tile, 0 past the end. Neighbouring threads
+// mix_accumulate adds x y to z: x(i, k) and y(k, j) are the numbers of the tile, 0 past the end. Neighbouring threads
 // ask for neighbouring k of x, and of y too with TRANS; else for neighbouring j. All threads of the block call it.
 template <bool TRANS, class X, class Y>
-DEV void accumulate(int64_t depth, X x, Y y, double (&z)[MIX_EACH][MIX_EACH]) {
+DEV void mix_accumulate(int64_t depth, X x, Y y, double (&z)[MIX_EACH][MIX_EACH]) {
 	SHARED(double, xs, MIX_DEPTH * MIX_ROW);
 	SHARED(double, ys, MIX_DEPTH * MIX_ROW);
 	const int row = threadIdx.x / 16, col = threadIdx.x % 16;
@@ -64,15 +64,15 @@ DEV void accumulate(int64_t depth, X x, Y y, double (&z)[MIX_EACH][MIX_EACH]) {
 	}
 }
 
-// Tile is what the rows of a tile share: their times, and the parameters.
-template <class T> struct Tile {
+// MixtureTile is what the rows of a tile share: their times, and the parameters.
+template <class T> struct MixtureTile {
 	const mixture_tiles_params &p;
 	Global<const T> mean, var, basis;
 	int64_t K, D, rows, i0; // rows in all, and the tile's first
 	int64_t vark, varj;     // numbers from one component, and one coordinate, to the next
 	double *times;          // of the tile's rows, in shared memory
 
-	DEV Tile(const mixture_tiles_params &p, int64_t i0, int64_t rows, double *times)
+	DEV MixtureTile(const mixture_tiles_params &p, int64_t i0, int64_t rows, double *times)
 	    : p(p), mean(global<const T>(p.model.mean)), var(global<const T>(p.model.var)), basis(global<const T>(p.model.basis)),
 	      K(p.model.k), D(p.model.d), rows(rows), i0(i0), vark(p.model.vark == 1 ? 0 : p.model.vard), varj(p.model.vard == 1 ? 0 : 1),
 	      times(times) {
@@ -97,12 +97,12 @@ template <class T> struct Tile {
 template <class T> DEV void mixture_rotate(const mixture_tiles_params &p) {
 	SHARED(double, times, 4 * MIX_TILE);
 	const int64_t across = ceil_div(p.model.d, MIX_TILE), jt = block_id() % across, k = block_id() / across % p.model.k;
-	const Tile<T> m(p, block_id() / across / p.model.k * MIX_TILE, p.what == MIX_TANGENTS ? p.n * p.np : p.n, times);
+	const MixtureTile<T> m(p, block_id() / across / p.model.k * MIX_TILE, p.what == MIX_TANGENTS ? p.n * p.np : p.n, times);
 	const int64_t D = m.D, j0 = jt * MIX_TILE, what = p.what;
 	Global<const T> x = global<const T>(what == MIX_ROWS ? p.x : what == MIX_TANGENTS ? p.t : p.v) + m.i0 * D;
 	Global<const T> mean = m.mean + k * D, q = m.basis + k * D * D;
 	double z[MIX_EACH][MIX_EACH] = {};
-	accumulate<false>(
+	mix_accumulate<false>(
 	    D,
 	    [&](int i, int64_t at) {
 		    if (!m.has(i)) return 0.0;
@@ -211,7 +211,7 @@ template <class T> DEV void mixture_gather(const mixture_tiles_params &p) {
 	SHARED(double, weight, MIX_TILE);
 	SHARED(double, turn, MIX_TILE);
 	const int64_t across = ceil_div(p.model.d, MIX_TILE), j0 = block_id() % across * MIX_TILE, what = p.what;
-	const Tile<T> m(p, block_id() / across * MIX_TILE, what == MIX_TANGENTS ? p.n * p.np : p.n, times);
+	const MixtureTile<T> m(p, block_id() / across * MIX_TILE, what == MIX_TANGENTS ? p.n * p.np : p.n, times);
 	const int64_t D = m.D, K = m.K;
 	Global<const double> rs = global<const double>(p.r), turns = global<const double>(p.turn);
 	double z[MIX_EACH][MIX_EACH] = {};
@@ -226,7 +226,7 @@ template <class T> DEV void mixture_gather(const mixture_tiles_params &p) {
 		}
 		if (!__syncthreads_or(counts)) continue; // the whole block; what it would add is 0
 		Global<const T> q = m.basis + k * D * D;
-		accumulate<true>(
+		mix_accumulate<true>(
 		    D,
 		    [&](int i, int64_t at) {
 			    if (!m.has(i) || weight[i] == 0) return 0.0;
