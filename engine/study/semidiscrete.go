@@ -27,7 +27,7 @@ func cellsCase(t *trial) error {
 		}
 		name := func(what string) string { return fmt.Sprintf("triangle d=%d %s", d, what) }
 		// Across the plane every latent coordinate costs its variance.
-		t.row(name("optimal cost"), 2.418040+float64(d-2), c.OptimalCost, 4e-3, "exact; the reference is a mean over 4e5 points")
+		t.row(name("optimal cost"), 2.418040+float64(d-2), c.OptimalCost, 8e-3, "exact; the reference is a mean over 4e5 points, standard error 4e-3")
 		// The reference's own error is that of 4e5 points.
 		t.row(name("mass moved"), .0205, c.Moved, 4*c.MovedError+9e-4, "of %d points", points)
 		t.row(name("excess over the plane's cost"), 1.65e-3, c.Excess/2.418040, 4*c.ExcessError/2.418040+2e-4)
@@ -50,8 +50,8 @@ func cellsCase(t *trial) error {
 		if err != nil {
 			return err
 		}
-		// The smoothing of a thousandth of the extent and the flow's tolerance leave a point or two.
-		t.zero(fmt.Sprintf("%s d=%d mass moved", s.name, s.into), c.Moved, t.within(5e-4, 100), "of %d points", c.N)
+		// The smoothing of a thousandth of the extent and the flow's tolerance leave a point or two of 4000.
+		t.zero(fmt.Sprintf("%s d=%d mass moved", s.name, s.into), c.Moved, t.within(1e-3, 100), "of %d points", c.N)
 		if err := t.ctx.Err(); err != nil {
 			return err
 		}

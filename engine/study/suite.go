@@ -34,10 +34,13 @@ func Cases() []Case {
 		{ID: "E10", Title: "the gap that a cloud shows, against its size", run: thresholdCase},
 		{ID: "E11", Title: "copies of G1: clouds are blind in large dimension", run: blindnessCase},
 		{ID: "E14", Title: "basins of the decoder against optimal power cells", run: cellsCase},
+		{ID: "E16", Title: "likelihood by the flow: exact trace and Hutchinson", run: likelihoodCase},
 		{ID: "E17", Title: "invariants, round trip, moments of E(X)", run: invariantCase},
 		{ID: "E18", Title: "one limit map along every path", run: pathCase},
 		{ID: "E19", Title: "orders of convergence; work and precision", run: orderCase},
 		{ID: "E20", Title: "own steps: a sample does not see its batch", run: batchCase},
+		{ID: "E22", Title: "rectified flows that stop short of the optimum", run: rectifiedCase},
+		{ID: "E23", Title: "asymmetry of the encoder along the flow", run: curlCase},
 	}
 }
 
