@@ -7,6 +7,7 @@ package bench
 
 import (
 	"math"
+	"slices"
 
 	"monge/engine"
 	"monge/engine/dist"
@@ -69,6 +70,67 @@ func EncoderPair(n, d int) (x, y *tensor.Dense) {
 	xs.Mul(mat.NewDense(n, d, Normals(n, d, 0, 1, 4).Data().([]float64)), power(.5))
 	ys.Mul(&xs, m.T())
 	return engine.Points(xs.RawMatrix().Data, n, d), engine.Points(ys.RawMatrix().Data, n, d)
+}
+
+// RotatedPair is a stand-in for an encoder in any dimension at a cost of O(n d): x has independent coordinates
+// with a geometric spectrum from .1 to 2, and y_2k, y_2k+1 are x_2k, x_2k+1 over their standard deviations, plus
+// .05 times x turned by a right angle in that plane.
+func RotatedPair(n, d int) (x, y *tensor.Dense) {
+	x = Normals(n, d, 0, 1, 4)
+	xs, ys := x.Data().([]float64), make([]float64, n*d)
+	s := make([]float64, d)
+	for i := range s {
+		s[i] = math.Sqrt(.1 * math.Pow(20, float64(i)/math.Max(1, float64(d-1))))
+	}
+	for i := 0; i < n*d; i += d {
+		row, out := xs[i:i+d], ys[i:i+d]
+		for j := range row {
+			out[j] = row[j] // already x over its standard deviation
+			row[j] *= s[j]
+		}
+		for j := 0; j+1 < d; j += 2 {
+			out[j] -= .05 * row[j+1]
+			out[j+1] += .05 * row[j]
+		}
+	}
+	return x, engine.Points(ys, n, d)
+}
+
+// EmbeddingClouds returns the clouds of SinkhornEmbeddings: ten classes N(m_c, I) with m_c ~ N(0, I), and
+// y = x plus .3 times standard normal noise.
+func EmbeddingClouds(n, d int) (x, y *tensor.Dense) {
+	const classes = 10
+	means := Normals(classes, d, 0, 1, 10).Data().([]float64)
+	x, y = Normals(n, d, 0, 1, 11), Normals(n, d, 0, .3, 12)
+	xs, ys := x.Data().([]float64), y.Data().([]float64)
+	for i := range xs {
+		xs[i] += means[i/d%classes*d+i%d]
+		ys[i] += xs[i]
+	}
+	return x, y
+}
+
+// NearestNeighbour returns the median distance of the first count rows of x to the nearest other row that differs.
+func NearestNeighbour(x *tensor.Dense, count int) float64 {
+	n, d := x.Shape()[0], x.Shape()[1]
+	data := x.Data().([]float64)
+	nearest := make([]float64, min(count, n))
+	for i := range nearest {
+		least := math.Inf(1)
+		for j := range n {
+			sum := 0.
+			for l := 0; l < d && sum < least; l++ {
+				t := data[i*d+l] - data[j*d+l]
+				sum += t * t
+			}
+			if sum > 0 {
+				least = min(least, sum)
+			}
+		}
+		nearest[i] = math.Sqrt(least)
+	}
+	slices.Sort(nearest)
+	return nearest[len(nearest)/2]
 }
 
 // FlowMixture returns the law of the workload of that name: 16 full covariances in 64 dimensions.
