@@ -3,6 +3,7 @@
 package gpu
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -58,6 +59,7 @@ var operations = []struct {
 		f.do(func() error { return e.Softmax(&a) })
 		return f.read(a.LSE, a.Mean, a.Second, a.TMean, a.ColSum, a.Arg)
 	}},
+	{"Sinkhorn", func(e *Engine) ([]float64, error) { return sinkhornOf(e, 2) }},
 	{"Mixture", func(e *Engine) ([]float64, error) {
 		f := fixture{e: e}
 		defer f.free()
@@ -99,6 +101,22 @@ var operations = []struct {
 		f.do(e.Sync)
 		return f.read(out)
 	}},
+}
+
+// sinkhornOf makes three iterations between two clouds of d dimensions.
+func sinkhornOf(e *Engine, d int) ([]float64, error) {
+	f := fixture{e: e}
+	defer f.free()
+	eps := f.zeros(engine.F64, 1, 1, 1)
+	f.do(func() error { return e.Write(eps, 0, []float64{1e3}) })
+	a := engine.Sinkhorn{
+		X: f.numbers(engine.F64, 1, 3, d), Y: f.numbers(engine.F64, 1, 2, d), LogA: f.zeros(engine.F64, 1, 3, 1), LogB: f.zeros(engine.F64, 1, 2, 1),
+		Eps: eps, F: f.zeros(engine.F64, 1, 3, 1), G: f.zeros(engine.F64, 1, 2, 1), State: f.zeros(engine.I32, 1, 2, 1), Trace: f.zeros(engine.F64, 1, 2, 1),
+		Tol: -1, Limit: 3, Passes: 2,
+	}
+	f.do(func() error { return e.Sinkhorn(context.Background(), &a) })
+	f.do(func() error { return e.Sinkhorn(context.Background(), &a) })
+	return f.read(a.F, a.G, a.State, a.Trace)
 }
 
 // fixture makes inputs until something fails.

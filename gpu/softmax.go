@@ -36,15 +36,15 @@ func (e *Engine) Softmax(a *engine.Softmax) error {
 
 // softmax is one call of Softmax.
 type softmax struct {
-	e    *Engine
-	a    *engine.Softmax
-	s    engine.SoftmaxDims
-	t    engine.Dtype
-	p    C.softmax_params
+	e *Engine
+	a *engine.Softmax
+	s engine.SoftmaxDims
+	t engine.Dtype
+	p C.softmax_params
 	// ended may hold an I32 [B, 2] whose second number says which problems' results nobody wants: an outer
 	// loop that has queued more than it needed.
 	ended engine.Buffer
-	held []cu.DevicePtr // scratch
+	held  []cu.DevicePtr // scratch
 }
 
 func (r *softmax) free() {

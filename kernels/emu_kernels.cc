@@ -19,5 +19,6 @@ namespace { // their functions concern nobody else
 #include "normal.cu"
 #include "reduce.cu"
 #include "rowdot.cu"
+#include "sinkhorn.cu"
 #include "softmax.cu"
 } // namespace

@@ -46,6 +46,7 @@ enum {
 	SCAN_COLS = 64,
 	REDUCE_CHUNK = 8192, // numbers that a block of reduce_parts sums
 	COLSUM_ROWS = 256,   // rows that a block of softmax_colsum sums
+	SINKHORN_THREADS = 1024, // kernels with a block a problem, at most: sinkhorn_threads()
 	ROTATE_OWN = 1,      // mixture_model.rotation: a basis for each component
 	ROTATE_SHARED = 2,   // one basis
 	ROTATE_REFLECT = 3,  // a product of reflections
@@ -95,6 +96,34 @@ typedef struct {
 	double scale;             // used where s = 0; never 0 itself
 	uint64_t ended;           // int32 [B, 2]; problems whose second number is not 0 may be left out. 0 = none
 } softmax_params;
+
+// ---- sinkhorn.cu ----
+// engine.Sinkhorn is these launches, in order, of which the first comes once a call:
+//
+//	sinkhorn_begin_DTYPE    sinkhorn_threads(n, m), batch: a, u, s, t
+//	softmax                 rows' half: q = x, k = y, biases u, scales s; lse
+//	sinkhorn_rows_DTYPE     sinkhorn_threads(n, m), batch: f, v, and what of a problem ends
+//	softmax                 columns' half: q = y, k = x, biases v, scales t; lsec
+//	sinkhorn_columns_DTYPE  sinkhorn_threads(n, m), batch: g, u, s, t, and the count of iterations
+//
+// All of them pass over problems that have ended, so passes may be queued without looking.
+typedef struct {
+	uint64_t loga, logb, eps, f, g, trace; // float64
+	uint64_t state;      // int32 [batch, 2]: iterations made, ended
+	uint64_t a;          // scratch [batch, n]: a_i
+	uint64_t u, v, s, t; // scratch of DTYPE: biases of columns [batch, m] and rows [batch, n], scales of rows and columns
+	uint64_t lse, lsec;  // scratch of DTYPE, float64 where wide: [batch, n] and [batch, m]
+	int64_t n, m, steps, places;
+	int64_t astride, bstride, estride; // of loga, logb and eps; 0 = shared
+	int64_t limit, columns, wide;
+	double tol;
+} sinkhorn_params;
+
+// sinkhorn_threads depends on the sizes of a problem alone, since the order of its sums depends on it.
+PARAMS_INLINE int64_t sinkhorn_threads(int64_t n, int64_t m) {
+	const int64_t most = n > m ? n : m;
+	return most <= 64 ? 64 : most <= 1024 ? 256 : SINKHORN_THREADS;
+}
 
 // ---- matmul.cu ----
 // matmul_DTYPE:        TILE_THREADS, batch ceil_div(n, TILE_ROWS_...) ceil_div(m, TILE_COLS);
@@ -269,6 +298,7 @@ typedef struct {
 #define PARAMS_SIZE(type, size) _Static_assert(sizeof(type) == size, #type)
 #endif
 PARAMS_SIZE(softmax_params, 296);
+PARAMS_SIZE(sinkhorn_params, 200);
 PARAMS_SIZE(matmul_params, 88);
 PARAMS_SIZE(mixture_model, 96);
 PARAMS_SIZE(mixture_params, 192);

@@ -2,8 +2,10 @@ package auto
 
 import (
 	"context"
+	"errors"
 	"math"
 	"testing"
+	"time"
 
 	"monge/engine"
 	"monge/engine/dist"
@@ -92,6 +94,70 @@ func TestSinkhornOnDevice(t *testing.T) {
 		}
 		// A marginal error of 1e-9 leaves eps/b times as much in a potential, here some 1e-8.
 		near(t, "cost", []float64{got.Cost, got.Dual}, []float64{want.Cost, want.Dual}, 1e-8)
+	}
+}
+
+// TestSinkhornPotentialsOnDevice: the loop on a device gives the CPU's float64 iterates, plain and with the
+// schedule and acceleration, for few and for many coordinates.
+func TestSinkhornPotentialsOnDevice(t *testing.T) {
+	e, cpu := engineOf(t), host(t)
+	if _, ok := e.(engine.SinkhornLoop); !ok {
+		t.Fatalf("%T has no loop of its own", e)
+	}
+	g1, g2 := dist.G1(), dist.G2()
+	clouds := map[string]ot.Clouds{"plane": {X: g1.Sample(3, 33), Y: g2.Sample(4, 29)}}
+	wide, err := dist.NewCopies(g1, 130)
+	if err != nil {
+		t.Fatal(err)
+	}
+	clouds["d260"] = ot.Clouds{X: wide.Sample(5, 21), Y: wide.Sample(6, 35)}
+	for name, c := range clouds {
+		for _, s := range []ot.SinkhornSettings{
+			{EpsRel: .05, Tol: -1, MaxIter: 12, NoSchedule: true},
+			{EpsRel: .02, Tol: 1e-11},
+		} {
+			want, err := ot.Sinkhorn(context.Background(), cpu, c, &s)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, x := range []struct {
+				t   engine.Dtype
+				tol float64 // of the mean cost
+			}{
+				{engine.F64, 1e-10}, // a residual of 1e-11 leaves eps / b_j, about one mean cost, times as much
+				{engine.F32, 3e-6},  // float32 iterates of exponents of a hundred; converged ones end in float64
+			} {
+				s.Dtype = x.t
+				got, err := ot.Sinkhorn(context.Background(), e, c, &s)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if got.Status != want.Status || s.Tol < 0 && got.Iterations != want.Iterations {
+					t.Errorf("%s %v: %s after %d iterations, want %s after %d", name, x.t, got.Status, got.Iterations, want.Status, want.Iterations)
+				}
+				mean := want.Eps / s.EpsRel
+				near(t, name+" F", got.F, want.F, x.tol*mean)
+				near(t, name+" G", got.G, want.G, x.tol*mean)
+				near(t, name+" bracket", []float64{got.Lower, got.Upper, got.Cost}, []float64{want.Lower, want.Upper, want.Cost}, 2*x.tol*mean)
+			}
+		}
+	}
+}
+
+// TestSinkhornInterrupt: a run on a device ends within .3 s of its context, however long it would take.
+func TestSinkhornInterrupt(t *testing.T) {
+	e := engineOf(t)
+	ctx, cancel := context.WithCancel(context.Background())
+	var at time.Time
+	s := ot.SinkhornSettings{EpsRel: .05, Tol: -1, MaxIter: 1 << 20, NoSchedule: true, Progress: func(k int, _ float64) {
+		if k == 20 {
+			at = time.Now()
+			cancel()
+		}
+	}}
+	_, err := ot.Sinkhorn(ctx, e, ot.Clouds{X: dist.G1().Sample(3, 40), Y: dist.G1().Sample(4, 30)}, &s)
+	if took := time.Since(at); !errors.Is(err, context.Canceled) || took > 300*time.Millisecond {
+		t.Errorf("error %v, %v after the context", err, took)
 	}
 }
 

@@ -54,11 +54,10 @@ const (
 //
 //	F_i = -eps ln sum_j b_j exp((G_j - C_ij) / eps),   then   G_j = -eps ln sum_i a_i exp((F_i - C_ij) / eps),
 //
-// from G = 0: both halves are made from one engine.Softmax, whose row sums give F and whose column sums
-// c_j of the row-normalised plan give G_j += eps ln(b_j / c_j). Columns whose sum is near underflow are
-// done again by their own log-sum-exp. Unless told otherwise eps comes down to its value geometrically,
-// one iteration a step, and the iterates G are then combined by Anderson's method, which takes tens of
-// iterations instead of thousands where eps is small.
+// from G = 0, which an engine.SinkhornLoop makes by itself and [ComposedSinkhorn] from one engine.Softmax.
+// Unless told otherwise eps comes down to its value geometrically, one iteration a step, and the iterates G
+// are then combined by Anderson's method, on the host, which takes tens of iterations instead of thousands
+// where eps is small.
 //
 // The columns' marginal is exact after every iteration; MarginalError is the row marginal's error in L1,
 // and Status says whether it is within Tol. Cost is <P, C>. Dual is the entropic dual value

@@ -127,6 +127,15 @@ func row(x []float64, b, n int) []float64 {
 // at returns the eps of iteration k.
 func (c *composed) at(b, k int) float64 { return row(c.eps, b, c.S)[min(k, c.S-1)] }
 
+// factor returns 2/eps as a buffer of scales holds it, so that a problem's bits do not depend on whether all
+// share one.
+func (c *composed) factor(eps float64) float64 {
+	if c.t == engine.F32 {
+		return float64(float32(2 / eps))
+	}
+	return 2 / eps
+}
+
 // ended says whether a problem has.
 func (c *composed) ended(b int) bool { return c.state[2*b+1] != 0 }
 
@@ -160,19 +169,19 @@ func (c *composed) reduce(ctx context.Context, lo, hi int) error {
 	count := hi - lo
 	bias := make([]float64, 0, count*c.M)
 	scale := make([]float64, 0, count*c.N)
-	eps := c.at(lo, int(c.state[2*lo]))
 	equal := true
 	for b := lo; b < hi; b++ {
 		v := c.at(b, int(c.state[2*b]))
-		equal = equal && v == eps
 		for j, l := range row(c.logB, b, c.M) {
 			bias = append(bias, c.g[b*c.M+j]/v+l)
 		}
+		factor := c.factor(v)
 		for range c.N {
-			scale = append(scale, 2/v)
+			scale = append(scale, factor)
 		}
+		equal = equal && factor == scale[0]
 	}
-	a := &engine.Softmax{K: c.op.Y.View(lo*c.M*c.D, count, c.M, c.D), U: c.bias.View(0, count, c.M, 1), ColSum: c.sum.View(0, count, c.M, 1), Scale: 2 / eps}
+	a := &engine.Softmax{K: c.op.Y.View(lo*c.M*c.D, count, c.M, c.D), U: c.bias.View(0, count, c.M, 1), ColSum: c.sum.View(0, count, c.M, 1), Scale: scale[0]}
 	if err := c.e.Write(a.U, 0, bias); err != nil {
 		return err
 	}
@@ -320,7 +329,7 @@ func (c *composed) columnsAlone(b int, eps float64, some []int) error {
 	if err := c.e.CopyRows(points, nil, c.op.Y.View(b*c.M*c.D, 1, c.M, c.D), rows); err != nil {
 		return err
 	}
-	if err := c.e.Softmax(&engine.Softmax{Q: points, K: c.op.X.View(b*c.N*c.D, 1, c.N, c.D), U: u, Scale: 2 / eps, LSE: lse}); err != nil {
+	if err := c.e.Softmax(&engine.Softmax{Q: points, K: c.op.X.View(b*c.N*c.D, 1, c.N, c.D), U: u, Scale: c.factor(eps), LSE: lse}); err != nil {
 		return err
 	}
 	if err := c.e.Read(index, lse, 0); err != nil {
