@@ -109,12 +109,15 @@ func (f *certifyFlags) run(ctx context.Context, a *app, args []string) error {
 	}
 	s := &ot.CertifySettings{Potentials: f.potentials, Threads: a.threads}
 	if f.line != "" {
-		if s.Line, err = arrayio.ReadVector(f.line, arrayio.Options{}); err != nil {
+		line, err := arrayio.ReadVector(f.line, arrayio.Options{})
+		if err != nil {
 			return err
 		}
-		if len(s.Line) != n {
-			return usagef("%s has %d line integrals, %s has %d rows", f.line, len(s.Line), args[0], n)
+		if len(line) != n {
+			return usagef("%s has %d line integrals, %s has %d rows", f.line, len(line), args[0], n)
 		}
+		s.Potentials = "line"
+		s.Line = func(context.Context) ([]float64, error) { return line, nil }
 	}
 	jacobian, err := f.asymmetry(n, d)
 	if err != nil {

@@ -15,14 +15,15 @@ import (
 // CertifySettings are the settings of [Certify]. nil and the zero value are the defaults.
 type CertifySettings struct {
 	// Potentials names where they come from: "exact" the exact solver, "dual" the shortest-path passes
-	// from a quadratic guess, "line" those passes from Line. "" tries passes first and goes to the exact
-	// solver where two of them do not settle and the problem has at most 8192 points, or any number in
-	// up to four dimensions.
+	// from a quadratic guess, "line" those passes from Line. "" tries passes first. Where two of them do not
+	// settle it goes on to the exact solver, if there are at most 8192 points, or any number in up to four
+	// dimensions, and otherwise to passes from Line, or further ones where there is none. Line is also asked
+	// for potentials that prove the pairing optimal with a positive slack margin, where those found have none.
 	Potentials string
-	// Line holds the encoder's line integrals u_i = int_0^1 <E(c + t (x_i - c)), x_i - c> dt, up to a
+	// Line returns the encoder's line integrals u_i = int_0^1 <E(c + t (x_i - c)), x_i - c> dt, up to a
 	// constant: where E is the gradient of a convex function, u is that function, and the potentials
-	// settle at once. "" uses them where they are given.
-	Line []float64
+	// settle at once. It is called once, if at all; its errors are Certify's. nil = not known.
+	Line func(context.Context) ([]float64, error)
 	// MaxPasses bounds the passes over all pairs; 0 = 100, and fewer where the bracket has all but stopped
 	// closing.
 	MaxPasses int
@@ -107,15 +108,8 @@ func Certify(ctx context.Context, x, y *tensor.Dense, s *CertifySettings) (*Cert
 		return nil, fmt.Errorf("ot: certify: potentials %q: want exact, dual or line", s.Potentials)
 	case s.Potentials == "line" && s.Line == nil:
 		return nil, errors.New("ot: certify: potentials \"line\" need the line integrals of an encoder")
-	case s.Line != nil && len(s.Line) != p.n:
-		return nil, fmt.Errorf("ot: certify: %d line integrals for %d rows: %w", len(s.Line), p.n, engine.ErrShape)
 	case s.MaxPasses < 0:
 		return nil, fmt.Errorf("ot: certify: %d passes", s.MaxPasses)
-	}
-	for i, v := range s.Line {
-		if math.IsNaN(v) || math.IsInf(v, 0) {
-			return nil, fmt.Errorf("ot: certify: line integral of row %d is %v: %w", i, v, ErrNotFinite)
-		}
 	}
 	c, err := newCertifier(ctx, p, s)
 	if err != nil {
@@ -141,32 +135,63 @@ func (c *certifier) solve(ctx context.Context) error {
 	if limit == 0 {
 		limit = defaultPasses
 	}
-	way := c.settings.Potentials
-	if way != "exact" {
-		if err := c.guess(ctx); err != nil {
+	way, small := c.settings.Potentials, c.n <= exactPoints || c.d <= exactDim
+	if way == "exact" {
+		if err := c.exact(ctx); err != nil {
 			return err
 		}
-		first := limit
-		small := c.n <= exactPoints || c.d <= exactDim
-		if way == "" && small {
-			first = min(limit, tryPasses)
+		return c.finish(ctx, limit)
+	}
+	first := limit
+	if way == "" && (small || c.settings.Line != nil) {
+		first = min(limit, tryPasses)
+	}
+	start := c.quadratic
+	if way == "line" {
+		start = c.line
+	}
+	if err := start(ctx); err != nil {
+		return err
+	}
+	if err := c.improve(ctx, first); err != nil {
+		return err
+	}
+	if way != "" || c.settled && c.slack > 0 {
+		return c.polish(ctx)
+	}
+	solved := c.settled
+	if !solved && small {
+		var memory *engine.MemoryError
+		switch err := c.exact(ctx); {
+		case errors.As(err, &memory):
+			c.note += fmt.Sprintf("; the exact solver's %d bytes are not available", memory.Asked)
+		case err != nil:
+			return err
+		default:
+			solved = true
 		}
-		if err := c.improve(ctx, first); err != nil {
+	} else if !solved {
+		c.note += fmt.Sprintf("; more than %d points in more than %d dimensions are too many for the exact solver", exactPoints, exactDim)
+	}
+	if !solved && c.settings.Line != nil {
+		if err := c.line(ctx); err != nil {
 			return err
 		}
-		if way != "" || c.settled || !small {
-			return c.polish(ctx)
+	}
+	return c.finish(ctx, limit)
+}
+
+// finish makes the passes from potentials that should be nearly settled, and betters what comes of them.
+func (c *certifier) finish(ctx context.Context, limit int) error {
+	if !c.settled {
+		if err := c.improve(ctx, limit); err != nil {
+			return err
 		}
 	}
-	var memory *engine.MemoryError
-	switch err := c.exact(ctx); {
-	case way == "" && errors.As(err, &memory):
-		c.note += fmt.Sprintf("; the exact solver's %d bytes are not available", memory.Asked)
-	case err != nil:
-		return err
-	}
-	if err := c.improve(ctx, limit); err != nil {
-		return err
+	if c.settings.Line != nil && c.settled && c.slack == 0 && !c.lined && c.given() {
+		if err := c.lineForSlack(ctx); err != nil {
+			return err
+		}
 	}
 	return c.polish(ctx)
 }

@@ -177,6 +177,41 @@ func TestCertifyNearIdentity(t *testing.T) {
 	}
 }
 
+// Passes in float32 find what passes in float64 find: the brackets of a pairing that is not optimal agree but
+// for ties, and nothing of it is rounded to float32.
+func TestCertifyFloat32(t *testing.T) {
+	const n, d = 600, 30
+	x := normals(12, n, d)
+	y := normals(13, n, d)
+	for i := range y {
+		y[i] = .1*y[i] + x[i]*float64(1+i%d)/10
+	}
+	for i := range 40 { // forty rows change places with their neighbours
+		for t := range d {
+			a, b := (2*i)*d+t, (2*i+1)*d+t
+			y[a], y[b] = y[b], y[a]
+		}
+	}
+	e := cpu.New(cpu.Options{})
+	defer e.Close()
+	var r [2]*ot.Certificate
+	for k, with := range []engine.Engine{nil, e} { // the engine's passes over so many pairs are float32's
+		var err error
+		r[k], err = ot.Certify(context.Background(), engine.Points(x, n, d), engine.Points(y, n, d), &ot.CertifySettings{Potentials: "dual", Engine: with})
+		if err != nil {
+			t.Fatal(err)
+		}
+		checkCertificate(t, x, y, d, r[k])
+	}
+	t.Logf("%s\n%s", r[0].Note, r[1].Note)
+	if r[0].Upper != r[1].Upper || math.Abs(r[0].Lower-r[1].Lower) > 1e-12*r[0].Lower || r[0].MovedFraction != 80./n || r[1].MovedFraction != 80./n {
+		t.Errorf("[%v, %v] moved %v without an engine, [%v, %v] moved %v with it", r[0].Lower, r[0].Upper, r[0].MovedFraction, r[1].Lower, r[1].Upper, r[1].MovedFraction)
+	}
+	if r[0].Upper-r[0].Lower > 1e-12*r[0].Upper {
+		t.Errorf("bracket [%v, %v] is open", r[0].Lower, r[0].Upper)
+	}
+}
+
 // A shuffled pairing settles at the optimum by cycles alone, where the exact solver gets it too.
 func TestCertifyFindsOptimum(t *testing.T) {
 	const n = 150
@@ -244,6 +279,36 @@ func TestCertifyEdges(t *testing.T) {
 	// Collinear points in the plane, order preserved.
 	if r := certify([]float64{0, 0, 1, 1, 2, 2}, []float64{1, 1, 1.5, 1.5, 9, 9}, 2); !r.CertifiedOptimal || !(r.SlackMargin > 0) {
 		t.Errorf("collinear: %+v", r)
+	}
+}
+
+// The line integrals of a gradient settle at once: those of u = sum log cosh x_t, whose encoder is tanh.
+func TestCertifyLine(t *testing.T) {
+	const n, d = 500, 3
+	x := normals(10, n, d)
+	y, u := make([]float64, n*d), make([]float64, n)
+	for i, v := range x {
+		y[i] = math.Tanh(v) + 1e3 // the integrals are the given points', offset and all
+		u[i/d] += math.Log(math.Cosh(v)) + 1e3*v
+	}
+	calls := 0
+	line := func(context.Context) ([]float64, error) { calls++; return u, nil }
+	r, err := ot.Certify(context.Background(), engine.Points(x, n, d), engine.Points(y, n, d), &ot.CertifySettings{Potentials: "line", Line: line})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !r.CertifiedOptimal || r.Passes != 1 || !(r.SlackMargin > 0) || calls != 1 {
+		t.Errorf("certified %v after %d passes, slack %g, %d calls", r.CertifiedOptimal, r.Passes, r.SlackMargin, calls)
+	}
+	for name, f := range map[string]func(context.Context) ([]float64, error){
+		"length":     func(context.Context) ([]float64, error) { return u[1:], nil },
+		"not finite": func(context.Context) ([]float64, error) { return append([]float64{math.NaN()}, u[1:]...), nil },
+		"its own":    func(context.Context) ([]float64, error) { return nil, context.DeadlineExceeded },
+	} {
+		want := map[string]error{"length": engine.ErrShape, "not finite": ot.ErrNotFinite, "its own": context.DeadlineExceeded}[name]
+		if _, err := ot.Certify(context.Background(), engine.Points(x, n, d), engine.Points(y, n, d), &ot.CertifySettings{Potentials: "line", Line: f}); !errors.Is(err, want) {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 

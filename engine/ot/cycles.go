@@ -36,6 +36,7 @@ type certifier struct {
 	slack        float64   // of those
 	current      bool      // those are f and g
 	settled      bool
+	lined        bool // Line was asked
 	sweeps       int
 	note         string
 }
@@ -125,68 +126,6 @@ func (c *certifier) trivial() {
 	for i := range c.bestF {
 		c.bestG[i] = c.pair(i, i)
 	}
-}
-
-// guess sets potentials from the line integrals, or else from the quadratic function with gradient y_i at
-// x_i: f = |x|^2 - 2 u with u = <x, y> / 2, the potential itself where the map is linear and symmetric.
-func (c *certifier) guess(ctx context.Context) error {
-	line := c.settings.Line
-	if c.settings.Potentials == "dual" {
-		line = nil
-	}
-	c.note = "shortest-path passes from a quadratic guess"
-	if line != nil {
-		c.note = "shortest-path passes from line integrals"
-	}
-	x, y := c.minPlus.cloud[rowsOfX], c.minPlus.cloud[rowsOfY]
-	// The integrals belong to the given points; the constant part of the encoder is taken out.
-	still := &shifted{x: y.shift, d: c.d, shift: make([]float64, c.d)}
-	return c.each(ctx, func(i int) {
-		if line == nil {
-			c.f[i] = c.minPlus.squares[rowsOfX][i] - x.dot(i, y, i)
-		} else {
-			c.f[i] = c.minPlus.squares[rowsOfX][i] - 2*(line[i]-line[0]-(x.dot(i, still, 0)-x.dot(0, still, 0)))
-		}
-	})
-}
-
-// exact takes potentials and pairing from the exact solver.
-func (c *certifier) exact(ctx context.Context) error {
-	var clouds [2][]float64
-	for side, p := range c.minPlus.cloud {
-		clouds[side] = make([]float64, c.n*c.d)
-		if err := c.each(ctx, func(i int) { p.part(clouds[side][i*c.d:(i+1)*c.d], i, 0) }); err != nil {
-			return err
-		}
-	}
-	r, err := Exact(ctx, Clouds{X: engine.Points(clouds[0], c.n, c.d), Y: engine.Points(clouds[1], c.n, c.d)},
-		&ExactSettings{Threads: c.settings.Threads, MaxMemory: c.settings.MaxMemory})
-	if err != nil {
-		return err
-	}
-	c.note = "exact solver: " + r.Note
-	copy(c.f, r.F)
-	sigma := slices.Repeat([]int32{-1}, c.n)
-	taken := make([]bool, c.n)
-	use := func(i, j int) {
-		if sigma[i] < 0 && !taken[j] {
-			sigma[i], taken[j] = int32(j), true
-		}
-	}
-	for i, j := range r.Assignment {
-		use(i, int(j))
-	}
-	for _, e := range r.Plan {
-		use(e.I, e.J)
-	}
-	// A plan of equal weights is a permutation where the solver ended at a vertex; otherwise its potentials
-	// serve the pairing so far.
-	if !slices.Contains(sigma, -1) {
-		copy(c.sigma, sigma)
-	}
-	c.preferGiven()
-	c.settled = false
-	return c.keepPairing(ctx)
 }
 
 // preferGiven undoes the cycles of sigma that gain nothing over the given pairing.

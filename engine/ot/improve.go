@@ -23,13 +23,13 @@ import (
 // float64 they fall; the others are swept again in float64 once nothing else falls.
 func (c *certifier) improve(ctx context.Context, limit int) error {
 	n := c.n
+	began, swept := c.minPlus.pairs, c.sweeps
 	if err := c.begin(ctx); err != nil {
 		return err
 	}
 	type mark struct{ pairs, width float64 }
 	var history []mark
 	all := float64(n) * float64(n)
-	began, swept := c.minPlus.pairs, c.sweeps
 	for {
 		fallen, doubtful := c.violations()
 		if len(fallen) == 0 && doubtful > 0 {

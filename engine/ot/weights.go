@@ -3,6 +3,7 @@ package ot
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"monge/engine"
 
@@ -48,14 +49,21 @@ func (c Clouds) check() (*problem, error) {
 
 // span returns the squared diagonal of the box around both clouds, which no squared distance exceeds.
 func span(x, y []float64, d int) (square float64) {
-	for t := range d {
-		low, high := x[t], x[t]
-		for _, z := range [][]float64{x, y} {
-			for k := t; k < len(z); k += d {
-				low, high = min(low, z[k]), max(high, z[k])
+	low, high := slices.Clone(x[:d]), slices.Clone(x[:d])
+	for _, z := range [][]float64{x, y} {
+		for ; len(z) > 0; z = z[d:] {
+			for t, v := range z[:d] {
+				if v < low[t] {
+					low[t] = v
+				}
+				if v > high[t] {
+					high[t] = v
+				}
 			}
 		}
-		square += (high - low) * (high - low)
+	}
+	for t, v := range low {
+		square += (high[t] - v) * (high[t] - v)
 	}
 	return square
 }

@@ -54,6 +54,7 @@ const (
 	StageEncode    = "encode"
 	StageJacobian  = "jacobian"
 	StageTransport = "transport"
+	StagePotential = "potential"
 )
 
 // Comparison is the answer: how the coupling (x, E(x)) of the encoder E stands to the optimal one of the
@@ -121,6 +122,11 @@ func Compare(ctx context.Context, e engine.Engine, s CompareSettings) (*Comparis
 	}
 
 	cs := ot.CertifySettings{Engine: e, Threads: e.Info().Threads}
+	cs.Line = func(ctx context.Context) ([]float64, error) {
+		ls := s.Flow
+		ls.Progress = s.stage(StagePotential)
+		return flow.Potential(ctx, e, s.Dtype, s.Law, x, 0, &ls)
+	}
 	if s.Progress != nil {
 		s.Progress(StageTransport, 0, 0)
 		cs.Progress = func(passes int, _ float64) { s.Progress(StageTransport, passes, 0) }

@@ -87,6 +87,15 @@ func TestCompareGaussian(t *testing.T) {
 	}
 }
 
+// Potentials from shortest paths touch constraints of a dense cloud; the encoder's line integrals, of an encoder that
+// is a gradient, show that nothing ties.
+func TestCompareLine(t *testing.T) {
+	c := compare(t, study.CompareSettings{Law: dist.G5(), N: 400, Seed: 1})
+	if g := c.Transport; !g.CertifiedOptimal || g.MovedFraction != 0 || !(g.SlackMargin > 0) {
+		t.Errorf("certified %v, moved %v, slack %v: %s", g.CertifiedOptimal, g.MovedFraction, g.SlackMargin, g.Note)
+	}
+}
+
 // Random directions estimate the exact asymmetry: over 128 points the mean is within a few percent.
 func TestCompareProbes(t *testing.T) {
 	exact := compare(t, study.CompareSettings{Law: copies(t, 3), N: 128, Seed: 5}).Jacobian
