@@ -19,16 +19,16 @@ import (
 
 // compareJSON is the result of compare.
 type compareJSON struct {
-	Schema   string       `json:"schema"`
-	Problem  problemJSON  `json:"problem"`
-	Engine   engineJSON   `json:"engine"`
-	Flow     flowJSON     `json:"flow"`
-	Cost     costJSON     `json:"cost"`
-	Gap      gapJSON      `json:"gap"`
-	Jacobian jacobianJSON `json:"jacobian"`
-	Bounds   boundsJSON   `json:"bounds"`
-	Status   string       `json:"status"`
-	Seconds  number       `json:"seconds"`
+	Schema   string              `json:"schema"`
+	Problem  problemJSON         `json:"problem"`
+	Engine   engineJSON          `json:"engine"`
+	Flow     flowJSON            `json:"flow"`
+	Cost     costJSON            `json:"cost"`
+	Gap      gapJSON             `json:"gap"`
+	Jacobian compareJacobianJSON `json:"jacobian"`
+	Bounds   boundsJSON          `json:"bounds"`
+	Status   string              `json:"status"`
+	Seconds  number              `json:"seconds"`
 }
 
 type problemJSON struct {
@@ -237,7 +237,7 @@ func (f *compareFlags) result(a *app, e engine.Engine, l *loaded, r *study.Compa
 		Flow:     describeFlow(&f.flow, r.Flow),
 		Cost:     costJSON{number(t.Cost), number(t.Lower), number(t.Upper)},
 		Gap:      gapJSON{number(t.RelativeLower), number(t.RelativeUpper), t.CertifiedOptimal, number(t.MovedFraction), number(t.SlackMargin)},
-		Jacobian: jacobianJSON{number(r.Jacobian.Mean), number(r.Jacobian.Max), r.Jacobian.Points, r.Jacobian.Probes},
+		Jacobian: compareJacobianJSON{jacobianJSON{number(r.Jacobian.Mean), number(r.Jacobian.Max), r.Jacobian.Points, r.Jacobian.Probes}, number(r.Jacobian.Least)},
 		Bounds:   boundsJSON{number(r.Bounds.Gelbrich), number(r.Bounds.Marginal), number(r.Bounds.Sliced)},
 		Status:   status,
 	}
@@ -288,7 +288,10 @@ func (f *compareFlags) table(a *app, j compareJSON, r *study.Comparison) *report
 	t.Section("transport")
 	addCertificate(t, r.Transport)
 	t.Section("Jacobian of the encoder")
-	addJacobian(t, j.Jacobian)
+	addJacobian(t, j.Jacobian.jacobianJSON)
+	if r.Jacobian.Probes == 0 {
+		t.Add("smallest eigenvalue", text(j.Jacobian.MinEigenvalue), "of (J + J^T)/2; at least 0 for an optimal map")
+	}
 	t.Section("lower bounds of the optimal cost")
 	t.Add("Gelbrich", text(j.Bounds.Gelbrich), "from the clouds' means and covariances")
 	t.Add("marginal", text(j.Bounds.Marginal), "from the coordinates one by one")

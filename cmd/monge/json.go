@@ -77,3 +77,10 @@ type jacobianJSON struct {
 	Points   int    `json:"points"`
 	Probes   int    `json:"probes"`
 }
+
+// compareJacobianJSON adds what exact Jacobians tell.
+type compareJacobianJSON struct {
+	jacobianJSON
+	// MinEigenvalue is the smallest one of (J + J^T)/2 over the points; null where directions were probed.
+	MinEigenvalue number `json:"min_eigenvalue"`
+}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"monge/engine"
@@ -76,6 +77,9 @@ type Asymmetry struct {
 	Mean, Max float64
 	Points    int
 	Probes    int // directions a point; 0 = exact Jacobians
+	// Least is the smallest eigenvalue of (J + J^T)/2 over the points, at least 0 for an optimal map; NaN
+	// where the Jacobians were not exact.
+	Least float64
 }
 
 // Bounds are lower bounds of W2^2 of the two clouds that need no transport solve.
@@ -169,27 +173,36 @@ func asymmetry(ctx context.Context, e engine.Engine, s *CompareSettings, x *tens
 	fs.Rtol = math.Min(orDefault(fs.Rtol), jacobianTolerance)
 	fs.Atol = math.Min(orDefault(fs.Atol), jacobianTolerance)
 	fs.Progress = s.stage(StageJacobian)
-	probes := s.Probes
+	return jacobianTest(ctx, e, s.Dtype, s.Law, engine.Points(at, points, d), s.Probes, s.Seed, fs)
+}
+
+// jacobianTest takes the asymmetry of the encoder's Jacobian at the rows of x [N, D]: from that many random
+// directions a row, or, for 0 of them, from exact Jacobians up to D = ExactJacobian and DefaultProbes beyond.
+func jacobianTest(ctx context.Context, e engine.Engine, t engine.Dtype, law dist.Distribution, x *tensor.Dense, probes int, seed uint64, fs flow.Settings) (Asymmetry, error) {
+	n, d := x.Shape()[0], x.Shape()[1]
 	if probes == 0 && d > ExactJacobian {
 		probes = DefaultProbes
 	}
-	var v *tensor.Dense
 	if probes == 0 {
 		fs.Jacobian = true
-	} else {
-		dir := make([]float64, points*probes*d)
-		rng.Normals(dir, s.Seed, probeStream, 0)
-		v = tensor.New(tensor.WithShape(points, probes, d), tensor.WithBacking(dir))
-		fs.Tangents = v
+		r, err := flow.Encode(ctx, e, t, law, x, &fs)
+		if err != nil {
+			return Asymmetry{}, err
+		}
+		a := Summarise(flow.Asymmetry(r.Jacobian), 0)
+		a.Least = slices.Min(flow.SmallestEigenvalue(r.Jacobian))
+		return a, nil
 	}
-	r, err := flow.Encode(ctx, e, s.Dtype, s.Law, engine.Points(at, points, d), &fs)
+	dir := make([]float64, n*probes*d)
+	rng.Normals(dir, seed, probeStream, 0)
+	v := tensor.New(tensor.WithShape(n, probes, d), tensor.WithBacking(dir))
+	fs.Tangents = v
+	r, err := flow.Encode(ctx, e, t, law, x, &fs)
 	if err != nil {
 		return Asymmetry{}, err
 	}
-	var asym []float64
-	if probes == 0 {
-		asym = flow.Asymmetry(r.Jacobian)
-	} else if asym, err = flow.AsymmetryProbes(v, r.Tangents); err != nil {
+	asym, err := flow.AsymmetryProbes(v, r.Tangents)
+	if err != nil {
 		return Asymmetry{}, err
 	}
 	return Summarise(asym, probes), nil
@@ -207,7 +220,7 @@ func orDefault(tol float64) float64 {
 
 // Summarise takes the mean and the largest of the points' asymmetries.
 func Summarise(asym []float64, probes int) Asymmetry {
-	a := Asymmetry{Points: len(asym), Probes: probes}
+	a := Asymmetry{Points: len(asym), Probes: probes, Least: math.NaN()}
 	for _, v := range asym {
 		a.Mean += v / float64(len(asym))
 		a.Max = math.Max(a.Max, v)

@@ -28,7 +28,7 @@ func curlCase(t *trial) error {
 	if err != nil {
 		return err
 	}
-	collinear, _, err := collinearLaw(d, 1+t.s.Seed)
+	collinear, _, _, err := collinearLaw(d, 1+t.s.Seed)
 	if err != nil {
 		return err
 	}

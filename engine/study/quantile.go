@@ -39,6 +39,17 @@ func (l lineMixture) masses(x float64) (below, above float64) {
 	return below, above
 }
 
+// slope returns the derivative of the quantile map, p(x)/phi(T(x)).
+func (l lineMixture) slope(x float64) float64 {
+	var p float64
+	for k, w := range l.w {
+		z := (x - l.m[k]) / l.s[k]
+		p += w / l.s[k] * math.Exp(-z*z/2)
+	}
+	z := lineLaw(l.masses).quantile(x)
+	return p * math.Exp(z*z/2)
+}
+
 // law returns the mixture for the flow.
 func (l lineMixture) law() (dist.Distribution, error) {
 	means, covs := make([][]float64, len(l.w)), make([]*dist.Covariance, len(l.w))

@@ -9,7 +9,6 @@ import (
 	"monge/engine/dist"
 	"monge/engine/flow"
 	"monge/engine/ot"
-	"monge/engine/rng"
 
 	"gorgonia.org/tensor"
 )
@@ -85,35 +84,9 @@ func (t *trial) decode(law dist.Distribution, z *tensor.Dense, s flow.Settings) 
 // sample draws n points of the law.
 func (t *trial) sample(law dist.Distribution, n int) *tensor.Dense { return law.Sample(t.s.Seed, n) }
 
-// asymmetry takes |J - J^T|/|J| at the rows of x: from exact Jacobians up to ExactJacobian coordinates, else
-// from DefaultProbes directions.
+// asymmetry takes |J - J^T|/|J| at the rows of x.
 func (t *trial) asymmetry(law dist.Distribution, x *tensor.Dense, s flow.Settings) (Asymmetry, error) {
-	n, d := x.Shape()[0], x.Shape()[1]
-	if d <= ExactJacobian {
-		s.Jacobian = true
-		r, err := t.encode(law, x, s)
-		if err != nil {
-			return Asymmetry{}, err
-		}
-		return Summarise(flow.Asymmetry(r.Jacobian), 0), nil
-	}
-	s.Tangents = t.probes(n, DefaultProbes, d)
-	r, err := t.encode(law, x, s)
-	if err != nil {
-		return Asymmetry{}, err
-	}
-	asym, err := flow.AsymmetryProbes(s.Tangents, r.Tangents)
-	if err != nil {
-		return Asymmetry{}, err
-	}
-	return Summarise(asym, DefaultProbes), nil
-}
-
-// probes returns k standard normal directions a row [n, k, d].
-func (t *trial) probes(n, k, d int) *tensor.Dense {
-	v := make([]float64, n*k*d)
-	rng.Normals(v, t.s.Seed, probeStream, 0)
-	return tensor.New(tensor.WithShape(n, k, d), tensor.WithBacking(v))
+	return jacobianTest(t.ctx, t.e, t.s.Dtype, law, x, 0, t.s.Seed, s)
 }
 
 func (t *trial) certify(x, z *tensor.Dense) (*ot.Certificate, error) {
