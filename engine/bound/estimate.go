@@ -15,7 +15,7 @@ import (
 const (
 	Analytic = "analytic" // the law's closed form: an upper bound
 	AllPairs = "pairs"    // pairs of samples, and a grid where Settings.Spacing is positive: a lower estimate
-	ByPower  = "power"    // eigenvalues of the symmetrised Jacobian along trajectories: a lower estimate
+	ByPower  = "power"    // eigenvalues of the symmetrised Jacobian along trajectories, and pairs: a lower estimate
 )
 
 // ErrUnsupported is wrapped where an estimate does not apply to a law or a model.

@@ -191,7 +191,7 @@ func TestSamplers(t *testing.T) {
 			copy(x, start.Sample(5, n).Data().([]float64))
 			want := g.ODE(p, false)
 			if sde {
-				err = p.Ancestral(t.Context(), m, x, 1000, 7)
+				err = p.Ancestral(t.Context(), m, x, 1000, 7, nil)
 				want = g.SDE(p, false)
 			} else {
 				err = p.Flow(t.Context(), m, x, 200)

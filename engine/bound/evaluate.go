@@ -3,6 +3,7 @@ package bound
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"monge/engine"
 	"monge/engine/dist"
@@ -11,13 +12,11 @@ import (
 	"monge/engine/rng"
 
 	"gonum.org/v1/gonum/stat"
+	"gorgonia.org/tensor"
 )
 
-// pairRows is the count of samples whose pairs are compared at each time.
-const pairRows = 256
-
-// powerRows is the count of trajectories along which eigenvalues are followed.
-const powerRows = 256
+// placeRows is the count of samples at which, and between which, L_s is estimated at each time.
+const placeRows = 256
 
 // curves finds b, L_s and the two losses.
 func (b *estimate) curves() error {
@@ -109,28 +108,83 @@ func (b *estimate) lipschitz() (func(x []float64, t Time) (float64, error), erro
 		l := law.OneSided()
 		return func(_ []float64, t Time) (float64, error) { return (1 + b.s.Delta) * l(t.Alpha, t.Sigma), nil }, nil
 	case AllPairs:
-		n := min(b.s.Samples, pairRows) * b.d
-		s := make([]float64, n)
+		places, err := b.places()
+		if err != nil {
+			return nil, err
+		}
 		return func(x []float64, t Time) (float64, error) {
-			if err := b.model.Scores(s, x[:n], t); err != nil {
-				return 0, err
+			rows := places(x, t)
+			most, err := b.pairs(rows, t)
+			if err != nil || b.s.Spacing == 0 {
+				return most, err
 			}
-			most := Pairs(s, x[:n], b.d)
-			if b.s.Spacing > 0 {
-				l, err := Grid(b.model, t, -1, 1, b.s.Spacing)
-				if err != nil {
-					return 0, err
-				}
-				most = max(most, l)
-			}
-			return most, nil
+			l, err := Grid(b.model, t, -1, 1, b.s.Spacing)
+			return max(most, l), err
 		}, nil
 	case ByPower:
-		n := min(b.s.Samples, powerRows)
-		q := newPower(b.model, n, b.s.Seed)
-		return func(x []float64, t Time) (float64, error) { return q.largest(b.ctx, x[:n*b.d], t) }, nil
+		places, err := b.places()
+		if err != nil {
+			return nil, err
+		}
+		var q *power
+		return func(x []float64, t Time) (float64, error) {
+			rows := places(x, t)
+			if q == nil {
+				q = newPower(b.model, len(rows)/b.d, b.s.Seed)
+			}
+			slope, err := q.largest(b.ctx, rows, t)
+			if err != nil {
+				return 0, err
+			}
+			chord, err := b.pairs(rows, t)
+			return max(slope, chord), err
+		}, nil
 	}
 	return nil, fmt.Errorf("bound: Lipschitz constants by %q: want %s, %s or %s: %w", b.s.Lipschitz, Analytic, AllPairs, ByPower, ErrUnsupported)
+}
+
+// places returns the rows at which L_s is estimated at a time: samples x of p_t, and in discrete time as many of the
+// model's own trajectories, since the theorem compares scores at the two.
+func (b *estimate) places() (func(x []float64, t Time) []float64, error) {
+	n := min(b.s.Samples, placeRows)
+	if !b.p.Discrete() {
+		return func(x []float64, _ Time) []float64 { return x[:n*b.d] }, nil
+	}
+	x, err := b.latents(b.law.Sample(b.s.Seed+4, n))
+	if err != nil {
+		return nil, err
+	}
+	states := map[int][]float64{}
+	err = b.p.Ancestral(b.ctx, b.model, x, 0, b.s.Seed, func(t Time, x []float64) { states[t.Step] = slices.Clone(x) })
+	if err != nil {
+		return nil, err
+	}
+	return func(x []float64, t Time) []float64 { return append(slices.Clone(x[:n*b.d]), states[t.Step]...) }, nil
+}
+
+// pairs is Pairs of the model's scores at the rows x.
+func (b *estimate) pairs(x []float64, t Time) (float64, error) {
+	s := make([]float64, len(x))
+	if err := b.model.Scores(s, x, t); err != nil {
+		return 0, err
+	}
+	return Pairs(s, x, b.d), nil
+}
+
+// latents draws rows of q_T; from p_T it noises the rows of data.
+func (b *estimate) latents(data *tensor.Dense) ([]float64, error) {
+	x0, _, _, err := engine.Matrix(data)
+	if err != nil {
+		return nil, err
+	}
+	x := make([]float64, len(x0))
+	rng.Normals(x, b.s.Seed, streamLatent, 0)
+	if b.s.Marginal {
+		for i := range x {
+			x[i] = b.p.end.Alpha*x0[i] + b.p.end.Sigma*x[i]
+		}
+	}
+	return x, nil
 }
 
 // bounds fills in what follows from the curves, and what is exact.
@@ -199,20 +253,13 @@ func (b *estimate) clouds() (err error) {
 		return nil
 	}
 	b.r.N = n
-	data, other, start := b.law.Sample(b.s.Seed+1, n), b.law.Sample(b.s.Seed+2, n), b.law.Sample(b.s.Seed+3, n)
-	x0, _, _, err := engine.Matrix(start)
+	data, other := b.law.Sample(b.s.Seed+1, n), b.law.Sample(b.s.Seed+2, n)
+	x, err := b.latents(b.law.Sample(b.s.Seed+3, n))
 	if err != nil {
 		return err
 	}
-	x := make([]float64, n*b.d)
-	rng.Normals(x, b.s.Seed, streamLatent, 0)
-	if b.s.Marginal {
-		for i := range x {
-			x[i] = b.p.end.Alpha*x0[i] + b.p.end.Sigma*x[i]
-		}
-	}
 	if b.p.Discrete() {
-		err = b.p.Ancestral(b.ctx, b.model, x, 0, b.s.Seed)
+		err = b.p.Ancestral(b.ctx, b.model, x, 0, b.s.Seed, nil)
 	} else {
 		err = b.p.Flow(b.ctx, b.model, x, b.s.Steps)
 	}

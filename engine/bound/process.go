@@ -32,6 +32,8 @@ type Process struct {
 	panels  int
 	inner   [][]float64 // [panelNodes][panelNodes]: integrals of the Lagrange polynomials from -1 to each node
 	half    []float64   // of each node: g^2 dt/dr times half a panel
+
+	beta0, beta1, horizon float64 // in continuous time
 }
 
 const (
@@ -58,7 +60,7 @@ func Linear(beta0, beta1, horizon float64) (*Process, error) {
 	if !(last > 0) || last > 300 {
 		return nil, fmt.Errorf("bound: the noise of all times, tau(T) = T (beta0 + beta1)/4 = %v: want above 0 and at most 300: %w", last, ErrProcess)
 	}
-	p := &Process{end: moment(2 * last)}
+	p := &Process{end: moment(2 * last), beta0: beta0, beta1: beta1, horizon: horizon}
 	lo, hi := math.Log(r0), math.Log(math.Expm1(2*last)+r0)
 	p.panels = int(math.Ceil((hi - lo) / panelLength))
 	x, w := make([]float64, panelNodes), make([]float64, panelNodes)
@@ -70,11 +72,8 @@ func Linear(beta0, beta1, horizon float64) (*Process, error) {
 			r := lo + half*(float64(2*i+1)+x[k])
 			e := math.Exp(r)
 			t := moment(math.Log1p(e - r0))
-			// tau(t) = (beta0 t + (beta1 - beta0) t^2/(2 T))/2, solved without cancellation.
-			tau := math.Log1p(e-r0) / 2
-			slope := (beta1 - beta0) / horizon
-			root := math.Sqrt(math.Max(0, beta0*beta0+4*slope*tau))
-			t.Rate = root // beta(t)^2 = beta0^2 + 4 slope tau
+			// beta(t)^2 = beta0^2 + 4 (beta1 - beta0)/T tau, from tau = (beta0 t + (beta1 - beta0) t^2/(2 T))/2.
+			t.Rate = math.Sqrt(math.Max(0, beta0*beta0+2*(beta1-beta0)/horizon*math.Log1p(e-r0)))
 			p.times = append(p.times, t)
 			density := half * e / (1 + e - r0)
 			p.half = append(p.half, density)
@@ -87,6 +86,14 @@ func Linear(beta0, beta1, horizon float64) (*Process, error) {
 // moment returns the time at which 2 tau = s.
 func moment(s float64) Time {
 	return Time{Alpha: math.Exp(-s / 2), Sigma: math.Sqrt(-math.Expm1(-s))}
+}
+
+// share returns the moment of a share u of [0, T], in continuous time.
+func (p *Process) share(u float64) Time {
+	t := u * p.horizon
+	m := moment(p.beta0*t + (p.beta1-p.beta0)*u*t/2)
+	m.Rate = p.beta0 + (p.beta1-p.beta0)*u
+	return m
 }
 
 // innerIntegrals returns int_-1^x_i l_j for the Lagrange polynomials of Gauss-Legendre nodes, from their expansion

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 
+	"monge/engine/flow"
 	"monge/engine/rng"
 )
 
@@ -23,8 +24,8 @@ const (
 //	x_{t-1} = (x_t + beta_t s_theta)/sqrt(1 - beta_t) + sqrt(beta_t) e,
 //
 // without noise in the last step (Ho, Jain and Abbeel, arXiv 2006.11239), and in continuous time the same steps
-// between steps times that are equally spaced in r.
-func (p *Process) Ancestral(ctx context.Context, m Model, x []float64, steps int, seed uint64) error {
+// between steps times that are equally spaced in r. visit, where not nil, sees the rows at every time, before its step.
+func (p *Process) Ancestral(ctx context.Context, m Model, x []float64, steps int, seed uint64, visit func(t Time, x []float64)) error {
 	times := p.times
 	if !p.Discrete() {
 		times = p.stations(steps)
@@ -36,6 +37,9 @@ func (p *Process) Ancestral(ctx context.Context, m Model, x []float64, steps int
 			return fmt.Errorf("bound: sampling: %w", err)
 		}
 		t := times[k]
+		if visit != nil {
+			visit(t, x)
+		}
 		beta := t.Rate
 		if !p.Discrete() { // 1 - beta = (alpha_t/alpha_{t-1})^2
 			before := 1.
@@ -90,42 +94,50 @@ func (p *Process) Flow(ctx context.Context, m Model, x []float64, steps int) err
 	if p.Discrete() {
 		return p.ddim(ctx, m, x)
 	}
-	n := len(x)
-	k := [4][]float64{}
-	for i := range k {
-		k[i] = make([]float64, n)
-	}
-	y := make([]float64, n)
 	lo, hi := p.span()
-	h := (hi - lo) / float64(steps)
-	slope := func(dst, x []float64, u float64) error {
+	return back(ctx, "rk4", x, 1, 0, steps, func(dst, x []float64, u float64) error {
 		t := p.at(u)
 		if err := m.Scores(dst, x, t); err != nil {
 			return err
 		}
-		c := math.Exp(lo+u*(hi-lo)) / 2 * t.Alpha * t.Alpha
+		c := (hi - lo) * math.Exp(lo+u*(hi-lo)) / 2 * t.Alpha * t.Alpha
 		for i := range dst {
 			dst[i] = -c * (x[i] + dst[i])
 		}
 		return nil
+	})
+}
+
+// back integrates dx/du = slope from u1 down to u0 in equal steps of an explicit Runge-Kutta method, in place.
+func back(ctx context.Context, method string, x []float64, u1, u0 float64, steps int, slope func(dst, x []float64, u float64) error) error {
+	a, b, c := flow.Tableau(method)
+	k := make([][]float64, len(b))
+	for i := range k {
+		k[i] = make([]float64, len(x))
 	}
-	for i := steps; i > 0; i-- {
+	y := make([]float64, len(x))
+	h := (u0 - u1) / float64(steps)
+	for i := range steps {
 		if err := ctx.Err(); err != nil {
 			return fmt.Errorf("bound: flow: %w", err)
 		}
-		for stage, share := range []float64{0, .5, .5, 1} {
+		for s := range b {
 			copy(y, x)
-			if stage > 0 {
-				for j := range y {
-					y[j] -= h * share * k[stage-1][j]
+			for j, w := range a[s] {
+				for n := range y {
+					y[n] += h * w * k[j][n]
 				}
 			}
-			if err := slope(k[stage], y, (float64(i)-share)/float64(steps)); err != nil {
+			// The last stage of the last step lies at u0 itself, whatever the roundings.
+			u := u0 + (u1-u0)*(float64(steps-i)-c[s])/float64(steps)
+			if err := slope(k[s], y, u); err != nil {
 				return err
 			}
 		}
-		for j := range x {
-			x[j] -= h / 6 * (k[0][j] + 2*k[1][j] + 2*k[2][j] + k[3][j])
+		for j, w := range b {
+			for n := range x {
+				x[n] += h * w * k[j][n]
+			}
 		}
 	}
 	return nil
@@ -138,7 +150,7 @@ func (p *Process) ddim(ctx context.Context, m Model, x []float64) error {
 		if err := ctx.Err(); err != nil {
 			return fmt.Errorf("bound: flow: %w", err)
 		}
-		t, before := p.times[k], Time{Alpha: 1}
+		t, before := p.times[k], data()
 		if k > 0 {
 			before = p.times[k-1]
 		}

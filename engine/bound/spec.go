@@ -137,7 +137,7 @@ func Parse(file string, text []byte, open dist.Opener) (*Spec, error) {
 	if r.err != nil {
 		return nil, r.err
 	}
-	loaded, err := data(file, doc.Data, open)
+	loaded, err := lawOf(file, doc.Data, open)
 	if err != nil {
 		return nil, err
 	}
@@ -163,8 +163,8 @@ func Parse(file string, text []byte, open dist.Opener) (*Spec, error) {
 	return s, nil
 }
 
-// data makes the law of [data]: that of a table, or of the name alone.
-func data(file string, t map[string]any, open dist.Opener) (*dist.Loaded, error) {
+// lawOf makes the law of [data]: that of a table, or of the name alone.
+func lawOf(file string, t map[string]any, open dist.Opener) (*dist.Loaded, error) {
 	if name, ok := t["name"].(string); ok && len(t) == 1 {
 		loaded, err := dist.Load(name, open)
 		if err != nil {

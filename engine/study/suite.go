@@ -41,6 +41,14 @@ func Cases() []Case {
 		{ID: "E20", Title: "own steps: a sample does not see its batch", run: batchCase},
 		{ID: "E22", Title: "rectified flows that stop short of the optimum", run: rectifiedCase},
 		{ID: "E23", Title: "asymmetry of the encoder along the flow", run: curlCase},
+		{ID: "B01", Title: "Wasserstein bounds: golden values for Gaussians", run: boundGoldenCase},
+		{ID: "B02", Title: "the order of the bounds on anisotropic spectra", run: boundOrderCase},
+		{ID: "B03", Title: "discrete steps with the exact score", run: boundExactCase},
+		{ID: "B04", Title: "a network in training stays below the line", run: boundTrainCase},
+		{ID: "B05", Title: "the start's part of the bound decays", run: boundOffsetCase},
+		{ID: "B06", Title: "estimates of one-sided Lipschitz constants", run: boundLipschitzCase},
+		{ID: "B07", Title: "start, end, steps and score: the error's parts", run: boundSplitCase},
+		{ID: "B08", Title: "exact, entropic and sliced distances, and their bias", run: boundMeasureCase},
 	}
 }
 
