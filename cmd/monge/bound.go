@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"math"
 	"os"
@@ -13,6 +14,7 @@ import (
 	"monge/engine/arrayio"
 	"monge/engine/bound"
 	"monge/engine/report"
+	"monge/engine/study"
 
 	"github.com/spf13/cobra"
 	"gorgonia.org/tensor"
@@ -66,7 +68,7 @@ const (
 )
 
 type boundFlags struct {
-	out string
+	out, plot string
 }
 
 func newBound(a *app) *cobra.Command {
@@ -99,6 +101,7 @@ how much.`,
 		Args: cobra.ExactArgs(1),
 	}
 	c.Flags().StringVarP(&f.out, "out", "o", "", "file for the JSON result")
+	c.Flags().StringVar(&f.plot, "plot", "", "PNG of the distance against the loss, stop by stop where a network is trained")
 	c.RunE = a.command(func(ctx context.Context, args []string) error {
 		return f.run(ctx, a, args[0], c.Flags().Changed("seed"))
 	})
@@ -116,6 +119,11 @@ func (f *boundFlags) run(ctx context.Context, a *app, path string, seeded bool) 
 			return err
 		}
 	}
+	if f.plot != "" {
+		if err := a.out.declareFile(f.plot, ".png"); err != nil {
+			return err
+		}
+	}
 	if n := spec.Network; n != nil && n.Train != nil && n.Train.Save != "" {
 		if err := a.out.declareFile(n.Train.Save, ".safetensors"); err != nil {
 			return err
@@ -126,22 +134,12 @@ func (f *boundFlags) run(ctx context.Context, a *app, path string, seeded bool) 
 		s.Seed = a.seed
 	}
 	s.Dtype = a.dtype()
-	var network *bound.Network
-	if spec.Network != nil {
-		if network, err = f.network(ctx, a, spec, seeded); err != nil {
-			return err
-		}
-		if s.Model, err = network.Model(spec.Process); err != nil {
-			return err
-		}
-	}
 	e, err := a.open()
 	if err != nil {
 		return err
 	}
 	defer e.Close()
-	s.Progress = a.bar.of("times")
-	r, err := bound.Estimate(ctx, e, spec.Process, spec.Law, s)
+	network, stops, r, err := f.estimate(ctx, a, e, spec, s, seeded)
 	if err != nil {
 		return err
 	}
@@ -150,6 +148,12 @@ func (f *boundFlags) run(ctx context.Context, a *app, path string, seeded bool) 
 	err = a.out.save(ctx, func(o *arrayio.Outputs) error {
 		if n := spec.Network; n != nil && n.Train != nil && n.Train.Save != "" {
 			if err := o.Add(n.Train.Save, network.Save); err != nil {
+				return err
+			}
+		}
+		if f.plot != "" {
+			figure := f.figure(path, r, stops)
+			if err := o.Add(f.plot, func(w io.Writer) error { return report.Figures(w, "monge bound", []study.Figure{figure}) }); err != nil {
 				return err
 			}
 		}
@@ -190,29 +194,62 @@ func (f *boundFlags) read(a *app, path string) (*bound.Spec, error) {
 	return spec, nil
 }
 
-// network reads or trains the model.
-func (f *boundFlags) network(ctx context.Context, a *app, spec *bound.Spec, seeded bool) (*bound.Network, error) {
-	n := spec.Network
-	if n.File != "" {
-		w, err := arrayio.ReadSafetensors(n.File)
-		if err != nil {
-			return nil, err
+// estimate makes the model, by reading or training its network, and the estimate; stops are those of a training that is
+// to be plotted.
+func (f *boundFlags) estimate(ctx context.Context, a *app, e engine.Engine, spec *bound.Spec, s bound.Settings, seeded bool) (*bound.Network, []bound.Stop, *bound.Result, error) {
+	var m *bound.Network
+	var err error
+	switch n := spec.Network; {
+	case n == nil:
+	case n.Train != nil:
+		t := *n.Train
+		if seeded {
+			t.Seed = a.seed
 		}
-		m, err := bound.FromWeights(w, spec.Law.Dim(), len(spec.Process.Times()))
-		if err != nil {
-			return nil, usagef("%s: %w", n.File, err)
+		if f.plot != "" {
+			return bound.Trace(ctx, e, spec.Process, spec.Law, t, s, a.bar.of("training"))
 		}
-		return m, nil
+		progress := a.bar.of("training")
+		m, err = bound.Train(ctx, spec.Process, spec.Law, t, func(epoch, epochs int, _ *bound.Network) error {
+			progress(epoch, epochs)
+			return nil
+		})
+	default:
+		var w arrayio.Weights
+		if w, err = arrayio.ReadSafetensors(n.File); err != nil {
+			return nil, nil, nil, err
+		}
+		if m, err = bound.FromWeights(w, spec.Law.Dim(), len(spec.Process.Times())); err != nil {
+			err = usagef("%s: %w", n.File, err)
+		}
 	}
-	t := *n.Train
-	if seeded {
-		t.Seed = a.seed
+	if err != nil {
+		return nil, nil, nil, err
 	}
-	progress := a.bar.of("training")
-	return bound.Train(ctx, spec.Process, spec.Law, t, func(epoch, epochs int, _ *bound.Network) error {
-		progress(epoch, epochs)
-		return nil
-	})
+	if m != nil {
+		if s.Model, err = m.Model(spec.Process); err != nil {
+			return nil, nil, nil, err
+		}
+	}
+	s.Progress = a.bar.of("times")
+	r, err := bound.Estimate(ctx, e, spec.Process, spec.Law, s)
+	return m, nil, r, err
+}
+
+// figure plots the stops of a training, or the one model: its distance and its bounds over the loss J_SM.
+func (f *boundFlags) figure(path string, r *bound.Result, stops []bound.Stop) study.Figure {
+	if stops != nil {
+		return study.TrainingFigure(path, stops)
+	}
+	x := math.Log(r.JSM)
+	span := []float64{x - 2, x + 2}
+	line := func(name string, s bound.Side) study.Curve {
+		return study.Curve{Name: name, X: span, Y: []float64{span[0]/2 + s.LogIntercept, span[1]/2 + s.LogIntercept}, Dashed: true}
+	}
+	return study.Figure{Title: path, X: "log J_SM", Y: "log W2", Curves: []study.Curve{
+		{Name: "measured between clouds", X: []float64{x}, Y: []float64{math.Log(r.Clouds.Exact)}},
+		line("SDE, without offset", r.SDE), line("ODE, without offset", r.ODE),
+	}}
 }
 
 func (f *boundFlags) result(e engine.Engine, t engine.Dtype, r *bound.Result) boundJSON {

@@ -79,3 +79,37 @@ func TestGoldenGaussian(t *testing.T) {
 		}
 	}
 }
+
+// TestWeightings holds theorem <= corollary for any weighting of the loss (Cauchy-Schwarz), with the plain corollary for
+// constant weights, and equality for the weight that makes the integrand of both factors the same.
+func TestWeightings(t *testing.T) {
+	law, p := isotropic(t, 1, .25), ddpm(t)
+	c := curves(p, law, .2, 0)
+	_, plain, _ := p.Bounds(c)
+	n := len(p.Times())
+	weigh := func(f func(k int) float64) bound.Side {
+		c.Weight = make([]float64, n)
+		for k := range n {
+			c.Weight[k] = f(k)
+		}
+		_, sde, _ := p.Bounds(c)
+		return sde
+	}
+	if s := weigh(func(int) float64 { return 7 }); math.Abs(s.Corollary/plain.Corollary-1) > 1e-13 || s.Theorem != plain.Theorem {
+		t.Errorf("constant weights: %v, %v; without %v, %v", s.Theorem, s.Corollary, plain.Theorem, plain.Corollary)
+	}
+	simple := weigh(func(k int) float64 { at := p.Times()[k]; return at.Sigma * at.Sigma / at.Rate })
+	if !(simple.Corollary > simple.Theorem) {
+		t.Errorf("sigma^2 weights: corollary %v, theorem %v", simple.Corollary, simple.Theorem)
+	}
+	// rho b = I^2/rho: rho = I/sqrt(b).
+	rate := make([]float64, n)
+	for k, l := range c.Lipschitz {
+		rate[k] = .5 + l
+	}
+	growth, _ := p.Cumulate(rate)
+	best := weigh(func(k int) float64 { return math.Exp(growth[k]) / math.Sqrt(c.Error[k]) })
+	if math.Abs(best.Corollary/best.Theorem-1) > 1e-12 {
+		t.Errorf("the best weights: corollary %v, theorem %v", best.Corollary, best.Theorem)
+	}
+}

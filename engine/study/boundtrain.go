@@ -1,7 +1,6 @@
 package study
 
 import (
-	"fmt"
 	"math"
 
 	"monge/engine/bound"
@@ -43,32 +42,19 @@ func boundTrainCase(t *trial) error {
 
 func (t *trial) trained(p *bound.Process, l namedLaw) error {
 	s := bound.TrainSettings{Rows: of(t, 2048, 8192), Epochs: of(t, 30, 100), Ascend: 10, Every: 2, Seed: 1 + t.s.Seed}
-	var x, y, line []float64
-	var last *bound.Result
-	above := 0
-	_, err := bound.Train(t.ctx, p, l.law, s, func(_, _ int, n *bound.Network) error {
-		m, err := n.Model(p)
-		if err != nil {
-			return err
-		}
-		r, err := bound.Estimate(t.ctx, t.e, p, l.law, bound.Settings{
-			Model: m, Marginal: true, Lipschitz: bound.ByPower, Samples: 1024, Clouds: 256, Seed: t.s.Seed, Dtype: t.s.Dtype,
-		})
-		if err != nil {
-			return err
-		}
-		// The loss of noise prediction, a mean over the two coordinates, as the paper plots it.
-		loss := math.Log(r.JDSM / float64(r.Dim))
-		x, y = append(x, loss), append(y, math.Log(r.Clouds.Sliced))
-		line = append(line, loss/2+r.SDE.LogIntercept)
-		if y[len(y)-1] > line[len(line)-1] {
-			above++
-		}
-		last = r
-		return nil
-	})
+	_, stops, last, err := bound.Trace(t.ctx, t.e, p, l.law, s, bound.Settings{
+		Marginal: true, Lipschitz: bound.ByPower, Samples: 1024, Clouds: 256, Seed: t.s.Seed, Dtype: t.s.Dtype,
+	}, nil)
 	if err != nil {
 		return err
+	}
+	f := TrainingFigure(l.name+": distance against loss while a network trains", stops)
+	x := f.Curves[0].X
+	above := 0
+	for _, s := range stops {
+		if s.Distance > s.Line {
+			above++
+		}
 	}
 	t.zero(l.name+": points above their line", float64(above), 0, "of %d; the last has loss %.4g, sliced distance %.3g, log intercept %.4g", len(x), last.JDSM/float64(last.Dim), last.Clouds.Sliced, last.SDE.LogIntercept)
 	// Training moved: the last loss is below the largest by a factor.
@@ -76,10 +62,18 @@ func (t *trial) trained(p *bound.Process, l namedLaw) error {
 	if l.name == "Gaussian" {
 		t.row("Gaussian: log loss against the floor", .95973, x[len(x)-1], .1, "no network is below; one in training some hundredths above")
 	}
-	t.figure(Figure{Title: fmt.Sprintf("%s: distance against loss while a network trains", l.name), X: "log of the loss", Y: "log of W2", Curves: []Curve{
-		{Name: "sliced distance", X: x, Y: y}, {Name: "slope 1/2, the network's own L_s", X: x, Y: line, Dashed: true},
-	}})
+	t.figure(f)
 	return nil
+}
+
+// TrainingFigure plots the stops of a network in training below their line.
+func TrainingFigure(title string, stops []bound.Stop) Figure {
+	points, line := Curve{Name: "sliced distance"}, Curve{Name: "slope 1/2, the network's own L_s", Dashed: true}
+	for _, s := range stops {
+		points.X, points.Y = append(points.X, s.Loss), append(points.Y, s.Distance)
+		line.X, line.Y = append(line.X, s.Loss), append(line.Y, s.Line)
+	}
+	return Figure{Title: title, X: "log of the loss", Y: "log of W2", Curves: []Curve{points, line}}
 }
 
 func maximum(x []float64) float64 {

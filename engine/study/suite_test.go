@@ -12,7 +12,7 @@ import (
 func TestSuite(t *testing.T) {
 	e := cpu.New(cpu.Options{})
 	defer e.Close()
-	costly := map[string]bool{"E08": true} // seconds of quadrature
+	costly := map[string]bool{"E08": true, "B04": true} // quadrature; training, which package bound tests
 	for _, c := range study.Cases() {
 		if costly[c.ID] {
 			continue
