@@ -12,7 +12,8 @@ import (
 func TestSuite(t *testing.T) {
 	e := cpu.New(cpu.Options{})
 	defer e.Close()
-	costly := map[string]bool{"E08": true, "B04": true} // quadrature; training, which package bound tests
+	// Quadrature, exact transport many times; training, which package bound tests.
+	costly := map[string]bool{"E08": true, "E09": true, "E10": true, "E14": true, "B04": true}
 	for _, c := range study.Cases() {
 		if costly[c.ID] {
 			continue
