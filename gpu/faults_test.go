@@ -60,6 +60,7 @@ var operations = []struct {
 		return f.read(a.LSE, a.Mean, a.Second, a.TMean, a.ColSum, a.Arg)
 	}},
 	{"Sinkhorn", func(e *Engine) ([]float64, error) { return sinkhornOf(e, 2) }},
+	{"SinkhornPanels", func(e *Engine) ([]float64, error) { return sinkhornOf(e, panelDepth+1) }},
 	{"Mixture", func(e *Engine) ([]float64, error) {
 		f := fixture{e: e}
 		defer f.free()
@@ -108,7 +109,7 @@ func sinkhornOf(e *Engine, d int) ([]float64, error) {
 	f := fixture{e: e}
 	defer f.free()
 	eps := f.zeros(engine.F64, 1, 1, 1)
-	f.do(func() error { return e.Write(eps, 0, []float64{1e3}) })
+	f.do(func() error { return e.Write(eps, 0, []float64{1e8}) })
 	a := engine.Sinkhorn{
 		X: f.numbers(engine.F64, 1, 3, d), Y: f.numbers(engine.F64, 1, 2, d), LogA: f.zeros(engine.F64, 1, 3, 1), LogB: f.zeros(engine.F64, 1, 2, 1),
 		Eps: eps, F: f.zeros(engine.F64, 1, 3, 1), G: f.zeros(engine.F64, 1, 2, 1), State: f.zeros(engine.I32, 1, 2, 1), Trace: f.zeros(engine.F64, 1, 2, 1),

@@ -75,6 +75,10 @@ func (k *sinkhorn) launch(op string) error {
 
 func (k *sinkhorn) prepare() error {
 	var weights *buffer
+	sums := k.t
+	if k.wide() {
+		sums = engine.F64
+	}
 	for _, x := range []struct {
 		to   **buffer
 		what string
@@ -86,8 +90,8 @@ func (k *sinkhorn) prepare() error {
 		{&k.v, "biases of rows", k.t, k.N},
 		{&k.s, "scales of rows", k.t, k.N},
 		{&k.scale, "scales of columns", k.t, k.M},
-		{&k.lse, "sums of rows", k.t, k.N},
-		{&k.lsec, "sums of columns", k.t, k.M},
+		{&k.lse, "sums of rows", sums, k.N},
+		{&k.lsec, "sums of columns", sums, k.M},
 	} {
 		if err := k.scratch(x.to, x.what, x.t, x.n); err != nil {
 			return err
@@ -104,40 +108,61 @@ func (k *sinkhorn) prepare() error {
 	if a.Columns {
 		k.p.columns = 1
 	}
+	if k.wide() {
+		k.p.wide = 1
+	}
 	return nil
 }
+
+// wide tells whether the passes go through panels.
+func (k *sinkhorn) wide() bool { return k.D > panelDepth }
 
 func (k *sinkhorn) run() error {
 	if err := k.prepare(); err != nil {
 		return err
 	}
+	pass := k.pass
+	var panels *sinkhornPanels
+	if k.wide() {
+		var err error
+		if panels, err = k.panels(); err != nil {
+			return err
+		}
+		pass = panels.pass
+	}
 	if err := k.launch("begin"); err != nil {
 		return err
 	}
+	if panels != nil {
+		if err := panels.begin(); err != nil {
+			return err
+		}
+	}
 	for range k.a.Passes {
-		if err := k.pass(); err != nil {
+		if err := pass(); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// pass queues one pass by two reductions: the product of every pair twice, and nothing of size n m stored.
+// pass queues one pass of two reductions: the product of every pair twice, and nothing of size n m stored.
 func (k *sinkhorn) pass() error {
-	if err := k.half(&engine.Softmax{Q: k.a.X, K: k.a.Y, S: k.s, U: k.u, LSE: k.lse}); err != nil {
+	if err := k.half(&engine.Softmax{Q: k.a.X, K: k.a.Y, S: k.s, U: k.u, LSE: k.lse}, k.a.State); err != nil {
 		return err
 	}
 	if err := k.launch("rows"); err != nil {
 		return err
 	}
-	if err := k.half(&engine.Softmax{Q: k.a.Y, K: k.a.X, S: k.scale, U: k.v, LSE: k.lsec}); err != nil {
+	if err := k.half(&engine.Softmax{Q: k.a.Y, K: k.a.X, S: k.scale, U: k.v, LSE: k.lsec}, k.a.State); err != nil {
 		return err
 	}
 	return k.launch("columns")
 }
 
-// half queues the log-sum-exps of a half, some problems or some rows of one problem at a time.
-func (k *sinkhorn) half(a *engine.Softmax) error {
+// half queues the log-sum-exps of a half, some problems or some rows of one problem at a time, for problems whose
+// second number of ended is 0.
+func (k *sinkhorn) half(a *engine.Softmax, ended engine.Buffer) error {
 	_, n, d := a.Q.Shape()
 	_, m, _ := a.K.Shape()
 	row := int64(m) * int64(d+64)
@@ -156,7 +181,7 @@ func (k *sinkhorn) half(a *engine.Softmax) error {
 			if err := k.spend(int64(count) * int64(some) * row); err != nil {
 				return err
 			}
-			if err := k.softmax(&part, k.a.State.View(2*b, count, 2, 1)); err != nil {
+			if err := k.softmax(&part, ended.View(2*b, count, 2, 1)); err != nil {
 				return err
 			}
 		}
@@ -165,12 +190,12 @@ func (k *sinkhorn) half(a *engine.Softmax) error {
 }
 
 // softmax queues a reduction over problems that have not ended.
-func (k *sinkhorn) softmax(a *engine.Softmax, state engine.Buffer) error {
+func (k *sinkhorn) softmax(a *engine.Softmax, ended engine.Buffer) error {
 	s, err := engine.CheckSoftmax(a)
 	if err != nil {
 		return err
 	}
-	r := softmax{e: k.e, a: a, s: s, t: k.t, ended: state}
+	r := softmax{e: k.e, a: a, s: s, t: k.t, ended: ended}
 	defer r.free()
 	return r.run()
 }

@@ -20,5 +20,6 @@ namespace { // their functions concern nobody else
 #include "reduce.cu"
 #include "rowdot.cu"
 #include "sinkhorn.cu"
+#include "sinkhorn_panel.cu"
 #include "softmax.cu"
 } // namespace

@@ -113,6 +113,8 @@ typedef struct {
 	uint64_t a;          // scratch [batch, n]: a_i
 	uint64_t u, v, s, t; // scratch of DTYPE: biases of columns [batch, m] and rows [batch, n], scales of rows and columns
 	uint64_t lse, lsec;  // scratch of DTYPE, float64 where wide: [batch, n] and [batch, m]
+	uint64_t ref;        // scratch of DTYPE [batch, n], where wide: what lse will be if nothing changes
+	uint64_t started;    // scratch int32 [batch, 2], where wide: as state, and ended too where iterations are made
 	int64_t n, m, steps, places;
 	int64_t astride, bstride, estride; // of loga, logb and eps; 0 = shared
 	int64_t limit, columns, wide;
@@ -124,6 +126,32 @@ PARAMS_INLINE int64_t sinkhorn_threads(int64_t n, int64_t m) {
 	const int64_t most = n > m ? n : m;
 	return most <= 64 ? 64 : most <= 1024 ? 256 : SINKHORN_THREADS;
 }
+
+// ---- sinkhorn_panel.cu ----
+// In place of the two reductions of a pass, with wide, for every panel of problems [b0, b0 + batch) and rows
+// [i0, i0 + rows):
+//
+//	sinkhorn_panel_DTYPE          TILE_THREADS, batch ceil_div(rows, TILE_ROWS_...) ceil_div(m, TILE_COLS): e, parts
+//	sinkhorn_panel_rows_DTYPE     WARP_THREADS, ceil_div(batch rows, WARP_ROWS): lse, weights, and e where it was out of range
+//	sinkhorn_panel_columns_DTYPE  ELEMENT_THREADS, batch ceil_div(rows, COLSUM_ROWS) ceil_div(m, ELEMENT_THREADS): sums
+//	sinkhorn_panel_merge_DTYPE    ELEMENT_THREADS, ceil_div(batch m, ELEMENT_THREADS): columns
+//
+// and after sinkhorn_rows, with batch = all problems and b0 = 0,
+//
+//	sinkhorn_panel_log_DTYPE      ELEMENT_THREADS, batch ceil_div(m, ELEMENT_THREADS): lsec
+//
+// A problem's first pass takes lse of a reduction for ref; the reduction passes over problems by started. Panels are as those of softmax.cu.
+typedef struct {
+	sinkhorn_params loop;
+	uint64_t x, y;    // DTYPE
+	uint64_t first;   // DTYPE [B, n]: the reduction's lse
+	uint64_t e;       // scratch of DTYPE [batch, rows, m]: exp(z_ij - ref_i)
+	uint64_t parts;   // scratch [batch, rows, ceil_div(m, TILE_COLS)]: sums of e
+	uint64_t weights; // scratch [batch, rows]: a_i / sum_j e_ij
+	uint64_t sums;    // scratch [batch, ceil_div(rows, COLSUM_ROWS), m]
+	uint64_t columns; // scratch [B, m]: sums of the plan's columns so far
+	int64_t d, b0, batch, i0, rows;
+} sinkhorn_panel_params;
 
 // ---- matmul.cu ----
 // matmul_DTYPE:        TILE_THREADS, batch ceil_div(n, TILE_ROWS_...) ceil_div(m, TILE_COLS);
@@ -298,7 +326,8 @@ typedef struct {
 #define PARAMS_SIZE(type, size) _Static_assert(sizeof(type) == size, #type)
 #endif
 PARAMS_SIZE(softmax_params, 296);
-PARAMS_SIZE(sinkhorn_params, 200);
+PARAMS_SIZE(sinkhorn_params, 216);
+PARAMS_SIZE(sinkhorn_panel_params, 320);
 PARAMS_SIZE(matmul_params, 88);
 PARAMS_SIZE(mixture_model, 96);
 PARAMS_SIZE(mixture_params, 192);

@@ -20,7 +20,7 @@ template <class T> struct Vectors {
 	bool ended;
 	Global<const double> loga, logb, eps;
 	Global<double> f, g, a, trace;
-	Global<T> u, v, s, t;
+	Global<T> u, v, s, t, ref;
 	Global<int32_t> state;
 
 	DEV Vectors(const sinkhorn_params &p) {
@@ -39,6 +39,7 @@ template <class T> struct Vectors {
 		v = global<T>(p.v) + b * p.n;
 		s = global<T>(p.s) + b * p.n;
 		t = global<T>(p.t) + b * p.m;
+		ref = global<T>(p.ref) + b * p.n;
 	}
 	// at returns the eps of iteration i.
 	DEV double at(const sinkhorn_params &p, int64_t i) const { return eps[i < p.steps ? i : p.steps - 1]; }
@@ -57,9 +58,13 @@ template <class T> DEV double half(const sinkhorn_params &p, uint64_t lse, int64
 // sinkhorn_begin sets what the first pass of a call needs.
 template <class T> DEV void sinkhorn_begin(const sinkhorn_params &p) {
 	const Vectors<T> x(p);
+	if (p.wide && threadIdx.x == 0) global<int32_t>(p.started)[2 * x.b + 1] = x.ended || x.k > 0;
 	if (x.ended) return;
 	const double eps = x.at(p, x.k);
-	for (int64_t i = threadIdx.x; i < p.n; i += blockDim.x) x.a[i] = exp(x.loga[i]);
+	for (int64_t i = threadIdx.x; i < p.n; i += blockDim.x) {
+		x.a[i] = exp(x.loga[i]);
+		if (p.wide && x.k > 0) x.ref[i] = (T)(-x.f[i] / eps);
+	}
 	for (int64_t j = threadIdx.x; j < p.m; j += blockDim.x) x.u[j] = (T)(x.g[j] / eps + x.logb[j]);
 	x.scales(p, eps);
 }
@@ -68,7 +73,7 @@ template <class T> DEV void sinkhorn_begin(const sinkhorn_params &p) {
 template <class T> DEV void sinkhorn_rows(const sinkhorn_params &p) {
 	const Vectors<T> x(p);
 	if (x.ended) return;
-	const double eps = x.at(p, x.k);
+	const double eps = x.at(p, x.k), next = x.at(p, x.k + 1);
 	bool end = x.k >= p.limit;
 	if (!p.columns && x.k >= p.steps) {
 		double sum = 0;
@@ -87,6 +92,7 @@ template <class T> DEV void sinkhorn_rows(const sinkhorn_params &p) {
 		const double l = half<T>(p, p.lse, x.b * p.n + i);
 		x.f[i] = -eps * l;
 		x.v[i] = (T)(x.loga[i] - l);
+		if (p.wide) x.ref[i] = (T)(-x.f[i] / next);
 	}
 }
 
