@@ -3,11 +3,12 @@
 GO      ?= go
 COUNT   ?= 6
 BENCH   ?= .
+TAG     ?= cuda
 
 # What builds with the tags cuda and emu need: cgo and the header cuda.h, for gorgonia.org/cu too.
 DEVICE = CGO_ENABLED=1 CGO_CFLAGS="$${CGO_CFLAGS:--O2 -g} -I$(CURDIR)/gpu/compat -I$(CURDIR)/build/toolkit/include"
 
-.PHONY: help run test build build-cuda toolkit kernels audit test-emu test-cuda race lint bench bench-openblas clean
+.PHONY: help run test build build-cuda toolkit kernels audit dist gpu-report test-emu test-cuda race lint bench bench-openblas clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -29,10 +30,21 @@ toolkit: ## build/toolkit: the CUDA compiler and headers, from an installed nvcc
 	@sh kernels/toolkit.sh build/toolkit
 
 kernels: toolkit ## build/kernels: the device code for sm_80, sm_90, sm_100, and PTX for drivers from 525 on
-	@sh kernels/build.sh build/toolkit build/kernels
+	@sh kernels/build.sh build/toolkit build/kernels && sh kernels/pack.sh build/kernels
 
 audit: kernels ## hold the kernels' machine code to kernels/audit.toml
 	$(GO) run ./kernels/audit -rules kernels/audit.toml build/toolkit build/kernels
+
+dist: kernels ## build/monge-$(TAG).tar.gz: binary, tests, benchmarks for a machine with no more than a driver, gpu-report.sh runs them
+	rm -rf build/dist && mkdir -p build/dist
+	$(DEVICE) $(GO) build -tags $(TAG) -ldflags '-s -w' -o build/dist/monge ./cmd/monge
+	for p in gpu kernels bench; do \
+		$(DEVICE) $(GO) test -c -tags $(TAG) -ldflags '-s -w' -o build/dist/$$p.test ./$$p || exit 1; done
+	cp bench/gpu-report.sh build/dist/
+	tar -C build -czf build/monge-$(TAG).tar.gz dist
+
+gpu-report: dist ## conformance, compute-sanitizer and benchmarks on a CUDA device, into bench/results; fails where there is none
+	build/dist/gpu-report.sh bench/results
 
 test-emu: toolkit ## the device code and its engine on an emulated device (needs g++)
 	$(DEVICE) $(GO) test -tags emu ./kernels/... ./gpu/... ./engine/auto

@@ -2,6 +2,7 @@ package bench
 
 import (
 	"errors"
+	"flag"
 	"fmt"
 	"testing"
 	"time"
@@ -12,6 +13,8 @@ import (
 	"monge/kernels/roofline"
 	"monge/kernels/sass"
 )
+
+var only = flag.String("engines", "", "the kind of engine to measure alone: cpu, cuda or emu")
 
 // sizes are the n of a benchmark by the kind of engine; 0 = not measured there. The emulation checks that a
 // benchmark runs; its times say nothing.
@@ -24,7 +27,7 @@ func same(n, emu int) sizes { return sizes{n, n, emu} }
 func each(b *testing.B, t engine.Dtype, n sizes, d int, body func(b *testing.B, e engine.Engine, n int)) {
 	b.Helper()
 	run := func(name string, n int, open func(testing.TB) engine.Engine) {
-		if n == 0 {
+		if n == 0 || *only != "" && *only != name {
 			return
 		}
 		b.Run(fmt.Sprintf("engine=%s/dtype=%v/n=%d/d=%d", name, t, n, d), func(b *testing.B) {
