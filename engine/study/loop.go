@@ -23,7 +23,8 @@ type LoopSettings struct {
 	Points int
 	// Radius is the ellipse's smaller semi-axis; 0 = .05 times the local width of the law.
 	Radius float64
-	// Flow is the flow's control, tightened to 1e-9. Tangents, Jacobian, LogP and Progress are set here.
+	// Flow is the flow's control, tightened to 1e-9; a count of Steps, whose error nobody knows, gives way to it.
+	// Tangents, Jacobian, LogP and Progress are set here.
 	Flow flow.Settings
 	// Seed draws the directions in which the Jacobian is probed beyond LoopExact dimensions.
 	Seed uint64
@@ -89,6 +90,9 @@ func LoopCertificate(ctx context.Context, e engine.Engine, law dist.Distribution
 	}
 	s.Flow.Rtol = math.Min(orDefault(s.Flow.Rtol), loopTolerance)
 	s.Flow.Atol = math.Min(orDefault(s.Flow.Atol), loopTolerance)
+	if s.Flow.Steps > 0 {
+		s.Flow.Method, s.Flow.Steps = "", 0
+	}
 	s.Flow.Tangents, s.Flow.Jacobian, s.Flow.LogP, s.Flow.Progress = nil, false, false, nil
 	basis := loopBasis(d, s.Seed)
 	j, err := projectedJacobian(ctx, e, law, &s, basis)
