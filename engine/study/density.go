@@ -2,7 +2,6 @@ package study
 
 import (
 	"fmt"
-	"math"
 
 	"monge/engine"
 	"monge/engine/dist"
@@ -124,7 +123,7 @@ func (t *trial) densityClouds(law dist.Distribution) error {
 			want, tol = 2.3e-5, t.within(1.5e-5, .3)
 		}
 		t.row(fmt.Sprintf("n=%d gap", n), want, g, tol)
-		fig.Curves[0].X, fig.Curves[0].Y = append(fig.Curves[0].X, float64(n)), append(fig.Curves[0].Y, math.Max(0, g))
+		fig.Curves[0].X, fig.Curves[0].Y = append(fig.Curves[0].X, float64(n)), append(fig.Curves[0].Y, seen(g))
 		if err := t.done(i+1, len(sizes)); err != nil {
 			return err
 		}
