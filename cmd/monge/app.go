@@ -58,17 +58,29 @@ Exit codes: 0 done; 1 failed while running; 2 wrong usage or input; 3 done, and 
 	root.SetErr(a.stderr)
 	root.AddCommand(newCompare(a), newEncode(a), newDecode(a), newSample(a), newOT(a), newCertify(a), newBound(a), newSuite(a), newEngines(a))
 	for _, c := range root.Commands() {
-		a.addFlags(c)
-		counted := c.Args
-		c.Args = func(c *cobra.Command, args []string) error {
-			if err := counted(c, args); err != nil {
-				return fmt.Errorf("%s: %w; want monge %s", c.Name(), err, c.Use)
-			}
-			return nil
+		a.finish(c)
+	}
+	sweeps := newSweep(a, root)
+	for _, c := range sweeps.Commands() {
+		if !c.Hidden {
+			a.finish(c)
 		}
 	}
+	root.AddCommand(sweeps)
 	root.SetHelpCommand(newHelp(root))
 	return root
+}
+
+// finish adds the flags that every command has, and says what a wrong count of arguments should have been.
+func (a *app) finish(c *cobra.Command) {
+	a.addFlags(c)
+	counted := c.Args
+	c.Args = func(c *cobra.Command, args []string) error {
+		if err := counted(c, args); err != nil {
+			return fmt.Errorf("%s: %w; want monge %s", c.Name(), err, strings.TrimPrefix(c.CommandPath()+strings.TrimPrefix(c.Use, c.Name()), "monge "))
+		}
+		return nil
+	}
 }
 
 // newHelp is cobra's help command, for which a name that it does not know is no error.

@@ -11,6 +11,7 @@ import (
 	"monge/engine/dist"
 	"monge/engine/flow"
 	"monge/engine/ot"
+	"monge/engine/sweep"
 )
 
 // Exit codes.
@@ -58,7 +59,7 @@ func exitCode(err error) int {
 	if errors.Is(err, context.Canceled) {
 		return codeInterrupted
 	}
-	if errors.Is(err, errNotConverged) || errors.Is(err, errCases) {
+	if errors.Is(err, errNotConverged) || errors.Is(err, errCases) || errors.Is(err, errRuns) {
 		return codeNotConverged
 	}
 	if !errors.As(err, new(*runError)) || errors.As(err, new(*usageError)) {
@@ -66,7 +67,7 @@ func exitCode(err error) int {
 	}
 	for _, sentinel := range []error{
 		arrayio.ErrInput, dist.ErrParameters, dist.ErrTail, flow.ErrSettings, ot.ErrNotFinite, ot.ErrWeights, ot.ErrSettings,
-		bound.ErrSpec, bound.ErrProcess, bound.ErrUnsupported,
+		bound.ErrSpec, bound.ErrProcess, bound.ErrUnsupported, sweep.ErrSpec, sweep.ErrDirectory,
 		engine.ErrShape, engine.ErrDtype, engine.ErrNoDevice, engine.ErrOutOfMemory, engine.ErrUnsupported,
 	} {
 		if errors.Is(err, sentinel) {

@@ -75,8 +75,15 @@ func (o *outputs) save(ctx context.Context, write func(*arrayio.Outputs) error) 
 	if err := o.set.Commit(); err != nil {
 		return err
 	}
-	o.kept = o.names
+	o.kept = append(o.kept, o.names...)
 	return nil
+}
+
+// keep says what an interrupt leaves that is no declared file.
+func (o *outputs) keep(what string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.kept = append(o.kept, what)
 }
 
 // close removes what was not committed and returns the names of what was.

@@ -1,0 +1,233 @@
+package sweep
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// Commands are what a sweep must know of the commands that it runs.
+type Commands interface {
+	// Flags returns the flags of a command with their defaults; an error where there is no such command or where it
+	// is not one to sweep over.
+	Flags(command string) (map[string]string, error)
+}
+
+// Run is one run of a plan.
+type Run struct {
+	ID    string
+	Index int               // place in the plan
+	Args  []string          // the command line: command, arguments, flags
+	Axes  map[string]Value  // of every key of an axis
+	Made  map[string]string // flags of [derive]
+}
+
+// Plan is a Spec resolved into runs.
+type Plan struct {
+	Spec *Spec
+	Keys []string // of the axes, in their order
+	Made []string // of [derive]
+	Runs []Run
+}
+
+// apart are flags that say where and how to run, not what: they are no part of a run's identity, and a sweep does not set
+// those of them that it uses itself.
+var apart = []string{"threads", "force", "verbose", "json", "help"}
+
+// own are the flags that a sweep sets or that would write where it does not look.
+var own = []string{"json", "out", "force", "help", "verbose"}
+
+// New resolves a specification. Where a value or an argument is the path of a file, from where the sweep runs, the run is
+// identified by the file's contents too.
+//
+// A run's ID is the SHA-256 of the command, its arguments and every flag's value, defaults too, in a canonical form; the
+// device's number and the count of threads are left out. Two runs of one ID are the same run, in any sweep.
+func New(s *Spec, c Commands) (*Plan, error) {
+	defaults, err := c.Flags(s.Command)
+	if err != nil {
+		return nil, fmt.Errorf("sweep: command %q: %w", s.Command, err)
+	}
+	p := &Plan{Spec: s}
+	for _, a := range s.Axes {
+		p.Keys = append(p.Keys, a.Keys...)
+	}
+	for _, d := range s.Derive {
+		p.Made = append(p.Made, d.Key)
+	}
+	if err := p.checkKeys(defaults); err != nil {
+		return nil, err
+	}
+	files := fileHashes{}
+	seen := map[string]int{}
+	at := make([]int, len(s.Axes))
+	for {
+		r, err := p.resolve(at, defaults, files)
+		if err != nil {
+			return nil, err
+		}
+		if before, ok := seen[r.ID]; ok {
+			return nil, fmt.Errorf("sweep: runs %d and %d are the same: %s: an axis without effect: %w", before+1, len(p.Runs)+1, strings.Join(r.Args, " "), ErrSpec)
+		}
+		seen[r.ID] = len(p.Runs)
+		p.Runs = append(p.Runs, r)
+		k := len(at) - 1
+		for ; k >= 0; k-- {
+			if at[k]++; at[k] < s.Axes[k].Len() {
+				break
+			}
+			at[k] = 0
+		}
+		if k < 0 {
+			return p, nil
+		}
+	}
+}
+
+// placeholder is an axis in a text.
+var placeholder = regexp.MustCompile(`\{([^{}]*)\}`)
+
+// checkKeys looks for keys that are no flags, and for axes that nothing uses.
+func (p *Plan) checkKeys(defaults map[string]string) error {
+	used := map[string]bool{}
+	texts := slices.Clone(p.Spec.Args)
+	for _, d := range p.Spec.Derive {
+		texts = append(texts, d.Value.Text)
+	}
+	for _, text := range texts {
+		for _, m := range placeholder.FindAllStringSubmatch(text, -1) {
+			if !slices.Contains(p.Keys, m[1]) {
+				return fmt.Errorf("sweep: %q: no axis is named %q: %w", text, m[1], ErrSpec)
+			}
+			used[m[1]] = true
+		}
+	}
+	check := func(table, key string, mayBeUsed bool) error {
+		_, flag := defaults[key]
+		switch {
+		case slices.Contains(own, key):
+			return fmt.Errorf("sweep: %s.%s: a sweep sets this flag itself: %w", table, key, ErrSpec)
+		case !flag && !(mayBeUsed && used[key]):
+			return fmt.Errorf("sweep: %s.%s: %s has no flag --%s: %w", table, key, p.Spec.Command, key, ErrSpec)
+		}
+		return nil
+	}
+	for _, k := range p.Keys {
+		if err := check("grid", k, true); err != nil {
+			return err
+		}
+	}
+	for _, v := range p.Spec.Set {
+		if err := check("set", v.Key, false); err != nil {
+			return err
+		}
+	}
+	for _, v := range p.Spec.Derive {
+		if err := check("derive", v.Key, false); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// resolve makes the run at the given places of the axes.
+func (p *Plan) resolve(at []int, defaults map[string]string, files fileHashes) (Run, error) {
+	s := p.Spec
+	r := Run{Index: len(p.Runs), Axes: map[string]Value{}, Made: map[string]string{}}
+	given := map[string]string{}
+	for i, a := range s.Axes {
+		for j, k := range a.Keys {
+			v := a.Values[j][at[i]]
+			r.Axes[k] = v
+			if _, flag := defaults[k]; flag {
+				given[k] = v.Text
+			}
+		}
+	}
+	fill := func(text string) string {
+		return placeholder.ReplaceAllStringFunc(text, func(m string) string { return r.Axes[m[1:len(m)-1]].Text })
+	}
+	for _, v := range s.Set {
+		given[v.Key] = v.Value.Text
+	}
+	for _, v := range s.Derive {
+		given[v.Key] = fill(v.Value.Text)
+		r.Made[v.Key] = given[v.Key]
+	}
+	var args []string
+	for _, a := range s.Args {
+		args = append(args, fill(a))
+	}
+	r.Args = append([]string{s.Command}, args...)
+	for _, k := range slices.Sorted(maps.Keys(given)) {
+		r.Args = append(r.Args, "--"+k+"="+given[k])
+	}
+	var err error
+	r.ID, err = identity(s.Command, args, given, defaults, files)
+	return r, err
+}
+
+// identity returns the SHA-256 of the canonical configuration. Keys of JSON objects are sorted.
+func identity(command string, args []string, given, defaults map[string]string, files fileHashes) (string, error) {
+	flags := maps.Clone(defaults)
+	maps.Copy(flags, given)
+	for _, k := range append(apart, own...) {
+		delete(flags, k)
+	}
+	if e, ok := flags["engine"]; ok { // the device's number is left out
+		flags["engine"], _, _ = strings.Cut(e, ":")
+	}
+	contents := map[string]string{}
+	for _, text := range append(slices.Clone(args), slices.Collect(maps.Values(given))...) {
+		hash, err := files.hash(text)
+		if err != nil {
+			return "", err
+		}
+		if hash != "" {
+			contents[text] = hash
+		}
+	}
+	text, err := json.Marshal(struct {
+		Command string            `json:"command"`
+		Args    []string          `json:"args"`
+		Flags   map[string]string `json:"flags"`
+		Files   map[string]string `json:"files"`
+	}{command, args, flags, contents})
+	if err != nil {
+		return "", fmt.Errorf("sweep: %w", err)
+	}
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:]), nil
+}
+
+// fileHashes are the SHA-256 of the files that values name, each read once.
+type fileHashes map[string]string
+
+// hash returns the file's hash, "" where the text names none.
+func (f fileHashes) hash(path string) (string, error) {
+	if h, ok := f[path]; ok {
+		return h, nil
+	}
+	info, err := os.Stat(path)
+	if err != nil || !info.Mode().IsRegular() {
+		f[path] = ""
+		return "", nil
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return "", fmt.Errorf("sweep: %w", err)
+	}
+	defer file.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, file); err != nil {
+		return "", fmt.Errorf("sweep: %w", err)
+	}
+	f[path] = hex.EncodeToString(h.Sum(nil))
+	return f[path], nil
+}

@@ -1,0 +1,235 @@
+package sweep
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// Names in a sweep's directory. A run is done when its result has its name: it is written under another, synced and renamed,
+// so that no other mark, no lock and no shared database are needed, and a killed process leaves nothing half-written.
+const (
+	manifestName = "manifest.json"
+	runsName     = "runs"
+	resultName   = "result.json"
+	failureName  = "failed.json"
+	logName      = "log.txt"
+)
+
+// State of a run.
+type State string
+
+const (
+	Done         State = "done"
+	NotConverged State = "not_converged" // done, and something in it did not converge
+	Failed       State = "failed"
+	Stale        State = "stale"   // its result is that of another version of the code
+	Missing      State = "missing" // not done yet
+)
+
+// manifest is what a directory is for; it never changes.
+type manifest struct {
+	Schema  string        `json:"schema"`
+	Name    string        `json:"name"`
+	Command string        `json:"command"`
+	Repeat  []string      `json:"repeat"`
+	Keys    []string      `json:"axes"`
+	Made    []string      `json:"derived"`
+	Slurm   Slurm         `json:"slurm"`
+	Runs    []manifestRun `json:"runs"`
+}
+
+type manifestRun struct {
+	ID   string            `json:"id"`
+	Args []string          `json:"args"`
+	Axes map[string]Value  `json:"axes"`
+	Made map[string]string `json:"derived"`
+}
+
+// Record is a finished run's file.
+type Record struct {
+	Schema    string          `json:"schema"`
+	ID        string          `json:"id"`
+	Args      []string        `json:"args"`
+	Version   string          `json:"version"`
+	Host      string          `json:"host"`
+	Started   time.Time       `json:"started"`
+	Seconds   float64         `json:"seconds"` // of the whole run
+	PeakBytes int64           `json:"peak_bytes"`
+	Code      int             `json:"code"`
+	Error     string          `json:"error,omitempty"`  // of a failed run
+	Result    json.RawMessage `json:"result,omitempty"` // the command's JSON
+}
+
+const (
+	manifestSchema = "monge.sweep/1"
+	recordSchema   = "monge.run/1"
+)
+
+// ErrDirectory is wrapped by the errors of directories that are no sweep's, or another's.
+var ErrDirectory = errors.New("not this sweep's directory")
+
+// Store is a sweep's directory.
+type Store struct {
+	Dir  string
+	Plan *Plan
+}
+
+// Create makes dir the directory of a plan. It may be one already: then it must be of the same plan.
+func Create(dir string, p *Plan) (*Store, error) {
+	m := manifest{Schema: manifestSchema, Name: p.Spec.Name, Command: p.Spec.Command, Repeat: p.Spec.Repeat, Keys: p.Keys, Made: p.Made, Slurm: p.Spec.Slurm}
+	for _, r := range p.Runs {
+		m.Runs = append(m.Runs, manifestRun{r.ID, r.Args, r.Axes, r.Made})
+	}
+	text, err := json.MarshalIndent(m, "", " ")
+	if err != nil {
+		return nil, fmt.Errorf("sweep: %w", err)
+	}
+	text = append(text, '\n')
+	path := filepath.Join(dir, manifestName)
+	before, err := os.ReadFile(path)
+	switch {
+	case err == nil && bytes.Equal(before, text):
+	case err == nil:
+		return nil, fmt.Errorf("sweep: %s: it is of another plan than this one: %w", path, ErrDirectory)
+	case !errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("sweep: %w", err)
+	default:
+		if entries, err := os.ReadDir(dir); err == nil && len(entries) > 0 {
+			return nil, fmt.Errorf("sweep: %s: it holds other files: %w", dir, ErrDirectory)
+		}
+		if err := os.MkdirAll(filepath.Join(dir, runsName), 0o777); err != nil {
+			return nil, fmt.Errorf("sweep: %w", err)
+		}
+		if err := writeFile(path, text); err != nil {
+			return nil, err
+		}
+	}
+	return &Store{Dir: dir, Plan: p}, nil
+}
+
+// Open opens the directory of a sweep.
+func Open(dir string) (*Store, error) {
+	path := filepath.Join(dir, manifestName)
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("sweep: %s: no sweep is there: %w", dir, ErrDirectory)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("sweep: %w", err)
+	}
+	var m manifest
+	if err := json.Unmarshal(text, &m); err != nil || m.Schema != manifestSchema {
+		return nil, fmt.Errorf("sweep: %s: it is no manifest: %w", path, ErrDirectory)
+	}
+	p := &Plan{Spec: &Spec{Name: m.Name, Command: m.Command, Repeat: m.Repeat, Slurm: m.Slurm}, Keys: m.Keys, Made: m.Made}
+	for i, r := range m.Runs {
+		p.Runs = append(p.Runs, Run{ID: r.ID, Index: i, Args: r.Args, Axes: r.Axes, Made: r.Made})
+	}
+	return &Store{Dir: dir, Plan: p}, nil
+}
+
+func (s *Store) path(r Run, name string) string {
+	return filepath.Join(s.Dir, runsName, r.ID, name)
+}
+
+// Log returns the path of a run's log.
+func (s *Store) Log(r Run) string { return s.path(r, logName) }
+
+// Look returns a run's state for a version of the code, and its record where there is one. A file that is cut short or
+// another run's counts as missing.
+func (s *Store) Look(r Run, version string) (State, *Record) {
+	if rec := s.read(r, resultName); rec != nil && json.Valid(rec.Result) && len(rec.Result) > 0 {
+		switch {
+		case version != "" && rec.Version != version:
+			return Stale, rec
+		case rec.Code != 0:
+			return NotConverged, rec
+		}
+		return Done, rec
+	}
+	if rec := s.read(r, failureName); rec != nil {
+		return Failed, rec
+	}
+	return Missing, nil
+}
+
+func (s *Store) read(r Run, name string) *Record {
+	text, err := os.ReadFile(s.path(r, name))
+	if err != nil {
+		return nil
+	}
+	var rec Record
+	if json.Unmarshal(text, &rec) != nil || rec.Schema != recordSchema || rec.ID != r.ID {
+		return nil
+	}
+	return &rec
+}
+
+// keep writes a finished run's record, and takes away a failure that it makes good.
+func (s *Store) keep(r Run, rec *Record) error {
+	text, err := json.MarshalIndent(rec, "", " ")
+	if err != nil {
+		return fmt.Errorf("sweep: %w", err)
+	}
+	name := resultName
+	if rec.Error != "" {
+		name = failureName
+	}
+	if err := writeFile(s.path(r, name), append(text, '\n')); err != nil {
+		return err
+	}
+	if name == resultName {
+		if err := os.Remove(s.path(r, failureName)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("sweep: %w", err)
+		}
+	}
+	return nil
+}
+
+// writeFile writes a file so that it is there whole or not at all, whatever stops the process or the machine.
+func writeFile(path string, text []byte) (err error) {
+	dir := filepath.Dir(path)
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return fmt.Errorf("sweep: %w", err)
+	}
+	f, err := os.CreateTemp(dir, ".tmp-*")
+	if err != nil {
+		return fmt.Errorf("sweep: %w", err)
+	}
+	defer func() {
+		if err != nil {
+			os.Remove(f.Name())
+		}
+	}()
+	_, err = f.Write(text)
+	if err == nil {
+		err = f.Chmod(0o666)
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	if e := f.Close(); err == nil {
+		err = e
+	}
+	if err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		return fmt.Errorf("sweep: %s: %w", path, err)
+	}
+	d, err := os.Open(dir)
+	if err != nil {
+		return fmt.Errorf("sweep: %w", err)
+	}
+	defer d.Close()
+	if err := d.Sync(); err != nil { // the name itself
+		return fmt.Errorf("sweep: %s: %w", dir, err)
+	}
+	return nil
+}
