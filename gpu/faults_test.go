@@ -59,7 +59,8 @@ var operations = []struct {
 		f.do(func() error { return e.Softmax(&a) })
 		return f.read(a.LSE, a.Mean, a.Second, a.TMean, a.ColSum, a.Arg)
 	}},
-	{"Sinkhorn", func(e *Engine) ([]float64, error) { return sinkhornOf(e, 2) }},
+	{"SinkhornSmall", func(e *Engine) ([]float64, error) { return sinkhornOf(e, 2) }},
+	{"Sinkhorn", func(e *Engine) ([]float64, error) { return sinkhornOf(e, 150) }},
 	{"SinkhornPanels", func(e *Engine) ([]float64, error) { return sinkhornOf(e, panelDepth+1) }},
 	{"Mixture", func(e *Engine) ([]float64, error) {
 		f := fixture{e: e}

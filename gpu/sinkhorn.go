@@ -19,6 +19,9 @@ var _ engine.SinkhornLoop = (*Engine)(nil)
 // coordinates: a fraction of a second in float64 on the slowest cards.
 const sinkhornWork = 1 << 37
 
+// smallRows is how many rows one block takes no longer for than all blocks of several launches.
+const smallRows = 512
+
 // Sinkhorn implements engine.SinkhornLoop. Passes are queued without looking at what they come to.
 func (e *Engine) Sinkhorn(ctx context.Context, a *engine.Sinkhorn) error {
 	s, err := engine.CheckSinkhorn(a)
@@ -76,7 +79,7 @@ func (k *sinkhorn) launch(op string) error {
 func (k *sinkhorn) prepare() error {
 	var weights *buffer
 	sums := k.t
-	if k.wide() {
+	if k.wide() || k.small() {
 		sums = engine.F64
 	}
 	for _, x := range []struct {
@@ -115,11 +118,41 @@ func (k *sinkhorn) prepare() error {
 }
 
 // wide tells whether the passes go through panels.
-func (k *sinkhorn) wide() bool { return k.D > panelDepth }
+func (k *sinkhorn) wide() bool { return k.D > panelDepth && !k.small() }
+
+// small tells whether a block does a whole problem. It depends on the sizes of a problem alone.
+func (k *sinkhorn) small() bool {
+	return k.N <= smallRows && k.M <= C.SINKHORN_SMALL_COLS &&
+		C.sinkhorn_small_bytes(C.int64_t(k.M), C.int64_t(k.D), C.int64_t(k.t.Size())) <= C.SINKHORN_SMALL_BYTES
+}
+
+// runSmall queues all passes of some problems at a time.
+func (k *sinkhorn) runSmall() error {
+	p := C.sinkhorn_small_params{loop: k.p, x: addr(k.a.X), y: addr(k.a.Y), d: C.int64_t(k.D), passes: C.int64_t(k.a.Passes)}
+	op := "sinkhorn_small"
+	if k.D*k.t.Size()%16 != 0 || p.x%16 != 0 {
+		op = "sinkhorn_small_odd"
+	}
+	one := int64(k.N) * int64(k.M) * int64(k.D+64) * int64(k.a.Passes)
+	for b, most := int64(0), max(1, sinkhornWork/one); b < int64(k.B); b += most {
+		blocks := min(most, int64(k.B)-b)
+		if err := k.spend(blocks * one); err != nil {
+			return err
+		}
+		p.b0 = C.int64_t(b)
+		if err := launch(k.e, typed("sinkhorn_small", op, k.t), blocks, C.ROW_THREADS, &p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 func (k *sinkhorn) run() error {
 	if err := k.prepare(); err != nil {
 		return err
+	}
+	if k.small() {
+		return k.runSmall()
 	}
 	pass := k.pass
 	var panels *sinkhornPanels

@@ -21,5 +21,6 @@ namespace { // their functions concern nobody else
 #include "rowdot.cu"
 #include "sinkhorn.cu"
 #include "sinkhorn_panel.cu"
+#include "sinkhorn_small.cu"
 #include "softmax.cu"
 } // namespace

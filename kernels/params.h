@@ -46,6 +46,8 @@ enum {
 	SCAN_COLS = 64,
 	REDUCE_CHUNK = 8192, // numbers that a block of reduce_parts sums
 	COLSUM_ROWS = 256,   // rows that a block of softmax_colsum sums
+	SINKHORN_SMALL_COLS = 256,
+	SINKHORN_SMALL_BYTES = 32768,
 	SINKHORN_THREADS = 1024, // kernels with a block a problem, at most: sinkhorn_threads()
 	ROTATE_OWN = 1,      // mixture_model.rotation: a basis for each component
 	ROTATE_SHARED = 2,   // one basis
@@ -152,6 +154,21 @@ typedef struct {
 	uint64_t columns; // scratch [B, m]: sums of the plan's columns so far
 	int64_t d, b0, batch, i0, rows;
 } sinkhorn_panel_params;
+
+// ---- sinkhorn_small.cu ----
+// sinkhorn_small_DTYPE, sinkhorn_small_odd_DTYPE: ROW_THREADS, a block a problem from b0 on: all passes of a
+// call. m <= SINKHORN_SMALL_COLS and sinkhorn_small_bytes() <= SINKHORN_SMALL_BYTES. The first reads x in
+// pieces of 16 bytes: every row of it is aligned to that. Of loop's scratch it uses a and lse, in float64.
+typedef struct {
+	sinkhorn_params loop;
+	uint64_t x, y; // DTYPE
+	int64_t d, b0, passes;
+} sinkhorn_small_params;
+
+// sinkhorn_small_bytes returns what a problem's columns take in shared memory, of numbers of size bytes.
+PARAMS_INLINE int64_t sinkhorn_small_bytes(int64_t m, int64_t d, int64_t size) {
+	return ceil_div(m, 32) * 32 * ceil_div(d * size, 16) * 16;
+}
 
 // ---- matmul.cu ----
 // matmul_DTYPE:        TILE_THREADS, batch ceil_div(n, TILE_ROWS_...) ceil_div(m, TILE_COLS);
@@ -328,6 +345,7 @@ typedef struct {
 PARAMS_SIZE(softmax_params, 296);
 PARAMS_SIZE(sinkhorn_params, 216);
 PARAMS_SIZE(sinkhorn_panel_params, 320);
+PARAMS_SIZE(sinkhorn_small_params, 256);
 PARAMS_SIZE(matmul_params, 88);
 PARAMS_SIZE(mixture_model, 96);
 PARAMS_SIZE(mixture_params, 192);

@@ -4,7 +4,7 @@
 //
 // Row i's exponentials are relative to what its log-sum-exp was an iteration ago, so no maximum is needed; a
 // row whose sum has left the range where that keeps its digits is done again with one.
-#include "online_softmax.cuh"
+#include "sinkhorn.cuh"
 #include "tile.cuh"
 
 // Problem is a problem of the panel, by its number in the panel.
@@ -26,9 +26,6 @@ template <class T> struct Problem {
 		scale = global<const T>(p.loop.s)[b * p.loop.n];
 	}
 };
-
-DEV float fused(float a, float b, float c) { return fmaf(a, b, c); }
-DEV double fused(double a, double b, double c) { return fma(a, b, c); }
 
 // sinkhorn_panel sets e_ij = exp(z_ij - ref_i) and its sums by rows of a tile, a tile a block.
 template <class T> DEV void sinkhorn_panel(const sinkhorn_panel_params &p) {
@@ -139,9 +136,6 @@ template <class T> DEV void sinkhorn_panel_merge(const sinkhorn_panel_params &p)
 	for (int64_t c = 0; c < chunks; c++) sum += sums[c * m];
 	columns[at] = sum;
 }
-
-// least is the sum of a column that has not lost digits to underflow in its terms.
-template <class T> constexpr double least = sizeof(T) == 8 ? 1e-290 : 1e-30;
 
 // sinkhorn_panel_log sets the columns' half l_j = ln c_j - g_j / eps - ln b_j, and that of columns near
 // underflow by a log-sum-exp over the rows: ELEMENT_THREADS columns a block, one after another where need be.

@@ -48,7 +48,10 @@ func SinkhornCases() []SinkhornCase {
 		{Name: "eps-small", B: 2, N: 34, M: 21, D: 3, Eps: 2e-3, Tol: -1, Limit: 6, Near: true, Zeros: true},
 		{Name: "offset-1e3", B: 1, N: 21, M: 34, D: 2, Eps: 1e-4, Tol: -1, Limit: 5, Offset: 1e3, Near: true},
 		{Name: "200x133-d16", B: 1, N: 200, M: 133, D: 16, Eps: .05, Tol: -1, Limit: 3, Zeros: true},
-		{Name: "batch-many", B: 70, N: 3, M: 2, D: 2, Eps: .2, Tol: 1e-2, Limit: 6, Near: true},
+		{Name: "m300", B: 2, N: 19, M: 300, D: 3, Eps: .1, Steps: 2, Tol: -1, Limit: 4, Passes: 3, Zeros: true},
+		{Name: "n600", B: 3, N: 600, M: 9, D: 2, Eps: .2, Tol: 2e-2, Limit: 8, Passes: 4, Near: true},
+		{Name: "m300-columns", B: 2, N: 9, M: 300, D: 2, Eps: .2, Tol: 2e-2, Limit: 8, Passes: 4, Columns: true, Near: true},
+		{Name: "batch-many", B: 20, N: 3, M: 2, D: 2, Eps: .2, Tol: 1e-2, Limit: 6, Near: true},
 		{Name: "d257", B: 1, N: 35, M: 67, D: 257, Eps: .05, Tol: -1, Limit: 4, Passes: 2, Zeros: true},
 		{Name: "d257-batch", B: 3, N: 37, M: 9, D: 257, Eps: .1, Tol: 3e-2, Limit: 5, Passes: 3, Near: true},
 		{Name: "d257-sharp", B: 2, N: 33, M: 35, D: 257, Eps: 2e-4, Tol: -1, Limit: 5, Zeros: true, Steps: 2},
@@ -397,8 +400,8 @@ func (h *sinkhornHost) unit(b int, ref *sinkhornOut[float64]) float64 {
 
 // checkSinkhornAlone: a problem's bits depend neither on the other problems nor on how passes are divided.
 func checkSinkhornAlone(d *device) error {
-	for _, dim := range []int{3, 257} {
-		c := SinkhornCase{Name: "alone", B: 3, N: 19, M: 35, D: dim, Eps: .2, Steps: 2, Tol: 1e-2, Limit: 7, Passes: 5, Near: true, Zeros: true}
+	for _, size := range []struct{ m, d int }{{35, 3}, {260, 3}, {35, 257}} {
+		c := SinkhornCase{Name: "alone", B: 3, N: 19, M: size.m, D: size.d, Eps: .2, Steps: 2, Tol: 1e-2, Limit: 7, Passes: 5, Near: true, Zeros: true}
 		h := c.host(d.t)
 		for _, r := range d.sinkhornRuns() {
 			all, err := d.runSinkhorn(r, h)
