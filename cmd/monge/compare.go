@@ -26,6 +26,7 @@ type compareJSON struct {
 	Cost     costJSON            `json:"cost"`
 	Gap      gapJSON             `json:"gap"`
 	Jacobian compareJacobianJSON `json:"jacobian"`
+	Loop     *loopJSON           `json:"loop"`
 	Bounds   boundsJSON          `json:"bounds"`
 	Status   string              `json:"status"`
 	Seconds  number              `json:"seconds"`
@@ -52,6 +53,18 @@ type gapJSON struct {
 	CertifiedOptimal bool   `json:"certified_optimal"`
 	MovedFraction    number `json:"moved_fraction"`
 	SlackMargin      number `json:"slack_margin"`
+}
+
+// loopJSON is a loop of points around a row; null where the Jacobians are symmetric. What was not measured, since
+// the loop would take more points than were encoded, is null.
+type loopJSON struct {
+	Row            int    `json:"row"`
+	Points         int    `json:"points"`
+	Threshold      number `json:"threshold"`
+	Radius         number `json:"radius"`
+	RelativeChange number `json:"relative_change"`
+	Error          number `json:"error"`
+	NotOptimal     bool   `json:"not_optimal"`
 }
 
 type boundsJSON struct {
@@ -228,6 +241,10 @@ func (f *compareFlags) result(a *app, e engine.Engine, l *loaded, r *study.Compa
 	if t.Upper-t.Lower <= 1e-9*math.Abs(t.Upper) {
 		status = statusOptimal
 	}
+	var loop *loopJSON
+	if l := r.Loop; l != nil {
+		loop = &loopJSON{r.LoopRow, l.Points, number(l.Threshold), number(l.Radius), number(l.Change), number(l.Error), l.NotOptimal}
+	}
 	return compareJSON{
 		Schema: "monge.compare/1",
 		Problem: problemJSON{
@@ -238,6 +255,7 @@ func (f *compareFlags) result(a *app, e engine.Engine, l *loaded, r *study.Compa
 		Cost:     costJSON{number(t.Cost), number(t.Lower), number(t.Upper)},
 		Gap:      gapJSON{number(t.RelativeLower), number(t.RelativeUpper), t.CertifiedOptimal, number(t.MovedFraction), number(t.SlackMargin)},
 		Jacobian: compareJacobianJSON{jacobianJSON{number(r.Jacobian.Mean), number(r.Jacobian.Max), r.Jacobian.Points, r.Jacobian.Probes}, number(r.Jacobian.Least)},
+		Loop:     loop,
 		Bounds:   boundsJSON{number(r.Bounds.Gelbrich), number(r.Bounds.Marginal), number(r.Bounds.Sliced)},
 		Status:   status,
 	}
@@ -274,6 +292,18 @@ func (f *compareFlags) write(o *arrayio.Outputs, r *study.Comparison, j compareJ
 	})
 }
 
+func addLoop(t *report.Table, l *loopJSON) {
+	where := fmt.Sprintf("a loop of %d points near row %d", l.Points, l.Row)
+	switch {
+	case l.NotOptimal:
+		t.Add("loop", percent(l.RelativeChange), where+" costs so much less re-paired: not the Monge map")
+	case math.IsNaN(float64(l.RelativeChange)):
+		t.Add("loop", "-", where+" might cost less re-paired; more points than were encoded")
+	default:
+		t.Add("loop", percent(l.RelativeChange), where+" costs no less re-paired")
+	}
+}
+
 func (f *compareFlags) table(a *app, j compareJSON, r *study.Comparison) *report.Table {
 	t := a.table()
 	t.Section("problem")
@@ -291,6 +321,9 @@ func (f *compareFlags) table(a *app, j compareJSON, r *study.Comparison) *report
 	addJacobian(t, j.Jacobian.jacobianJSON)
 	if r.Jacobian.Probes == 0 {
 		t.Add("smallest eigenvalue", text(j.Jacobian.MinEigenvalue), "of (J + J^T)/2; at least 0 for an optimal map")
+	}
+	if j.Loop != nil {
+		addLoop(t, j.Loop)
 	}
 	t.Section("lower bounds of the optimal cost")
 	t.Add("Gelbrich", text(j.Bounds.Gelbrich), "from the clouds' means and covariances")

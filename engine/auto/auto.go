@@ -21,7 +21,7 @@ type Options struct {
 
 // Open opens the engine that name names:
 //
-//	auto     the first CUDA device where there is one, else cpu
+//	auto     the first CUDA device that can be opened, else cpu
 //	cpu      the host's processor
 //	cuda     CUDA device 0
 //	cuda:N   CUDA device N
@@ -92,18 +92,31 @@ func (d drivers) open(name string, o Options) (e engine.Engine, notice string, e
 	case "emu":
 		e, err = d.emu(o)
 	default:
-		if e, err = d.cuda(0, o); err == nil {
-			return e, "", nil
-		}
-		if m := (*missing)(nil); !errors.As(err, &m) {
-			notice = fmt.Sprintf("CUDA is not used: %v", err)
-		}
-		return d.cpu(o), notice, nil
+		e, notice = d.first(o)
+		return e, notice, nil
 	}
 	if err != nil {
 		return nil, "", fmt.Errorf("auto: engine %s: %w", name, err)
 	}
 	return e, "", nil
+}
+
+// first opens the first CUDA device that can be opened, else the cpu.
+func (d drivers) first(o Options) (e engine.Engine, notice string) {
+	e, err := d.cuda(0, o)
+	if err == nil {
+		return e, ""
+	}
+	devices, _ := d.devices() // what it says against them, cuda has said
+	for i := 1; i < len(devices); i++ {
+		if e, refused := d.cuda(i, o); refused == nil {
+			return e, fmt.Sprintf("CUDA device %d is used: %v", i, err)
+		}
+	}
+	if m := (*missing)(nil); !errors.As(err, &m) {
+		notice = fmt.Sprintf("CUDA is not used: %v", err)
+	}
+	return d.cpu(o), notice
 }
 
 // parse splits a name into the kind of engine and the device's number.

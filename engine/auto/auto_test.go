@@ -140,6 +140,39 @@ func TestDeviceIsPreferred(t *testing.T) {
 	}
 }
 
+// auto passes over devices that do not open, and says why of the first.
+func TestNextDevice(t *testing.T) {
+	d := plain()
+	d.devices = func() ([]gpu.Device, error) { return make([]gpu.Device, 3), nil }
+	for usable, want := range []string{"card 0", "card 1", "card 2", ""} {
+		d.cuda = func(device int, _ Options) (engine.Engine, error) {
+			if device != usable {
+				return nil, fmt.Errorf("gpu: device %d is busy", device)
+			}
+			return card{device: device}, nil
+		}
+		e, notice, err := d.open("auto", Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		say := ""
+		switch usable {
+		case 0:
+		case 3:
+			want, say = plain().cpu(Options{}).Info().Device, "CUDA is not used: gpu: device 0 is busy"
+		default:
+			say = fmt.Sprintf("CUDA device %d is used: gpu: device 0 is busy", usable)
+		}
+		if e.Info().Device != want || notice != say {
+			t.Errorf("device %d is usable: auto opens %s, notice %q", usable, e.Info().Device, notice)
+		}
+	}
+	d.cuda = func(int, Options) (engine.Engine, error) { return nil, engine.ErrNoDevice }
+	if _, _, err := d.open("cuda", Options{}); !errors.Is(err, engine.ErrNoDevice) {
+		t.Errorf("cuda means device 0: error %v", err)
+	}
+}
+
 func TestListDevices(t *testing.T) {
 	d := plain()
 	d.devices = func() ([]gpu.Device, error) {

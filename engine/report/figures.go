@@ -19,7 +19,7 @@ import (
 
 const (
 	figureWidth   = vg.Length(390)
-	figureHeight  = vg.Length(300)
+	figureHeight  = vg.Length(310)
 	figureColumns = 3
 	figureHead    = vg.Length(44)
 )
@@ -55,7 +55,8 @@ func Figures(w io.Writer, title string, figures []study.Figure) error {
 // palette is that of Okabe and Ito, told apart with any colour vision, darkest first.
 func palette() []color.Color {
 	return []color.Color{inkData, color.NRGBA{0xd5, 0x5e, 0x00, 0xff}, color.NRGBA{0x00, 0x9e, 0x73, 0xff},
-		color.NRGBA{0xcc, 0x79, 0xa7, 0xff}, inkLatent, color.NRGBA{0x56, 0xb4, 0xe9, 0xff}, inkText, inkMoved}
+		color.NRGBA{0xcc, 0x79, 0xa7, 0xff}, inkLatent, color.NRGBA{0x56, 0xb4, 0xe9, 0xff}, inkText, inkMoved,
+		color.NRGBA{0x8c, 0x6d, 0x31, 0xff}, color.NRGBA{0x90, 0x98, 0xa0, 0xff}}
 }
 
 func drawFigure(c draw.Canvas, f *study.Figure) {
@@ -69,13 +70,11 @@ func drawFigure(c draw.Canvas, f *study.Figure) {
 	grid := plotter.NewGrid()
 	grid.Vertical.Color, grid.Horizontal.Color = inkGrid, inkGrid
 	pl.Add(grid)
-	pl.Legend.TextStyle = style(9, false, inkText)
-	pl.Legend.Top = true
-	pl.Legend.ThumbnailWidth = 16
+	var keys []legendKey
 	drawn, inks := 0, palette()
 	area := [2][2]float64{{math.Inf(1), math.Inf(-1)}, {math.Inf(1), math.Inf(-1)}}
 	for i, curve := range f.Curves {
-		at := shown(f, curve)
+		at := shown(f, &curve)
 		if len(at) == 0 {
 			continue
 		}
@@ -89,7 +88,7 @@ func drawFigure(c draw.Canvas, f *study.Figure) {
 		if curve.Dashed {
 			line.Dashes = []vg.Length{4, 3}
 			pl.Add(line)
-			pl.Legend.Add(curve.Name, line)
+			keys = append(keys, legendKey{curve.Name, line.LineStyle})
 			continue
 		}
 		dots := &plotter.Scatter{XYs: at, GlyphStyle: draw.GlyphStyle{Color: inks[i%len(inks)], Radius: 2.2, Shape: draw.CircleGlyph{}}}
@@ -101,9 +100,7 @@ func drawFigure(c draw.Canvas, f *study.Figure) {
 			pl.Add(b)
 		}
 		pl.Add(line, dots)
-		if curve.Name != "" {
-			pl.Legend.Add(curve.Name, line, dots)
-		}
+		keys = append(keys, legendKey{curve.Name, line.LineStyle})
 	}
 	if drawn == 0 {
 		sty := style(11, false, inkFaint)
@@ -118,11 +115,46 @@ func drawFigure(c draw.Canvas, f *study.Figure) {
 			sty.Font, sty.Color = face(9, false), inkFaint
 		}
 	}
-	pl.Draw(c)
+	pl.Draw(draw.Crop(c, 0, 0, legend(c, keys), 0))
+}
+
+// legendKey is a curve's name and line.
+type legendKey struct {
+	name string
+	line draw.LineStyle
+}
+
+// legend writes the names at the bottom of c, as many in a line as fit, and returns the height that they take.
+func legend(c draw.Canvas, keys []legendKey) vg.Length {
+	const pitch, mark = vg.Length(12), vg.Length(18)
+	sty := style(9, false, inkText)
+	sty.YAlign = draw.YCenter
+	var lines [][]legendKey
+	var x vg.Length
+	for _, k := range keys {
+		if k.name == "" {
+			continue
+		}
+		w := mark + sty.Width(k.name) + 14
+		if len(lines) == 0 || 30+x+w > c.Max.X-c.Min.X {
+			lines, x = append(lines, nil), 0
+		}
+		lines[len(lines)-1] = append(lines[len(lines)-1], k)
+		x += w
+	}
+	for i, line := range lines {
+		at := vg.Point{X: c.Min.X + 30, Y: c.Min.Y + pitch*(vg.Length(len(lines)-i)-.5)}
+		for _, k := range line {
+			c.StrokeLine2(k.line, at.X, at.Y, at.X+mark-4, at.Y)
+			c.FillText(sty, vg.Point{X: at.X + mark, Y: at.Y}, k.name)
+			at.X += mark + sty.Width(k.name) + 14
+		}
+	}
+	return pitch * vg.Length(len(lines))
 }
 
 // shown returns the points of a curve that its axes can show.
-func shown(f *study.Figure, c study.Curve) plotter.XYs {
+func shown(f *study.Figure, c *study.Curve) plotter.XYs {
 	var at plotter.XYs
 	for i, x := range c.X {
 		y := c.Y[i]
@@ -144,7 +176,7 @@ type bars struct {
 func intervals(f *study.Figure, c study.Curve) (b bars) {
 	for i, lo := range c.Low {
 		one := study.Curve{X: c.X[i : i+1], Y: c.Y[i : i+1]}
-		if hi := c.High[i]; len(shown(f, one)) == 1 && hi > lo && !math.IsInf(hi-lo, 0) && !(f.LogY && lo <= 0) {
+		if hi := c.High[i]; len(shown(f, &one)) == 1 && hi > lo && !math.IsInf(hi-lo, 0) && !(f.LogY && lo <= 0) {
 			b.XYs = append(b.XYs, plotter.XY{X: c.X[i], Y: c.Y[i]})
 			b.YErrors = append(b.YErrors, struct{ Low, High float64 }{c.Y[i] - lo, hi - c.Y[i]})
 		}
@@ -183,9 +215,17 @@ func decades(lo, hi float64) []plot.Tick {
 	for p := first; p <= last; p += step {
 		for _, m := range factors {
 			if v := m * math.Pow(10, float64(p)); v >= lo && v <= hi {
-				t = append(t, plot.Tick{Value: v, Label: strconv.FormatFloat(v, 'g', 3, 64)})
+				t = append(t, plot.Tick{Value: v, Label: decimal(v)})
 			}
 		}
 	}
 	return t
+}
+
+// decimal writes a power of ten or a small multiple of one, in full where that is short.
+func decimal(v float64) string {
+	if v >= 1e-3 && v < 1e5 {
+		return strconv.FormatFloat(v, 'f', max(0, int(math.Ceil(-math.Log10(v)-1e-9))), 64)
+	}
+	return strconv.FormatFloat(v, 'e', 0, 64)
 }

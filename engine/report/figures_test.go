@@ -67,6 +67,14 @@ func TestDecades(t *testing.T) {
 	}
 }
 
+func TestDecimal(t *testing.T) {
+	for v, want := range map[float64]string{1: "1", 10: "10", .5: "0.5", .001: "0.001", .02: "0.02", 20000: "20000", 1e5: "1e+05", 1e-12: "1e-12", .1: "0.1"} {
+		if got := decimal(v); got != want {
+			t.Errorf("decimal(%v) = %q, want %q", v, got, want)
+		}
+	}
+}
+
 var errBroken = errors.New("broken")
 
 type brokenWriter struct{}

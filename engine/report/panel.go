@@ -126,7 +126,7 @@ func ticks(lo, hi float64) []plot.Tick {
 	}
 	var t []plot.Tick
 	for k := math.Ceil(lo / step); k*step <= hi; k++ {
-		t = append(t, plot.Tick{Value: k * step, Label: strconv.FormatFloat(k*step, 'g', 6, 64)})
+		t = append(t, plot.Tick{Value: k * step, Label: strconv.FormatFloat(k*step+0, 'g', 6, 64)}) // -0 + 0 = 0
 	}
 	return t
 }

@@ -55,14 +55,14 @@ func brenierCase(t *trial) error {
 	t.row("order of the cost's gap in eps", 4, slope(eps, gaps), t.within(.25, 1e5), "gaps %.3g to %.3g", gaps[0], gaps[len(gaps)-1])
 	t.figure(Figure{Title: "encoder against the Brenier map", X: "eps", Y: "", LogX: true, LogY: true, Curves: []Curve{
 		{Name: "|S - T|", X: eps, Y: far}, {Name: "|J12 - J21|", X: eps, Y: asym}, {Name: "cost gap", X: eps, Y: gaps},
-		{Name: "eps^2 / 5, eps^4 / 5", X: eps, Y: powers(eps, 2), Dashed: true}, {X: eps, Y: powers(eps, 4), Dashed: true}}})
+		{Name: "eps^2/5", X: eps, Y: powers(eps, 2), Dashed: true}, {Name: "eps^4/50", X: eps, Y: powers(eps, 4), Dashed: true}}})
 	return nil
 }
 
 func powers(x []float64, p float64) []float64 {
 	y := make([]float64, len(x))
 	for i, v := range x {
-		y[i] = math.Pow(v, p) / 5
+		y[i] = 2 * math.Pow(v/math.Sqrt(10), p)
 	}
 	return y
 }

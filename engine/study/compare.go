@@ -14,6 +14,8 @@ import (
 	"monge/engine/ot"
 	"monge/engine/rng"
 
+	"gonum.org/v1/gonum/floats"
+	"gonum.org/v1/gonum/mat"
 	"gorgonia.org/tensor"
 )
 
@@ -47,6 +49,8 @@ const (
 	DefaultJacobianPoints = 128
 
 	defaultDraw       = 1000
+	symmetric         = 1e-7 // largest asymmetry that is rounding and the solver's error
+	leastLoop         = 256  // points that a loop may always have
 	jacobianTolerance = 1e-8 // above it the solver's own error would be read as asymmetry
 )
 
@@ -56,6 +60,7 @@ const (
 	StageJacobian  = "jacobian"
 	StageTransport = "transport"
 	StagePotential = "potential"
+	StageLoop      = "loop"
 )
 
 // Comparison is the answer: how the coupling (x, E(x)) of the encoder E stands to the optimal one of the
@@ -67,8 +72,12 @@ type Comparison struct {
 	// gap, slack margin, moved fraction, and the best pairing found.
 	Transport *ot.Certificate
 	Jacobian  Asymmetry
-	Bounds    Bounds
-	Elapsed   time.Duration
+	// Loop is a loop of points around the row LoopRow, of those that Jacobian was taken at, where it shows most.
+	// nil where the Jacobians are symmetric.
+	Loop    *Loop
+	LoopRow int
+	Bounds  Bounds
+	Elapsed time.Duration
 }
 
 // Asymmetry summarises |J - J^T|_F / |J|_F over points; 0 everywhere exactly when the encoder is locally
@@ -80,6 +89,9 @@ type Asymmetry struct {
 	// Least is the smallest eigenvalue of (J + J^T)/2 over the points, at least 0 for an optimal map; NaN
 	// where the Jacobians were not exact.
 	Least float64
+	// Steepest is the number of the point around which the fewest points make a [Loop], or, by directions, of
+	// the largest asymmetry.
+	Steepest int
 }
 
 // Bounds are lower bounds of W2^2 of the two clouds that need no transport solve.
@@ -121,8 +133,13 @@ func Compare(ctx context.Context, e engine.Engine, s CompareSettings) (*Comparis
 	}
 	c.Z, c.Flow = enc.X, enc.Stats
 
-	if c.Jacobian, err = asymmetry(ctx, e, &s, x); err != nil {
+	if c.Jacobian, c.LoopRow, err = asymmetry(ctx, e, &s, x); err != nil {
 		return nil, err
+	}
+	if c.Jacobian.Max > symmetric {
+		if c.Loop, err = c.loop(ctx, e, &s); err != nil {
+			return nil, err
+		}
 	}
 
 	cs := ot.CertifySettings{Engine: e, Threads: e.Info().Threads}
@@ -152,11 +169,26 @@ func (s *CompareSettings) stage(name string) func(done, total int) {
 	return func(done, total int) { s.Progress(name, done, total) }
 }
 
-// asymmetry solves the encoder's Jacobian, or its action on random directions, at some of the points.
-func asymmetry(ctx context.Context, e engine.Engine, s *CompareSettings, x *tensor.Dense) (Asymmetry, error) {
+// loop lays a loop around the row LoopRow, of no more points than about those that were encoded.
+func (c *Comparison) loop(ctx context.Context, e engine.Engine, s *CompareSettings) (*Loop, error) {
+	data, n, d, err := engine.Matrix(c.X)
+	if err != nil {
+		return nil, err
+	}
+	if s.Progress != nil {
+		s.Progress(StageLoop, 0, 0)
+	}
+	return LoopCertificate(ctx, e, s.Law, LoopSettings{
+		At: data[c.LoopRow*d : (c.LoopRow+1)*d], Flow: s.Flow, Seed: s.Seed, MaxPoints: max(leastLoop, n),
+	})
+}
+
+// asymmetry solves the encoder's Jacobian, or its action on random directions, at some of the points, and returns
+// the row where a loop shows most.
+func asymmetry(ctx context.Context, e engine.Engine, s *CompareSettings, x *tensor.Dense) (Asymmetry, int, error) {
 	data, n, d, err := engine.Matrix(x)
 	if err != nil {
-		return Asymmetry{}, err
+		return Asymmetry{}, 0, err
 	}
 	points := s.JacobianPoints
 	if points == 0 {
@@ -173,7 +205,8 @@ func asymmetry(ctx context.Context, e engine.Engine, s *CompareSettings, x *tens
 	fs.Rtol = math.Min(orDefault(fs.Rtol), jacobianTolerance)
 	fs.Atol = math.Min(orDefault(fs.Atol), jacobianTolerance)
 	fs.Progress = s.stage(StageJacobian)
-	return jacobianTest(ctx, e, s.Dtype, s.Law, engine.Points(at, points, d), s.Probes, s.Seed, fs)
+	a, err := jacobianTest(ctx, e, s.Dtype, s.Law, engine.Points(at, points, d), s.Probes, s.Seed, fs)
+	return a, a.Steepest * n / points, err
 }
 
 // jacobianTest takes the asymmetry of the encoder's Jacobian at the rows of x [N, D]: from that many random
@@ -191,6 +224,12 @@ func jacobianTest(ctx context.Context, e engine.Engine, t engine.Dtype, law dist
 		}
 		a := Summarise(flow.Asymmetry(r.Jacobian), 0)
 		a.Least = slices.Min(flow.SmallestEigenvalue(r.Jacobian))
+		steepest := 0.0
+		for i := range n {
+			if p, _ := steepestPlane(mat.NewDense(d, d, cells(r.Jacobian)[i*d*d:(i+1)*d*d])); p.s > steepest {
+				steepest, a.Steepest = p.s, i
+			}
+		}
 		return a, nil
 	}
 	dir := make([]float64, n*probes*d)
@@ -205,7 +244,9 @@ func jacobianTest(ctx context.Context, e engine.Engine, t engine.Dtype, law dist
 	if err != nil {
 		return Asymmetry{}, err
 	}
-	return Summarise(asym, probes), nil
+	a := Summarise(asym, probes)
+	a.Steepest = floats.MaxIdx(asym)
+	return a, nil
 }
 
 // probeStream separates the probes' directions from the draws of the law.

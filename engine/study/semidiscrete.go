@@ -85,11 +85,7 @@ func (t *trial) manyAtoms(k int) error {
 	}
 	f := float64(k - 1)
 	t.row(fmt.Sprintf("%d atoms, chi-squared of the basins' masses", k), f, chi2, 5*math.Sqrt(2*f), "%d degrees of freedom; five standard deviations", k-1)
-	below := 0.0
-	if !(c.Excess > 3*c.ExcessError) {
-		below = 1
-	}
-	t.row(fmt.Sprintf("%d atoms, basins that are not worse", k), 0, below, 0, "%.3g of the mass moved, relative excess %.3g +- %.2g", c.Moved, c.Excess/c.OptimalCost, c.ExcessError/c.OptimalCost)
+	t.row(fmt.Sprintf("%d atoms, basins that cost more", k), 1, indicator(c.Excess > 3*c.ExcessError), 0, "%.3g of the mass moved, relative excess %.3g +- %.2g", c.Moved, c.Excess/c.OptimalCost, c.ExcessError/c.OptimalCost)
 	return nil
 }
 
