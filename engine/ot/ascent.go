@@ -95,7 +95,7 @@ func (a *ascent) competition(x []float64) error {
 	s := newRecomputed(&instance{n: k, m: len(a.b), d: a.d, x: x, y: a.y})
 	err := a.w.each(k, 64, func(lo, hi int, t *scratch) {
 		for i := lo; i < hi; i++ {
-			s.nearest(int32(i), a.psi, 2, t)
+			s.nearest(int32(i), a.psi, 2, math.Inf(1), t)
 			lost[i] = t.key[1] - t.key[0]
 		}
 	})

@@ -140,7 +140,7 @@ func (s *assigner) coarse(in *instance) error {
 	t.refit(u)
 	err = s.each(s.n, 64, func(lo, hi int, p *scratch) {
 		for j := lo; j < hi; j++ {
-			t.nearest(in.y[j*in.d:(j+1)*in.d], u, 1, p)
+			t.nearest(in.y[j*in.d:(j+1)*in.d], u, 1, math.Inf(1), p)
 			s.v[j] = p.key[0]
 		}
 	})

@@ -21,7 +21,8 @@ type assigner struct {
 	shortlists
 	u        []float64
 	col, row []int32 // the partner of each row and each column, or -1
-	queue    []int32
+	queue    []int32 // rows that bid, the last one next
+	waiting  []int32 // rows whose lists are to be made anew, all at once
 	bids     int
 	dijkstra
 }
@@ -44,30 +45,42 @@ func (s *assigner) reset() {
 func tolerance(c, u, v float64) float64 { return 0x1p-50 * (c + math.Abs(u) + math.Abs(v)) }
 
 // auction lets unmatched rows bid, the displaced row next, until every row is matched (true) or the budget
-// is spent. At the end u and v satisfy c_ij - v_j ≥ u_i and c_ij - v_j ≤ u_i + ε on matched pairs. With
+// is spent. Rows whose lists do not tell their best column wait until nobody else bids: their lists are then made
+// anew together. At the end u and v satisfy c_ij - v_j ≥ u_i and c_ij - v_j ≤ u_i + ε on matched pairs. With
 // ε = 0 it is augmenting row reduction: rows whose two best columns tie stay unmatched.
 func (s *assigner) auction(eps float64, budget int) (bool, error) {
 	s.refit(s.v)
 	if err := s.release(eps); err != nil {
 		return false, err
 	}
-	s.queue = s.queue[:0]
+	s.queue, s.waiting = s.queue[:0], s.waiting[:0]
 	for i := s.n - 1; i >= 0; i-- {
 		if s.col[i] < 0 {
 			s.queue = append(s.queue, int32(i))
 		}
 	}
 	all := true
-	for len(s.queue) > 0 {
+	for len(s.queue) > 0 || len(s.waiting) > 0 {
+		if len(s.queue) == 0 {
+			if err := s.rebuildRows(s.waiting); err != nil {
+				return false, err
+			}
+			s.queue, s.waiting = s.waiting, s.queue
+		}
 		i := s.queue[len(s.queue)-1]
 		s.queue = s.queue[:len(s.queue)-1]
+		if s.bids%64 == 0 && s.ctx.Err() != nil {
+			return false, s.ctx.Err()
+		}
+		j, w1, w2, ok := s.listed(i, laxness*eps)
+		if !ok {
+			s.waiting = append(s.waiting, i)
+			continue
+		}
 		if budget--; budget < 0 {
 			return false, nil
 		}
-		if s.bids++; s.bids%64 == 0 && s.ctx.Err() != nil {
-			return false, s.ctx.Err()
-		}
-		j, w1, w2 := s.best(i, laxness*eps)
+		s.bids++
 		if math.IsInf(w2, 1) {
 			w2 = w1
 		}
@@ -91,11 +104,21 @@ func (s *assigner) auction(eps float64, budget int) (bool, error) {
 
 // release sets u and undoes the matches that are not within eps of the row's best.
 func (s *assigner) release(eps float64) error {
+	s.waiting = s.waiting[:0]
 	for i := range s.u {
-		if i%64 == 0 && s.ctx.Err() != nil {
-			return s.ctx.Err()
+		if _, w1, _, ok := s.listed(int32(i), 0); ok {
+			s.u[i] = w1
+		} else {
+			s.waiting = append(s.waiting, int32(i))
 		}
-		_, s.u[i], _ = s.best(int32(i), 0)
+	}
+	if err := s.rebuildRows(s.waiting); err != nil {
+		return err
+	}
+	for _, i := range s.waiting {
+		_, s.u[i], _ = s.best(i, 0)
+	}
+	for i := range s.u {
 		if j := s.col[i]; j >= 0 {
 			c := s.cost(int32(i), j)
 			if c-s.v[j]-s.u[i] > eps+tolerance(c, s.u[i], s.v[j]) {

@@ -5,6 +5,11 @@ const (
 	tileRows  = 2
 	tileCols  = 16
 	stripRows = 16
+
+	// Columns and coordinates whose distances are summed together: that part of the points stays in a core's
+	// cache while the rows of a strip pass over it.
+	blockCols   = 256
+	blockCoords = 256
 )
 
 // squaredDistance is |x - y|², summed in order. The conversions forbid fused multiply-add, so that every
@@ -42,19 +47,48 @@ func (q *panels) width() int { return (q.m + tileCols - 1) &^ (tileCols - 1) }
 
 // distances writes the squared distances of rows x [r, d] to all points into out [r, width].
 func (q *panels) distances(x, out []float64) {
-	d, ld := q.d, q.width()
+	ld := q.width()
+	for lo := 0; lo < ld; lo += blockCols {
+		q.block(x, out[lo:], ld, lo, min(lo+blockCols, ld))
+	}
+}
+
+// block writes the squared distances of rows x [r, d] to the points lo .. hi, whole panels, into rows of ld.
+func (q *panels) block(x, out []float64, ld, lo, hi int) {
+	d := q.d
 	r := len(x) / d
+	for i := range r {
+		clear(out[i*ld : i*ld+hi-lo])
+	}
 	var odd [tileCols]float64
-	for j := 0; j < ld; j += tileCols {
-		p := q.p[j*d : (j+tileCols)*d]
-		for i := 0; i < r; i += tileRows {
-			x0 := x[i*d : (i+1)*d]
-			o0 := (*[tileCols]float64)(out[i*ld+j:])
-			if i+1 < r {
-				tile(x0, x[(i+1)*d:(i+2)*d], p, o0, (*[tileCols]float64)(out[(i+1)*ld+j:]))
-			} else {
-				tile(x0, x0, p, o0, &odd)
+	for t := 0; t < d; t += blockCoords {
+		k := min(blockCoords, d-t)
+		for j := lo; j < hi; j += tileCols {
+			p := q.p[j*d+t*tileCols:][:k*tileCols]
+			for i := 0; i < r; i += tileRows {
+				x0 := x[i*d+t:][:k]
+				o0 := (*[tileCols]float64)(out[i*ld+j-lo:])
+				if i+1 < r {
+					tile(x0, x[(i+1)*d+t:][:k], p, o0, (*[tileCols]float64)(out[(i+1)*ld+j-lo:]))
+				} else {
+					tile(x0, x0, p, o0, &odd)
+				}
 			}
+		}
+	}
+}
+
+// eachBlock calls f with the squared distances c of row e of x to the points from lo on, block by block.
+func (q *panels) eachBlock(x []float64, s *scratch, f func(e, lo int, c []float64)) {
+	r := len(x) / q.d
+	if len(s.row) < r*blockCols {
+		s.row = make([]float64, max(r, stripRows)*blockCols)
+	}
+	for lo := 0; lo < q.m; lo += blockCols {
+		hi := min(lo+blockCols, q.width())
+		q.block(x, s.row, blockCols, lo, hi)
+		for e := range r {
+			f(e, lo, s.row[e*blockCols:][:min(hi, q.m)-lo])
 		}
 	}
 }
@@ -63,7 +97,8 @@ func (q *panels) distances(x, out []float64) {
 func tileGo(x0, x1, p []float64, out0, out1 *[tileCols]float64) {
 	x1 = x1[:len(x0)]
 	for c := 0; c < tileCols; c += 4 {
-		var a0, a1, a2, a3, b0, b1, b2, b3 float64
+		a0, a1, a2, a3 := out0[c], out0[c+1], out0[c+2], out0[c+3]
+		b0, b1, b2, b3 := out1[c], out1[c+1], out1[c+2], out1[c+3]
 		q := p[c:]
 		for t, u := range x0 {
 			w := x1[t]

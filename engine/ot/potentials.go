@@ -106,23 +106,20 @@ func cTransform(w *work, x, y []float64, d int, v []float64, arg []int32) ([]flo
 	}
 	n := len(x) / d
 	u := make([]float64, n)
+	for i := range u {
+		u[i] = math.Inf(1)
+	}
 	p := newPanels(y, d)
 	err := w.each(n, stripRows, func(lo, hi int, s *scratch) {
-		ld := p.width()
-		if len(s.row) < ld*tileRows {
-			s.row = make([]float64, ld*tileRows)
-		}
-		for i := lo; i < hi; i += tileRows {
-			r := min(tileRows, hi-i)
-			p.distances(x[i*d:(i+r)*d], s.row[:r*ld])
-			for k := range r {
-				best, j := least(s.row[k*ld:k*ld+len(v)], v)
-				u[i+k] = best
+		p.eachBlock(x[lo*d:hi*d], s, func(e, first int, c []float64) {
+			best, j := least(c, v[first:first+len(c)])
+			if best < u[lo+e] {
+				u[lo+e] = best
 				if arg != nil {
-					arg[i+k] = int32(j)
+					arg[lo+e] = int32(first + j)
 				}
 			}
-		}
+		})
 	})
 	return u, err
 }

@@ -8,7 +8,7 @@ func tileAVX(x0, x1, p *float64, d int, out0, out1 *[tileCols]float64)
 //go:noescape
 func firstBelowAVX(c, v *float64, n int, bound float64) int
 
-// tile writes the squared distances of two rows to one panel.
+// tile adds the squared distances of two rows to one panel, over the coordinates of x0, to out0 and out1.
 func tile(x0, x1, p []float64, out0, out1 *[tileCols]float64) {
 	if cpu.X86.HasAVX {
 		_, _ = x1[len(x0)-1], p[len(x0)*tileCols-1]

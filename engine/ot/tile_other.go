@@ -2,7 +2,7 @@
 
 package ot
 
-// tile writes the squared distances of two rows to one panel.
+// tile adds the squared distances of two rows to one panel, over the coordinates of x0, to out0 and out1.
 func tile(x0, x1, p []float64, out0, out1 *[tileCols]float64) { tileGo(x0, x1, p, out0, out1) }
 
 // firstBelow returns a multiple of 8 before which no c - v is below bound.

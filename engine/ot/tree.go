@@ -178,14 +178,14 @@ func (t *tree) bound(x []float64, xx float64, q int32) float64 {
 	return s
 }
 
-// nearest writes into s the k points of least |x - y_j|² - v_j.
-func (t *tree) nearest(x, v []float64, k int, s *scratch) {
+// nearest writes into s the k points of least |x - y_j|² - v_j below limit.
+func (t *tree) nearest(x, v []float64, k int, limit float64, s *scratch) {
 	type visit struct {
 		bound float64
 		q     int32
 	}
-	s.begin(k)
-	last := math.Inf(1)
+	s.begin(k, limit)
+	last := limit
 	var stack [64]visit
 	stack[0] = visit{math.Inf(-1), 1}
 	top := 1
@@ -250,8 +250,8 @@ func (p *treePairs) cost(i, j int32) float64 {
 	return squaredDistance(p.x[int(i)*d:][:d], p.y[int(j)*d:][:d])
 }
 
-func (p *treePairs) nearest(i int32, v []float64, k int, s *scratch) {
-	p.tree.nearest(p.x[int(i)*p.d:int(i+1)*p.d], v, k, s)
+func (p *treePairs) nearest(i int32, v []float64, k int, limit float64, s *scratch) {
+	p.tree.nearest(p.x[int(i)*p.d:int(i+1)*p.d], v, k, limit, s)
 }
 
 func (p *treePairs) all(i int32, s *scratch) []float64 {
