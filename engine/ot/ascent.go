@@ -92,7 +92,7 @@ func (a *ascent) competition(x []float64) error {
 	}
 	k := len(x) / a.d
 	lost := make([]float64, k)
-	s := newRecomputed(&instance{n: k, m: len(a.b), d: a.d, x: x, y: a.y})
+	s := newStreamed(&instance{n: k, m: len(a.b), d: a.d, x: x, y: a.y}, 2)
 	err := a.w.each(k, 64, func(lo, hi int, t *scratch) {
 		for i := lo; i < hi; i++ {
 			s.nearest(int32(i), a.psi, 2, math.Inf(1), t)

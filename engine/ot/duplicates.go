@@ -40,6 +40,19 @@ func join(x []float64, mass []int64, d int) (points []float64, sums []int64, mem
 		}
 		return cmp.Compare(a, b)
 	})
+	distinct := 0
+	for k, i := range order {
+		if k == 0 || !slices.Equal(at(i), at(order[k-1])) {
+			distinct++
+		}
+	}
+	if distinct == len(order) { // no copies of clouds that may be large
+		members = make([][]int32, len(order))
+		for k, i := range count(len(order)) {
+			members[k] = []int32{i}
+		}
+		return x, slices.Clone(mass), members
+	}
 	for k, i := range order {
 		if k == 0 || !slices.Equal(at(i), at(order[k-1])) {
 			points, sums, members = append(points, at(i)...), append(sums, 0), append(members, nil)

@@ -23,8 +23,8 @@ type ExactSettings struct {
 	// not depend on it.
 	Threads int
 	// MaxMemory bounds the solver's memory in bytes; 0 is half of what is available. Where the n x m
-	// costs of clouds with d > 4 do not fit, rows of costs are computed anew when they are needed,
-	// in O((n + m) d) memory.
+	// costs of clouds with d > 4 do not fit, only the k least of each row are kept, in O((n + m)(d + k))
+	// memory, and rows that need others pass over all points again. Result.Note says which it was.
 	MaxMemory int64
 	// Progress is called between steps of the solver from its goroutine. total may grow.
 	Progress func(done, total int)
@@ -131,23 +131,31 @@ func solveExact(w *work, in *instance, limit int64) (*Result, error) {
 }
 
 // newPairs chooses how costs are kept: points in a k-d tree (and then sorts in's points into tree order),
-// all costs in memory, where so many copies of them fit, or none.
+// all costs in memory, where so many copies of them fit, or none: then lists are streamed from the points.
 func newPairs(w *work, in *instance, limit, copies int64) (pairs, string, error) {
 	free := limit
 	if free <= 0 {
 		free = availableMemory() / 2
 	}
 	n, m, d := int64(in.n), int64(in.m), int64(in.d)
-	lean := 8*(3*(n+m)*d+24*(n+m)) + 20*(listLen+2)*n
-	if lean > free {
-		return nil, "", &engine.MemoryError{What: "lists of the nearest columns", Asked: lean, Free: free}
+	// The points as given, moved, and in panels; a list entry is two numbers and a column.
+	points := 8 * (3*(n+m)*d + 24*(n+m))
+	lists := func(k int64) int64 { return 20 * (min(k, m) + 2) * n }
+	if asked := points + lists(listLen); asked > free {
+		what := fmt.Sprintf("lists of the nearest columns for %d x %d points in %d dimensions", n, m, d)
+		return nil, "", &engine.MemoryError{What: what, Asked: asked, Free: free}
 	}
 	if in.d <= treeDim {
-		return newTreePairs(in), "k-d tree", nil
+		return newTreePairs(in), fmt.Sprintf("k-d tree, lists of %d", listLen), nil
 	}
-	if lean+8*n*(m+tileCols) <= free/copies {
+	if points+lists(listLen)+8*n*(m+tileCols) <= free/copies {
 		src, err := newStored(w, in)
-		return src, "costs in memory", err
+		return src, fmt.Sprintf("costs in memory (%d bytes)", 8*n*m), err
 	}
-	return newRecomputed(in), fmt.Sprintf("costs recomputed: %d bytes would not fit in %d", 8*n*m, free), nil
+	k := int64(streamedLen)
+	if points+lists(k) > free {
+		k = listLen
+	}
+	note := fmt.Sprintf("streamed lists of %d (%d bytes): the costs would take %d bytes of %d", k, points+lists(k), 8*n*m*copies, free)
+	return newStreamed(in, int(k)), note, nil
 }

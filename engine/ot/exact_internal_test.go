@@ -86,7 +86,7 @@ func TestPairsAgree(t *testing.T) {
 			}
 			tree.nearest(i, v, 20, limit, &a)
 			all.nearest(i, v, 20, limit, &b)
-			newRecomputed(in).nearest(i, v, 20, limit, &c)
+			newStreamed(in, 20).nearest(i, v, 20, limit, &c)
 			e.scan(tree.all(i, &e), v, 20, limit)
 			for _, s := range []scratch{a, c, e} {
 				if !slices.Equal(s.key, b.key) || !slices.Equal(s.cost, b.cost) || !slices.Equal(s.idx, b.idx) {

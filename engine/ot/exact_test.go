@@ -373,7 +373,7 @@ func TestExactMemory(t *testing.T) {
 		t.Fatal(err)
 	}
 	checkExact(t, x, y, 9, nil, nil, got)
-	if !strings.Contains(got.Note, "recomputed") || got.Cost != want.Cost {
+	if !strings.Contains(got.Note, "streamed") || got.Cost != want.Cost {
 		t.Errorf("%s: cost %g, with all costs in memory %g", got.Note, got.Cost, want.Cost)
 	}
 	_, err = ot.Exact(context.Background(), c, &ot.ExactSettings{MaxMemory: 1 << 12})

@@ -103,28 +103,28 @@ func (s *stored) all(i int32, _ *scratch) []float64 { return s.c[int(i)*s.ld:][:
 
 func (s *stored) refit([]float64) {}
 
-// recomputed keeps points only.
-type recomputed struct {
-	d, m int
-	x, y []float64
-	p    *panels
+// streamed keeps points only: rows of costs are computed block by block and leave a list of k columns.
+type streamed struct {
+	d, m, k int
+	x, y    []float64
+	p       *panels
 }
 
-func newRecomputed(in *instance) *recomputed {
-	return &recomputed{d: in.d, m: in.m, x: in.x, y: in.y, p: newPanels(in.y, in.d)}
+func newStreamed(in *instance, k int) *streamed {
+	return &streamed{d: in.d, m: in.m, k: k, x: in.x, y: in.y, p: newPanels(in.y, in.d)}
 }
 
-func (s *recomputed) cost(i, j int32) float64 {
+func (s *streamed) cost(i, j int32) float64 {
 	d := s.d
 	return squaredDistance(s.x[int(i)*d:][:d], s.y[int(j)*d:][:d])
 }
 
-func (s *recomputed) nearest(i int32, v []float64, k int, limit float64, q *scratch) {
+func (s *streamed) nearest(i int32, v []float64, k int, limit float64, q *scratch) {
 	q.scan(s.all(i, q), v, k, limit)
 }
 
 // nearestRows is nearest for several rows, with the answers in q.strip: they pass over the points together.
-func (s *recomputed) nearestRows(rows []int32, v []float64, k int, limits []float64, q *scratch) {
+func (s *streamed) nearestRows(rows []int32, v []float64, k int, limits []float64, q *scratch) {
 	if len(q.strip) < len(rows) {
 		q.strip = make([]scratch, max(len(rows), stripRows))
 	}
@@ -136,7 +136,7 @@ func (s *recomputed) nearestRows(rows []int32, v []float64, k int, limits []floa
 	s.p.eachBlock(q.points, q, func(e, lo int, c []float64) { q.strip[e].more(c, v[lo:], lo) })
 }
 
-func (s *recomputed) all(i int32, q *scratch) []float64 {
+func (s *streamed) all(i int32, q *scratch) []float64 {
 	if len(q.row) < s.p.width() {
 		q.row = make([]float64, s.p.width())
 	}
@@ -144,4 +144,4 @@ func (s *recomputed) all(i int32, q *scratch) []float64 {
 	return q.row[:s.m]
 }
 
-func (s *recomputed) refit([]float64) {}
+func (s *streamed) refit([]float64) {}

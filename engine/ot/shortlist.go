@@ -37,8 +37,8 @@ type shortlists struct {
 
 func newShortlists(w *work, in *instance, src pairs) shortlists {
 	k := listLen
-	if _, ok := src.(*recomputed); ok {
-		k = streamedLen
+	if s, ok := src.(*streamed); ok {
+		k = s.k
 	}
 	return shortlists{work: w, pairs: src, n: in.n, m: in.m, k: k, v: make([]float64, in.m), lists: make([]shortlist, in.n)}
 }
@@ -52,7 +52,7 @@ func (t *shortlists) fill(i int32, k int, s *scratch) {
 
 // fillRows is fill for several rows, which pass over the points together where their costs are not stored.
 func (t *shortlists) fillRows(rows []int32, k int, s *scratch) {
-	streamed, ok := t.pairs.(*recomputed)
+	src, ok := t.pairs.(*streamed)
 	if !ok {
 		for _, i := range rows {
 			t.fill(i, k, s)
@@ -64,7 +64,7 @@ func (t *shortlists) fillRows(rows []int32, k int, s *scratch) {
 	for _, i := range rows {
 		s.limits = append(s.limits, t.limit(i, k))
 	}
-	streamed.nearestRows(rows, t.v, min(k+1, t.m), s.limits, s)
+	src.nearestRows(rows, t.v, min(k+1, t.m), s.limits, s)
 	for e, i := range rows {
 		t.take(i, k, &s.strip[e])
 	}

@@ -7,7 +7,7 @@
 	VADDPD Y14, sum, sum
 
 // func tileAVX(x0, x1, p *float64, d int, out0, out1 *[16]float64)
-// Y0..Y3 hold the sums of x0 against the panel's sixteen columns, Y4..Y7 those of x1. There is no fused
+// Adds to out0 and out1. Y0..Y3 hold the sums of x0 against the panel's sixteen columns, Y4..Y7 those of x1. There is no fused
 // multiply-add: the sums have the bits of the Go version.
 TEXT ·tileAVX(SB), NOSPLIT, $0-48
 	MOVQ x0+0(FP), AX
@@ -16,14 +16,14 @@ TEXT ·tileAVX(SB), NOSPLIT, $0-48
 	MOVQ d+24(FP), DX
 	MOVQ out0+32(FP), DI
 	MOVQ out1+40(FP), SI
-	VXORPD Y0, Y0, Y0
-	VXORPD Y1, Y1, Y1
-	VXORPD Y2, Y2, Y2
-	VXORPD Y3, Y3, Y3
-	VXORPD Y4, Y4, Y4
-	VXORPD Y5, Y5, Y5
-	VXORPD Y6, Y6, Y6
-	VXORPD Y7, Y7, Y7
+	VMOVUPD 0(DI), Y0
+	VMOVUPD 32(DI), Y1
+	VMOVUPD 64(DI), Y2
+	VMOVUPD 96(DI), Y3
+	VMOVUPD 0(SI), Y4
+	VMOVUPD 32(SI), Y5
+	VMOVUPD 64(SI), Y6
+	VMOVUPD 96(SI), Y7
 
 coordinate:
 	VBROADCASTSD (AX), Y12
