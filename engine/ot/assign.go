@@ -87,19 +87,23 @@ func (s *assigner) start(in *instance) (float64, error) {
 	if unit == 0 {
 		return 1, nil
 	}
-	done, err := s.auction(trialStart*unit, bidBudget*s.n)
+	clusters, budget := in.d <= treeDim && s.n >= coarseFrom, bidBudget*s.n
+	if clusters {
+		budget = trialBudget * s.n
+	}
+	done, err := s.auction(trialStart*unit, budget)
 	if err != nil {
 		return 0, err
 	}
 	if done {
 		return trialStart / phaseFactor, nil
 	}
-	if in.d <= treeDim && s.n >= coarseFrom { // the clouds are far from affine images of each other
+	if clusters { // the clouds are far from affine images of each other
 		s.reset()
 		if err := s.coarse(in); err != nil || bulk {
-			return 1, err
+			return coarseStart, err
 		}
-		return 1, s.raise(in)
+		return coarseStart, s.raise(in)
 	}
 	return 1, nil
 }

@@ -10,6 +10,8 @@ const (
 	phaseFactor = 8.0       // ε falls by it between phases
 	laxness     = 3.0       // a bid may miss the best column by this many ε
 	trialStart  = 0.25      // the first ε from a start that fits, in units of scale
+	trialBudget = 6         // bids a row that tell whether it does, where there is another start
+	coarseStart = 3.0       // the first ε from clusters
 	lastPhase   = 1. / 4096 // the last ε, in units of scale
 	bidBudget   = 20        // bids a row that a phase may take
 	fewRows     = 8         // rows that a larger ε does not help, which shortest paths place

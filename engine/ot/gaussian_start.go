@@ -26,13 +26,15 @@ func gaussianPotential(w *work, in *instance, v []float64) (all bool, err error)
 	y, wy, farY := bulk(in.y, in.b, d)
 	a, sx := axisMoments(x, wx, d)
 	b, sy := axisMoments(y, wy, d)
-	B := mat.NewSymDense(d, nil)
+	var B *mat.SymDense
+	axes := make([]float64, d)
 	if d <= denseMoments {
+		B = mat.NewSymDense(d, nil)
 		optimalMap(B, covariance(mat.NewDense(len(x)/d, d, x), wx), covariance(mat.NewDense(len(y)/d, d, y), wy))
 	} else {
 		for t := range d {
 			if sy[t] > 0 {
-				B.SetSym(t, t, math.Sqrt(sx[t]/sy[t]))
+				axes[t] = math.Sqrt(sx[t] / sy[t])
 			}
 		}
 	}
@@ -49,7 +51,7 @@ func gaussianPotential(w *work, in *instance, v []float64) (all bool, err error)
 				continue
 			}
 			for t := range d {
-				q -= B.At(t, t) * z.AtVec(t) * z.AtVec(t)
+				q -= axes[t] * z.AtVec(t) * z.AtVec(t)
 			}
 			v[j] = q
 		}
@@ -70,6 +72,7 @@ func bulk(x []float64, mass []int64, d int) (kept, w []float64, far bool) {
 	}
 	limit := 64 * median(square)
 	stride := 1 + len(mass)/max(4*d, momentFlops/(d*d))
+	var rows []int32
 	even, seen := true, 0
 	for i, q := range square {
 		if q > limit {
@@ -77,14 +80,17 @@ func bulk(x []float64, mass []int64, d int) (kept, w []float64, far bool) {
 			continue
 		}
 		if seen++; seen%stride == 0 || stride == 1 {
-			kept, w = append(kept, x[i*d:(i+1)*d]...), append(w, float64(mass[i]))
+			rows, w = append(rows, int32(i)), append(w, float64(mass[i]))
 			even = even && mass[i] == mass[0]
 		}
 	}
 	if even {
 		w = nil
 	}
-	return kept, w, far
+	if len(rows) == len(mass) {
+		return x, w, far
+	}
+	return gather(x, rows, d), w, far
 }
 
 // covariance is the covariance with divisor Σ w. gonum divides by Σ w - 1: with units as weights that is

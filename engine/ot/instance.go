@@ -139,9 +139,9 @@ func (in *instance) moved(cloud int, rows []int) []float64 {
 	return r
 }
 
-// quartiles estimates those of coordinate t from at most 1024 rows.
+// quartiles estimates those of coordinate t from at most 1024 rows, fewer in thousands of dimensions.
 func quartiles(x []float64, rows []int, d, t int) (lo, mid, hi float64) {
-	n := min(len(rows), 1024)
+	n := min(len(rows), max(64, min(1024, 1<<22/d)))
 	s := make([]float64, n)
 	for k := range s {
 		s[k] = x[rows[k*len(rows)/n]*d+t]

@@ -8,7 +8,8 @@ const listLen = 16
 // streamedLen is the same where the costs of a row have to be computed anew to extend its list.
 const streamedLen = 64
 
-// refitEvery is the count of rebuilt rows after which the bounds of the pairs are refitted to v.
+// refitEvery is the least count of rebuilt rows after which the bounds of the pairs are refitted to v; in larger
+// clouds it is a quarter of the rows.
 const refitEvery = 1000
 
 // shortlist holds the columns of a row with the least keys c - v at the time it was built, in order. rest
@@ -105,7 +106,7 @@ func (t *shortlists) rebuild(i int32, k int) {
 // age counts rebuilt rows.
 func (t *shortlists) age(rows int) {
 	t.rebuilt += rows
-	if t.stale += rows; t.stale > refitEvery {
+	if t.stale += rows; t.stale > max(refitEvery, t.n/4) {
 		t.stale = 0
 		t.refit(t.v)
 	}
