@@ -7,6 +7,7 @@
 #include "params.h"
 
 namespace { // their functions concern nobody else
+#include "adams.cu"
 #include "copy.cu"
 #include "elementwise.cu"
 #include "errornorm.cu"
@@ -19,8 +20,10 @@ namespace { // their functions concern nobody else
 #include "normal.cu"
 #include "reduce.cu"
 #include "rowdot.cu"
+#include "rungekutta.cu"
 #include "sinkhorn.cu"
 #include "sinkhorn_panel.cu"
 #include "sinkhorn_small.cu"
 #include "softmax.cu"
+#include "trajectory.cu"
 } // namespace

@@ -32,6 +32,35 @@ enum {
 	TILE_COLS = 64,
 	TILE_THIN = 16,      // rows of a tile for few rows
 	TILE_NARROW = 8,     // columns of a tile for few columns
+	TRAJECTORY_DIMS = 4,      // dimensions of a mixture that trajectory.cu is compiled for, at most
+	TRAJECTORY_STORE = 6144,  // numbers of shared memory of a block of trajectory.cu
+	TRAJECTORY_THREADS = 128, // of such a block at most: trajectory_threads()
+	MAX_STAGES = 7,
+	ADAMS_ORDER = 12,
+	CURVE_TRIG = 0, // step_control.kind
+	CURVE_RF = 1,
+	CURVE_VE = 2,
+	CURVE_CONSTANT = 3,
+	CURVE_LINEAR = 4,
+	CURVE_COSINE = 5,
+	TRACK_ROW = 0, // columns of engine.Rows.Track
+	TRACK_U = 1,
+	TRACK_H = 2,
+	TRACK_NEXT = 3,
+	TRACK_ORDER = 4,
+	TRACK_KNOWN = 5,
+	TRACK_STEPS = 6,
+	TRACK_RETRIES = 7,
+	TRACK_NFE = 8,
+	TRACK_REJECTED = 9,
+	TRACK_STOP = 10,
+	TRACK_TIMES = 11,
+	TRACK_SLOTS = TRACK_TIMES + ADAMS_ORDER + 1,
+	TRACK_COUNT = TRACK_SLOTS + ADAMS_ORDER + 1,
+	ROW_RUNS = 0, // engine.Rows.Status
+	ROW_ENDED = 1,
+	ROW_WAITS = 2,
+	ROW_BROKEN = 3,
 	MIX_THREADS = 256,    // kernels on tiles of mixture_tiles.cu
 	MIX_TILE = 64,        // rows and coordinates of such a tile
 	MIX_ROWS = 0,         // mixture_tiles_params.what
@@ -264,6 +293,68 @@ typedef struct {
 	uint64_t fault;   // int32 [1], set to 1 where a branch is no component; the row gets NaN
 } follow_params;
 
+// ---- control.cuh ----
+// What all kernels on steps take: engine.StepControl, engine.Rows (its Track, Counts float64 and Status int32
+// whatever the DTYPE) and engine.Tableau.
+typedef struct {
+	double curve[2];
+	double start, end, grid, least, atol, rtol;
+	double safety, shrink, grow, retry;
+	int64_t kind, group; // group at least 1
+} step_control;
+
+typedef struct {
+	uint64_t track, status, hist, out, counts;
+	int64_t n, s, slots; // hist is [n, slots, s]
+} step_rows;
+
+typedef struct {
+	double a[MAX_STAGES * MAX_STAGES], b[MAX_STAGES], c[MAX_STAGES], errors[MAX_STAGES];
+	int64_t stages, low, fsal;
+	int64_t steps; // > 0: equal steps, without control
+} step_tableau;
+
+// step_blocks returns the blocks of adams_DTYPE and rungekutta_DTYPE for n rows of s numbers.
+PARAMS_INLINE int64_t step_blocks(int64_t n, int64_t s) { return ceil_div(n, WARP_THREADS / (s <= 16 ? 16 : 32)); }
+
+// ---- adams.cu ----
+// adams_DTYPE: WARP_THREADS, step_blocks(n, s). f = 0: predict only.
+typedef struct {
+	step_rows rows;
+	step_control control;
+	uint64_t f, z, coef;
+	double first;
+	int64_t order; // the highest
+} adams_params;
+
+// ---- rungekutta.cu ----
+// rungekutta_DTYPE: WARP_THREADS, step_blocks(n, s). stage = -1, with f = 0: where the first slope is wanted.
+typedef struct {
+	step_rows rows;
+	step_control control;
+	step_tableau tableau;
+	uint64_t f, z, coef;
+	int64_t stage;
+} stage_params;
+
+// ---- trajectory.cu ----
+// trajectory_d1_DTYPE, trajectory_d2_DTYPE, trajectory_d3_DTYPE, trajectory_d4_DTYPE for d = 1, 2, ..., TRAJECTORY_DIMS:
+// t = trajectory_threads(s, stages), ceil_div(n, t); t > 0.
+typedef struct {
+	step_rows rows; // slots = 1 + stages; s = d (1 + np) + ell
+	step_control control;
+	step_tableau tableau;
+	mixture_model model; // without axes
+	int64_t tries, np, ell;
+} trajectory_params;
+
+// trajectory_threads returns the threads whose rows' vectors fit in a block's shared memory, 0 for none.
+PARAMS_INLINE int64_t trajectory_threads(int64_t s, int64_t stages) {
+	int64_t t = TRAJECTORY_THREADS;
+	while (t >= 32 && (1 + stages) * s * t > TRAJECTORY_STORE) t /= 2;
+	return t >= 32 ? t : 0;
+}
+
 // ---- lincomb.cu ----
 // lincomb_DTYPE: ELEMENT_THREADS, any; ceil_div(n d, ELEMENT_THREADS) at most.
 typedef struct {
@@ -351,6 +442,12 @@ PARAMS_SIZE(mixture_model, 96);
 PARAMS_SIZE(mixture_params, 192);
 PARAMS_SIZE(mixture_tiles_params, 232);
 PARAMS_SIZE(follow_params, 216);
+PARAMS_SIZE(step_control, 112);
+PARAMS_SIZE(step_rows, 64);
+PARAMS_SIZE(step_tableau, 592);
+PARAMS_SIZE(adams_params, 216);
+PARAMS_SIZE(stage_params, 800);
+PARAMS_SIZE(trajectory_params, 888);
 PARAMS_SIZE(lincomb_params, 48);
 PARAMS_SIZE(errornorm_params, 80);
 PARAMS_SIZE(axpby_params, 48);

@@ -78,6 +78,9 @@ type mixtureField struct {
 	p    engine.MixtureParams
 }
 
+// Params returns the components; they are the field's.
+func (f *mixtureField) Params() *engine.MixtureParams { return &f.p }
+
 func (f *mixtureField) Dim() int      { return f.d }
 func (f *mixtureField) Branches() int { return 1 }
 func (f *mixtureField) Free()         { f.free() }

@@ -31,6 +31,7 @@ type adams struct {
 
 	diff  differences
 	nodes [maxNodes]float64
+	whole *whole // where the engine steps by itself
 }
 
 func adamsSize(d, p int, ell bool) int { // numbers a row
@@ -48,6 +49,7 @@ func newAdams(r *run) (solver, error) {
 	a.pred, a.corr = m.stage(r.t, n, 0, k), m.stage(r.t, n, 0, k)
 	a.errc, a.norm = m.stage(r.t, n, 3, k), m.stage(r.t, n, 0, 3)
 	a.move = newMovers(r)
+	a.whole = newWhole(r)
 	if m.err != nil {
 		return nil, m.err
 	}
@@ -67,6 +69,9 @@ func (a *adams) solve(ctx context.Context, n int) error {
 	live, err := a.begin(n)
 	if err != nil {
 		return err
+	}
+	if a.whole != nil {
+		return a.loop(ctx, live)
 	}
 	for live > 0 {
 		if err := ctx.Err(); err != nil {
@@ -138,15 +143,6 @@ func (a *adams) begin(n int) (live int, err error) {
 		}
 	}
 	return live, nil
-}
-
-// firstStep is the step of rows that start at order 1.
-func (a *adams) firstStep() float64 {
-	h := .01
-	if a.tol() < 1e-5 {
-		h = .004
-	}
-	return h * a.unit()
 }
 
 // step tries one step of the first n rows: those accepted have their new state in the history and in z.
@@ -259,7 +255,7 @@ func (a *adams) decide(i int) error {
 	higher := k < a.maxOrder && t.known > k
 	control := a.control
 	if t.known == 1 { // the first step is a guess, and its error a sure guide
-		control.shrink = .01
+		control.shrink = firstShrink
 	}
 	order, factor := control.choose(k, e, higher, accepted, t.rejected > 0)
 	t.order, t.h = order, h*factor
@@ -288,22 +284,24 @@ func (a *adams) retire(n int) (live int, err error) {
 			return 0, err
 		}
 	}
-	done := 0
-	for i := range n {
-		a.move.target.host[i] = -1
-		if t := &a.tracks[i]; t.u == a.end() {
-			a.move.target.host[i] = float64(t.row)
-			done++
-		}
-	}
-	if done == 0 {
-		return n, nil
-	}
-	if err := a.move.scatter(a.run, a.out.base, a.z.rows(n), n); err != nil {
-		return 0, err
+	done, err := a.emit(n, func(i int) bool { return a.tracks[i].u == a.end() })
+	if err != nil || done == 0 {
+		return n, err
 	}
 	a.finished(done)
-	return a.move.compact(a.run, a.hist.base, n,
+	return a.move.compact(a.run, n,
 		func(i int) bool { return a.tracks[i].u == a.end() },
-		func(i, j int) { a.tracks[i], a.tracks[j] = a.tracks[j], a.tracks[i] })
+		func(i, j int) { a.tracks[i], a.tracks[j] = a.tracks[j], a.tracks[i] }, a.hist.base)
+}
+
+// emit copies the states of the done rows among the first n to the output.
+func (a *adams) emit(n int, done func(i int) bool) (count int, err error) {
+	for i := range n {
+		if done(i) {
+			a.move.source.host[count] = float64(i * historySlots)
+			a.move.target.host[count] = float64(a.tracks[i].row)
+			count++
+		}
+	}
+	return count, a.move.both(a.run, a.out.base, a.flat.rows(n*historySlots), count)
 }

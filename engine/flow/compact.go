@@ -44,9 +44,9 @@ func (m *movers) both(r *run, dst, src engine.Buffer, n int) error {
 }
 
 // compact fills the places of the done rows among the first n with the last of the others, so that those
-// left are consecutive, and returns their count. hist holds the rows' numbers; swap exchanges two rows'
-// host parts.
-func (m *movers) compact(r *run, hist engine.Buffer, n int, done func(i int) bool, swap func(i, j int)) (live int, err error) {
+// left are consecutive, and returns their count. arrays hold the rows' numbers, r.cap rows each; swap
+// exchanges two rows' host parts.
+func (m *movers) compact(r *run, n int, done func(i int) bool, swap func(i, j int), arrays ...engine.Buffer) (live int, err error) {
 	moves := 0
 	live = n
 	for i := 0; i < live; i++ {
@@ -61,6 +61,22 @@ func (m *movers) compact(r *run, hist engine.Buffer, n int, done func(i int) boo
 			moves++
 		}
 	}
-	rows := hist.View(0, 1, n, engine.Len(hist)/r.cap)
-	return live, m.both(r, rows, rows, moves)
+	if moves == 0 {
+		return live, nil
+	}
+	to, err := m.target.push(r.e, moves)
+	if err != nil {
+		return 0, err
+	}
+	from, err := m.source.push(r.e, moves)
+	if err != nil {
+		return 0, err
+	}
+	for _, x := range arrays {
+		rows := x.View(0, 1, n, engine.Len(x)/r.cap)
+		if err := r.e.CopyRows(rows, to, rows, from); err != nil {
+			return 0, err
+		}
+	}
+	return live, nil
 }

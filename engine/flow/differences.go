@@ -1,7 +1,9 @@
 package flow
 
+import "monge/engine"
+
 // maxOrder is the highest order of the Adams method: beyond it nothing was gained at any tolerance.
-const maxOrder = 12
+const maxOrder = engine.AdamsOrder
 
 // maxNodes is the count of slopes behind a corrector that also estimates the next order's error.
 const maxNodes = maxOrder + 1

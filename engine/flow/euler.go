@@ -1,6 +1,8 @@
 package flow
 
+import "monge/engine"
+
 // euler is the explicit Euler method, of order 1.
-func euler() tableau {
-	return tableau{a: [][]float64{nil}, b: []float64{1}, c: []float64{0}}
+func euler() engine.Tableau {
+	return engine.Tableau{A: [][]float64{nil}, B: []float64{1}, C: []float64{0}}
 }

@@ -1,12 +1,14 @@
 package flow
 
+import "monge/engine"
+
 // heun is the trapezoidal method of order 2 with Euler's embedded, of order 1.
-func heun() tableau {
-	return tableau{
-		a:      [][]float64{nil, {1}},
-		b:      []float64{.5, .5},
-		c:      []float64{0, 1},
-		errors: []float64{-.5, .5},
-		low:    1,
+func heun() engine.Tableau {
+	return engine.Tableau{
+		A:      [][]float64{nil, {1}},
+		B:      []float64{.5, .5},
+		C:      []float64{0, 1},
+		Errors: []float64{-.5, .5},
+		Low:    1,
 	}
 }

@@ -32,9 +32,6 @@ func (a *adams) approach(n int) (live int, err error) {
 	for i := range n {
 		a.tracks[i].landing.u = a.u1
 	}
-	if err := a.e.Copy2D(a.z.base, 0, a.s, a.in.base, 0, a.s, n, a.s); err != nil {
-		return 0, err
-	}
 	return a.retire(n)
 }
 
@@ -56,7 +53,7 @@ func (r *run) look(p *approach, theta, log, threshold float64) {
 }
 
 // touch asks, for those of the first n rows that are due, whether their own component holds from here to
-// the data, and finishes those for which it does in closed form. States are read from and written to z.
+// the data, and finishes those for which it does in closed form.
 func (a *adams) touch(n int) error {
 	j := a.jump
 	threshold := j.threshold()
@@ -165,20 +162,20 @@ func (a *adams) finish(m int) error {
 	if err != nil {
 		return err
 	}
-	return a.e.CopyRows(a.z.base, dst, a.f.rows(m), nil)
+	return a.e.CopyRows(a.flat.base, dst, a.f.rows(m), nil)
 }
 
-// collect puts the rows j.rows of z into f, and their points and tangents into the batch.
+// collect puts the states of the rows j.rows into f, and their points and tangents into the batch.
 func (a *adams) collect(m int) error {
 	j := a.jump
 	for i, row := range j.rows {
-		j.index.host[i] = float64(row)
+		j.index.host[i] = float64(row * historySlots)
 	}
 	src, err := j.index.push(a.e, m)
 	if err != nil {
 		return err
 	}
-	if err := a.e.CopyRows(a.f.rows(m), nil, a.z.base, src); err != nil {
+	if err := a.e.CopyRows(a.f.rows(m), nil, a.flat.base, src); err != nil {
 		return err
 	}
 	return a.system.split(j.x.rows(m), j.tan.rows(m), a.f.rows(m), m)

@@ -13,6 +13,9 @@ type stepControl struct {
 
 var adamsControl = stepControl{safety: .72, shrink: .4, grow: 2, afterRejection: .8}
 
+// firstShrink is the lower limit on the factor of a first step.
+const firstShrink = .01
+
 // factor returns the step's factor for an error err (in units of the tolerance) of the given order,
 // unlimited above; an error that is not finite gives 0.
 func (c *stepControl) factor(err float64, order int) float64 {

@@ -82,3 +82,12 @@ func (r *run) node(k int) float64 {
 	}
 	return r.start() + (r.end()-r.start())*float64(k)/float64(r.Steps)
 }
+
+// firstStep is the first step of rows without slopes.
+func (r *run) firstStep() float64 {
+	h := .01
+	if r.tol() < 1e-5 {
+		h = .004
+	}
+	return h * r.unit()
+}

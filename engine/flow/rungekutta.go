@@ -3,19 +3,9 @@ package flow
 import (
 	"context"
 	"math"
-)
 
-// tableau is an explicit Runge-Kutta method as data: stage i is the slope at u + c_i h of
-// y + h sum_{j < i} a_ij k_j, and y + h sum_j b_j k_j is the step.
-type tableau struct {
-	a [][]float64 // row i has i entries
-	b []float64
-	c []float64
-	// errors is b minus the weights of the embedded method, whose order is low; nil = none.
-	errors []float64
-	low    int
-	fsal   bool // the last stage is the slope at the step's end
-}
+	"monge/engine"
+)
 
 // Tableau returns the explicit Runge-Kutta method of that name, euler, heun, rk4 or dopri5: stage i is the slope at
 // u + c_i h of y + h sum_{j < i} a_ij k_j, and y + h sum_j b_j k_j is the step. It panics for other names.
@@ -35,7 +25,7 @@ var rkControl = stepControl{safety: .9, shrink: .2, grow: 5, afterRejection: .9}
 // rungeKutta integrates by a tableau, with Steps equal steps in u or with every row's own step.
 type rungeKutta struct {
 	*run
-	tableau
+	engine.Tableau
 	hist       array // [N, 1 + stages, S]: state, slopes
 	flat       array // the same, [1, N (1 + stages), S]
 	z, f       array // [1, N, S]
@@ -43,6 +33,9 @@ type rungeKutta struct {
 	errc, norm staging
 	move       movers
 	tracks     []stage
+	whole      *whole              // where the engine steps by itself
+	through    engine.Trajectories // where it makes many steps at once
+	params     *engine.MixtureParams
 }
 
 // stage is the host's part of a row in a Runge-Kutta integration.
@@ -56,15 +49,17 @@ type stage struct {
 	accepted bool
 }
 
-func newRungeKutta(r *run, tab tableau) (solver, error) {
-	slots := 1 + len(tab.b)
-	k := &rungeKutta{run: r, tableau: tab, tracks: make([]stage, r.cap)}
+func newRungeKutta(r *run, tab engine.Tableau) (solver, error) {
+	slots := 1 + len(tab.B)
+	k := &rungeKutta{run: r, Tableau: tab, tracks: make([]stage, r.cap)}
 	m, n := &r.mem, r.cap
 	k.hist = m.alloc(r.t, n, slots, r.s)
 	k.z, k.f = m.alloc(r.t, n, 0, r.s), m.alloc(r.t, n, 0, r.s)
 	k.lin = m.stage(r.t, n, 0, slots)
 	k.errc, k.norm = m.stage(r.t, n, 1, slots), m.stage(r.t, n, 0, 1)
 	k.move = newMovers(r)
+	k.whole = newWhole(r)
+	k.trajectories()
 	if m.err != nil {
 		return nil, m.err
 	}
@@ -73,17 +68,17 @@ func newRungeKutta(r *run, tab tableau) (solver, error) {
 }
 
 // slots is the count of a row's vectors: its state and the stages' slopes.
-func (k *rungeKutta) slots() int { return 1 + len(k.b) }
+func (k *rungeKutta) slots() int { return 1 + len(k.B) }
 
 func (k *rungeKutta) solve(ctx context.Context, n int) error {
 	if err := k.e.Copy2D(k.hist.base, 0, k.slots()*k.s, k.in.base, 0, k.s, n, k.s); err != nil {
 		return err
 	}
 	for i := range n {
-		k.tracks[i] = stage{row: i, u: k.start(), h: .01 * k.unit()}
-		if k.tol() < 1e-5 {
-			k.tracks[i].h = .004 * k.unit()
-		}
+		k.tracks[i] = stage{row: i, u: k.start(), h: k.firstStep()}
+	}
+	if k.whole != nil {
+		return k.loop(ctx, n)
 	}
 	for live := n; live > 0; {
 		if err := ctx.Err(); err != nil {
@@ -117,15 +112,15 @@ func (k *rungeKutta) step(n int) error {
 		return err
 	}
 	hist, z, f := k.hist.rows(n), k.z.rows(n), k.f.rows(n)
-	for s := 1; s < len(k.b); s++ {
+	for s := 1; s < len(k.B); s++ {
 		for i := range n {
 			t := &k.tracks[i]
 			t.next = k.target(t)
-			k.at(&k.coef, i, t.u+k.c[s]*(t.next-t.u))
-			if k.c[s] == 1 { // not a rounding away from the path's end
+			k.at(&k.coef, i, t.u+k.C[s]*(t.next-t.u))
+			if k.C[s] == 1 { // not a rounding away from the path's end
 				k.at(&k.coef, i, t.next)
 			}
-			k.combine(i, k.a[s])
+			k.combine(i, k.A[s])
 			k.nfe[t.row]++
 		}
 		lin, err := k.lin.push(k.e, n)
@@ -197,7 +192,7 @@ func (k *rungeKutta) judge(n int) error {
 	for i := range n {
 		t, row := &k.tracks[i], k.errc.row(i)
 		row[0] = 0
-		for j, v := range k.errors {
+		for j, v := range k.Errors {
 			row[1+j] = (t.next - t.u) * v
 		}
 	}
@@ -214,7 +209,7 @@ func (k *rungeKutta) judge(n int) error {
 	for i := range n {
 		t, e := &k.tracks[i], k.norm.host[i]
 		t.accepted = e <= 1 // false for NaN
-		t.h = math.Abs(t.next-t.u) * rkControl.limit(rkControl.factor(e, k.low), t.accepted, t.rejected > 0)
+		t.h = math.Abs(t.next-t.u) * rkControl.limit(rkControl.factor(e, k.Low), t.accepted, t.rejected > 0)
 		if t.accepted {
 			t.rejected = 0
 			continue
@@ -237,10 +232,10 @@ func (k *rungeKutta) advance(n int) error {
 			k.combine(i, nil)
 			continue
 		}
-		k.combine(i, k.b)
-		t.u, t.primed = t.next, k.fsal
+		k.combine(i, k.B)
+		t.u, t.primed = t.next, k.FSAL
 		t.steps++
-		k.move.source.host[moves] = float64(i*k.slots() + len(k.b))
+		k.move.source.host[moves] = float64(i*k.slots() + len(k.B))
 		k.move.target.host[moves] = float64(i*k.slots() + 1)
 		moves++
 	}
@@ -252,7 +247,7 @@ func (k *rungeKutta) advance(n int) error {
 	if err := k.e.LinComb(z, lin, k.hist.rows(n)); err != nil {
 		return err
 	}
-	if err := k.e.Copy2D(k.hist.base, 0, k.slots()*k.s, z, 0, k.s, n, k.s); err != nil || !k.fsal {
+	if err := k.e.Copy2D(k.hist.base, 0, k.slots()*k.s, z, 0, k.s, n, k.s); err != nil || !k.FSAL {
 		return err
 	}
 	flat := k.flat.rows(n * k.slots())
@@ -276,7 +271,7 @@ func (k *rungeKutta) retire(n int) (live int, err error) {
 		return 0, err
 	}
 	k.finished(done)
-	return k.move.compact(k.run, k.hist.base, n,
+	return k.move.compact(k.run, n,
 		func(i int) bool { return k.tracks[i].u == k.end() },
-		func(i, j int) { k.tracks[i], k.tracks[j] = k.tracks[j], k.tracks[i] })
+		func(i, j int) { k.tracks[i], k.tracks[j] = k.tracks[j], k.tracks[i] }, k.hist.base)
 }

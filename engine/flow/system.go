@@ -70,6 +70,11 @@ func (q *system) eval(f, z engine.Buffer, n int) error {
 	if err != nil {
 		return err
 	}
+	return q.evalAt(coef, f, z, n)
+}
+
+// evalAt is eval at coefficients that the engine has already.
+func (q *system) evalAt(coef, f, z engine.Buffer, n int) error {
 	if q.s == q.d {
 		q.request = dist.Request{Coef: coef, X: z, V: f}
 		return q.f.Eval(&q.request)

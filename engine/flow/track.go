@@ -1,7 +1,9 @@
 package flow
 
+import "monge/engine"
+
 // historySlots is the count of vectors in a row's history: the state, maxOrder slopes, and one free for the slope in the making.
-const historySlots = 1 + maxOrder + 1
+const historySlots = engine.AdamsHistory
 
 // track is the host's part of a row in an Adams integration: its time, step, order, and where in the
 // history its slopes lie.

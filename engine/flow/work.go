@@ -139,9 +139,9 @@ func (w *work) chunk(e engine.Engine, t engine.Dtype) int {
 	per := 2*s + 2*w.d + 2*w.p*w.d + 8*engine.CoefCount
 	switch w.Method {
 	case "adams":
-		per += adamsSize(w.d, w.p, w.LogP) + jumperSize(w.d, w.p) + 6*historySlots
+		per += adamsSize(w.d, w.p, w.LogP) + jumperSize(w.d, w.p) + 6*historySlots + wholeSize
 	default:
-		per += 10 * s
+		per += 10*s + wholeSize
 	}
 	rows := budget / int64(per*t.Size())
 	if info.Threads > 0 {

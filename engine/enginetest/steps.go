@@ -1,0 +1,163 @@
+package enginetest
+
+import (
+	"context"
+	"fmt"
+	"math"
+
+	"monge/engine"
+	"monge/engine/dist"
+	"monge/engine/flow"
+	"monge/engine/schedule"
+
+	"gonum.org/v1/gonum/mat"
+	"gorgonia.org/tensor"
+)
+
+// stepsTable runs flows twice: as the engine's optional interfaces make them ([engine.Stepper] and
+// [engine.Trajectories]), and composed of the operations of engine.Engine with the control on the host. In float64 the two
+// make the same steps, evaluation for evaluation, and agree to rounding; an engine without the interfaces
+// composes both.
+func stepsTable() []Case {
+	var list []Case
+	add := func(name string, law func() (dist.Distribution, error), n int, s flow.Settings, decode bool) {
+		list = append(list, Case{Op: "Steps", Name: name, run: func(d *device) error { return d.steps(name, law, n, s, decode) }})
+	}
+	g1 := func() (dist.Distribution, error) { return dist.G1(), nil }
+	g2 := func() (dist.Distribution, error) { return dist.G2(), nil }
+	all := flow.Settings{Jacobian: true, LogP: true}
+	for _, m := range []string{"adams", "dopri5"} {
+		with := func(s flow.Settings) flow.Settings {
+			s.Method = m
+			return s
+		}
+		add(m+"-encode", g1, 21, with(flow.Settings{}), false)
+		add(m+"-decode", g1, 21, with(flow.Settings{}), true)
+		add(m+"-all-encode", g2, 5, with(all), false)
+		add(m+"-all-decode", g2, 3, with(all), true)
+		add(m+"-horizon", g2, 5, with(flow.Settings{Tau: 2}), false)
+		add(m+"-own-bases", ownBases, 5, with(flow.Settings{}), false)
+		add(m+"-diagonal", func() (dist.Distribution, error) { return diagonal(3, 3) }, 5, with(flow.Settings{Rtol: 1e-6, Atol: 1e-6}), false)
+		add(m+"-d20", func() (dist.Distribution, error) { return diagonal(2, 20) }, 5, with(flow.Settings{Rtol: 1e-5, Atol: 1e-5}), false)
+		for _, name := range schedule.Names()[1:] {
+			path, err := schedule.ByName(name)
+			if err != nil {
+				panic(err)
+			}
+			add(m+"-path-"+name, g1, 3, with(flow.Settings{Path: path, Rtol: 1e-6, Atol: 1e-6}), false)
+		}
+	}
+	add("heun", g1, 3, flow.Settings{Method: "heun", Rtol: 1e-4, Atol: 1e-4}, false)
+	add("heun-d20", func() (dist.Distribution, error) { return diagonal(2, 20) }, 3, flow.Settings{Method: "heun", Rtol: 1e-3, Atol: 1e-3}, false)
+	add("rk4", g1, 3, flow.Settings{Method: "rk4", Steps: 13}, false)
+	add("rk4-d20", func() (dist.Distribution, error) { return diagonal(2, 20) }, 3, flow.Settings{Method: "rk4", Steps: 13}, true)
+	add("euler", g1, 3, flow.Settings{Method: "euler", Steps: 7}, false)
+	add("dopri5-steps", g1, 3, flow.Settings{Method: "dopri5", Steps: 9}, false)
+	return list
+}
+
+// ownBases is a mixture of three components whose covariances share no axes.
+func ownBases() (dist.Distribution, error) {
+	var covs []*dist.Covariance
+	for k := range 3 {
+		s, c := math.Sincos(.7 + float64(k))
+		l0, l1 := .3, .02*float64(k+1)
+		cov, err := dist.Full(mat.NewSymDense(2, []float64{l0*c*c + l1*s*s, (l0 - l1) * s * c, (l0 - l1) * s * c, l0*s*s + l1*c*c}))
+		if err != nil {
+			return nil, err
+		}
+		covs = append(covs, cov)
+	}
+	return dist.NewMixture([]float64{.5, .2, .3}, [][]float64{{0, 0}, {2, 1}, {-1, 1.5}}, covs)
+}
+
+// diagonal is a mixture of k components in d dimensions with variances of their own along the axes.
+func diagonal(k, d int) (dist.Distribution, error) {
+	g := newUneven("diagonal", engine.F64)
+	var covs []*dist.Covariance
+	var means [][]float64
+	for range k {
+		mean, vars := make([]float64, d), make([]float64, d)
+		for j := range d {
+			mean[j], vars[j] = g.Normal(), math.Pow(10, g.Float64()-1)
+		}
+		cov, err := dist.Diagonal(vars)
+		if err != nil {
+			return nil, err
+		}
+		means, covs = append(means, mean), append(covs, cov)
+	}
+	return dist.NewMixture(nil, means, covs)
+}
+
+// composed is an engine without its optional interfaces.
+type composed struct{ engine.Engine }
+
+func (d *device) steps(name string, of func() (dist.Distribution, error), n int, s flow.Settings, decode bool) error {
+	law, err := of()
+	if err != nil {
+		return err
+	}
+	x := law.Sample(3, n)
+	if decode {
+		g := newUneven("Steps/"+name, d.t)
+		x = engine.Points(g.normals(1, n, law.Dim()).x, n, law.Dim())
+	}
+	// In float32 rounding moves steps, and with them the count; only the tolerance is common then.
+	if d.t == engine.F32 {
+		s.Rtol, s.Atol = max(s.Rtol, 1e-5), max(s.Atol, 1e-5)
+	}
+	run := func(e engine.Engine) (*flow.Result, error) {
+		if decode {
+			return flow.Decode(context.Background(), e, d.t, law, x, &s)
+		}
+		return flow.Encode(context.Background(), e, d.t, law, x, &s)
+	}
+	got, err := run(d.e)
+	if err != nil {
+		return err
+	}
+	want, err := run(composed{d.e})
+	if err != nil {
+		return fmt.Errorf("composed: %w", err)
+	}
+	// Between steps rounding grows as errors do, a hundred times at the most here.
+	tol := 1e-11
+	if d.t == engine.F32 {
+		tol = 100 * max(s.Rtol, s.Atol)
+	} else if got.Stats.NFEMean != want.Stats.NFEMean || got.Stats.NFEMax != want.Stats.NFEMax || got.Stats.Rejected != want.Stats.Rejected {
+		return fmt.Errorf("%g evaluations a row, %g at most, %d rejected; composed %g, %g, %d", got.Stats.NFEMean, got.Stats.NFEMax, got.Stats.Rejected,
+			want.Stats.NFEMean, want.Stats.NFEMax, want.Stats.Rejected)
+	}
+	if err := near("X", numbers(got.X), numbers(want.X), tol); err != nil {
+		return err
+	}
+	if err := near("Jacobian", numbers(got.Jacobian), numbers(want.Jacobian), tol); err != nil {
+		return err
+	}
+	return near("LogP", got.LogP, want.LogP, tol)
+}
+
+func numbers(x *tensor.Dense) []float64 {
+	if x == nil {
+		return nil
+	}
+	return x.Data().([]float64)
+}
+
+// near reports a number further from want's than tol of their common size.
+func near(name string, got, want []float64, tol float64) error {
+	if len(got) != len(want) {
+		return fmt.Errorf("%s: %d numbers, want %d", name, len(got), len(want))
+	}
+	size := 1.0
+	for _, w := range want {
+		size = max(size, math.Abs(w))
+	}
+	for i, w := range want {
+		if !(math.Abs(got[i]-w) <= tol*size) {
+			return fmt.Errorf("%s[%d] = %v, composed %v: further than %g", name, i, got[i], w, tol*size)
+		}
+	}
+	return nil
+}

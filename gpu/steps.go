@@ -1,0 +1,143 @@
+//go:build (cuda || emu) && cgo
+
+package gpu
+
+// #include "../kernels/params.h"
+import "C"
+
+import (
+	"fmt"
+	"strconv"
+
+	"monge/engine"
+)
+
+var (
+	_ engine.Stepper      = (*Engine)(nil)
+	_ engine.Trajectories = (*Engine)(nil)
+)
+
+// The kernels' numbering is package engine's: these do not compile where they differ.
+var (
+	_ = [1]int{}[C.TRACK_ROW-engine.TrackRow|C.TRACK_U-engine.TrackU|C.TRACK_H-engine.TrackH|C.TRACK_NEXT-engine.TrackNext|
+		C.TRACK_ORDER-engine.TrackOrder|C.TRACK_KNOWN-engine.TrackKnown|C.TRACK_STEPS-engine.TrackSteps|
+		C.TRACK_RETRIES-engine.TrackRetries|C.TRACK_NFE-engine.TrackNFE|C.TRACK_REJECTED-engine.TrackRejected|
+		C.TRACK_STOP-engine.TrackStop|C.TRACK_TIMES-engine.TrackTimes|C.TRACK_SLOTS-engine.TrackSlots|
+		C.TRACK_COUNT-engine.TrackCount|C.ADAMS_ORDER-engine.AdamsOrder|C.MAX_STAGES-engine.MaxStages]
+	_ = [1]int{}[C.ROW_RUNS-engine.RowRuns|C.ROW_ENDED-engine.RowEnded|C.ROW_WAITS-engine.RowWaits|C.ROW_BROKEN-engine.RowBroken]
+	_ = [1]int{}[C.CURVE_TRIG-engine.CurveTrig|C.CURVE_RF-engine.CurveRF|C.CURVE_VE-engine.CurveVE|
+		C.CURVE_CONSTANT-engine.CurveConstant|C.CURVE_LINEAR-engine.CurveLinear|C.CURVE_COSINE-engine.CurveCosine]
+)
+
+// AdamsStep implements engine.Stepper.
+func (e *Engine) AdamsStep(a *engine.AdamsStep) error {
+	s, err := engine.CheckAdamsStep(a)
+	if err != nil {
+		return err
+	}
+	leave, err := e.step("AdamsStep", s, &a.Rows, a.F, a.Z, a.Coef)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	p := C.adams_params{
+		rows: stepRows(&a.Rows, s), control: stepControl(&a.Control),
+		f: addr(a.F), z: addr(a.Z), coef: addr(a.Coef), first: C.double(a.First), order: C.int64_t(a.MaxOrder),
+	}
+	return e.fail(launch(e, typed("adams", "adams", a.Z.Dtype()), int64(C.step_blocks(p.rows.n, p.rows.s)), C.WARP_THREADS, &p))
+}
+
+// RungeKuttaStage implements engine.Stepper.
+func (e *Engine) RungeKuttaStage(a *engine.RungeKuttaStage) error {
+	s, err := engine.CheckRungeKuttaStage(a)
+	if err != nil {
+		return err
+	}
+	leave, err := e.step("RungeKuttaStage", s, &a.Rows, a.F, a.Z, a.Coef)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	p := C.stage_params{
+		rows: stepRows(&a.Rows, s), control: stepControl(&a.Control), tableau: stepTableau(a.Tableau, a.Steps),
+		f: addr(a.F), z: addr(a.Z), coef: addr(a.Coef), stage: C.int64_t(a.Stage),
+	}
+	return e.fail(launch(e, typed("rungekutta", "rungekutta", a.Z.Dtype()), int64(C.step_blocks(p.rows.n, p.rows.s)), C.WARP_THREADS, &p))
+}
+
+// HasTrajectories implements engine.Trajectories.
+func (e *Engine) HasTrajectories(d, k int, own bool, s, stages int) bool {
+	m := mixture{s: engine.MixtureDims{D: d, K: k}}
+	if own {
+		m.s.BasisK = k
+	}
+	return m.small() && d <= C.TRAJECTORY_DIMS && stages <= C.MAX_STAGES && C.trajectory_threads(C.int64_t(s), C.int64_t(stages)) > 0
+}
+
+// Trajectories implements engine.Trajectories.
+func (e *Engine) Trajectories(a *engine.Trajectory) error {
+	s, dims, err := engine.CheckTrajectories(a)
+	if err != nil {
+		return err
+	}
+	stages := len(a.Tableau.B)
+	if !e.HasTrajectories(dims.D, dims.K, dims.BasisK > 1, s.S, stages) {
+		return fmt.Errorf("gpu: Trajectories of %d components in %d dimensions, %d numbers a state: %w", dims.K, dims.D, s.S, engine.ErrUnsupported)
+	}
+	leave, err := e.step("Trajectories", s, &a.Rows, a.P.LogW, a.P.Mean, a.P.Var, a.P.Basis, a.P.Reflect)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	m := mixture{e: e, t: a.Hist.Dtype(), s: dims}
+	p := C.trajectory_params{
+		rows: stepRows(&a.Rows, s), control: stepControl(&a.Control), tableau: stepTableau(a.Tableau, a.Steps),
+		model: m.model(a.P), tries: C.int64_t(a.Tries), np: C.int64_t(a.Tangents),
+	}
+	if a.Divergence {
+		p.ell = 1
+	}
+	threads := int64(C.trajectory_threads(p.rows.s, p.tableau.stages))
+	return e.fail(launch(e, typed("trajectory", "trajectory_d"+strconv.Itoa(dims.D), m.t), ceilDiv(int64(s.N), threads), threads, &p))
+}
+
+// step begins an operation on rows.
+func (e *Engine) step(name string, s engine.StepDims, r *engine.Rows, xs ...engine.Buffer) (leave func(), err error) {
+	if err := e.own(append(xs, r.Track, r.Status, r.Hist, r.Out, r.Counts)...); err != nil {
+		return nil, err
+	}
+	return e.enter(operation{name, "NSK", [6]int{s.N, s.S, s.Slots}})
+}
+
+func stepRows(r *engine.Rows, s engine.StepDims) C.step_rows {
+	return C.step_rows{
+		track: addr(r.Track), status: addr(r.Status), hist: addr(r.Hist), out: addr(r.Out), counts: addr(r.Counts),
+		n: C.int64_t(s.N), s: C.int64_t(s.S), slots: C.int64_t(s.Slots),
+	}
+}
+
+func stepControl(c *engine.StepControl) C.step_control {
+	return C.step_control{
+		curve: [2]C.double{C.double(c.Curve.P[0]), C.double(c.Curve.P[1])}, kind: C.int64_t(c.Curve.Kind),
+		start: C.double(c.Start), end: C.double(c.End), grid: C.double(c.Grid), least: C.double(c.Least),
+		atol: C.double(c.Atol), rtol: C.double(c.Rtol), group: C.int64_t(c.Group),
+		safety: C.double(c.Safety), shrink: C.double(c.Shrink), grow: C.double(c.Grow), retry: C.double(c.Retry),
+	}
+}
+
+func stepTableau(t *engine.Tableau, steps int) C.step_tableau {
+	b := C.step_tableau{stages: C.int64_t(len(t.B)), low: C.int64_t(t.Low), steps: C.int64_t(steps)}
+	if t.FSAL {
+		b.fsal = 1
+	}
+	for i := range t.B {
+		b.b[i], b.c[i] = C.double(t.B[i]), C.double(t.C[i])
+		if t.Errors != nil {
+			b.errors[i] = C.double(t.Errors[i])
+		}
+		for j, v := range t.A[i] {
+			b.a[C.MAX_STAGES*i+j] = C.double(v)
+		}
+	}
+	return b
+}

@@ -1,0 +1,141 @@
+// control.cuh: how rows choose their steps, as engine.StepControl says. Package flow has the same formulas on the
+// host (order.go, run.go, rungekutta.go, differences.go), package schedule those of the curves; the conformance
+// cases of Steps hold these to them.
+#pragma once
+#include "mixture.cuh"
+
+// Angle is the sine and cosine of u in [0, pi]. sincos would keep a path, and memory, for angles of any size. With x the
+// rounded u / pi they are those of pi x, and what the rounding took is put back to first order.
+struct Angle {
+	double sin, cos;
+	DEV explicit Angle(double u) {
+		constexpr double pi = 3.14159265358979323846, low = 1.2246467991473532e-16; // pi to twice the digits
+		const double x = u * (1 / pi), rest = fma(-x, pi, u) - x * low;
+		double s, c;
+		sincospi(x, &s, &c);
+		sin = s + rest * c;
+		cos = c - rest * s;
+	}
+};
+
+// curve_at returns the coefficients of the path at u.
+DEV Time curve_at(const step_control &p, double u) {
+	constexpr double half_pi = 1.57079632679489661923;
+	const double v = 1 - u;
+	if (u >= (p.kind == CURVE_TRIG ? half_pi : 1.0)) {
+		switch (p.kind) {
+		case CURVE_RF: return {0, 1, -1, -1};
+		case CURVE_LINEAR: return {0, 1, 0, 0};
+		case CURVE_COSINE: {
+			const double rate = half_pi / (1 + p.curve[0]);
+			return {0, 1, -rate / Angle(rate * p.curve[0]).cos, 0};
+		}
+		default: return {0, 1, -1, 0};
+		}
+	}
+	switch (p.kind) {
+	case CURVE_RF: return {v, u, -1, -u};
+	case CURVE_VE: {
+		const double n2 = v * v + u * u, n = sqrt(n2), alpha = v / n, sigma = u / n;
+		return {alpha, sigma, -sigma / n2, -sigma * alpha / n2};
+	}
+	case CURVE_CONSTANT: return {v, sqrt(u * (2 - u)), -1, -v};
+	case CURVE_LINEAR: {
+		const double b0 = p.curve[0], rise = p.curve[1] - b0, t = u / v, tau = (b0 + rise * t / 2) * t / 2;
+		if (tau > 740) return {0, 1, 0, 0}; // exp(-tau) is below the normal range
+		const double alpha = exp(-tau), c1 = -alpha * (b0 + rise * t) / 2 * (1 + t) * (1 + t);
+		return {alpha, sqrt(-expm1(-2 * tau)), c1, alpha * c1};
+	}
+	case CURVE_COSINE: {
+		const double rate = half_pi / (1 + p.curve[0]), psi0 = rate * p.curve[0], cos0 = Angle(psi0).cos;
+		const double alpha = Angle(v * rate).sin / cos0, c1 = -rate * Angle(u * rate + psi0).sin / cos0;
+		return {alpha, sqrt(Angle(u * rate).sin * Angle(u * rate + 2 * psi0).sin) / cos0, c1, alpha * c1};
+	}
+	default: {
+		const Angle a(u);
+		return {a.cos, a.sin, -a.sin, -a.sin * a.cos};
+	}
+	}
+}
+
+template <class T> DEV void put_time(uint64_t coef, int64_t row, const Time &c) {
+	Global<T> to = global<T>(coef) + 4 * row;
+	to[0] = (T)c.alpha, to[1] = (T)c.sigma, to[2] = (T)c.c1, to[3] = (T)c.c2;
+}
+
+// land returns the end of a step of length h from u.
+DEV double land(const step_control &p, double u, double h) {
+	const double dir = p.end > p.start ? 1 : -1;
+	if (fabs(p.end - u) <= h * (1 + 1e-9)) return p.end;
+	const double next = u + dir * h;
+	if (!(p.grid > 0)) return next;
+	const double at = next / p.grid, on = (dir > 0 ? floor(at + 1e-9) : ceil(at - 1e-9)) * p.grid;
+	return dir * (on - u) >= 0.6 * h ? on : next;
+}
+
+// factor returns what the step's length is multiplied with for an error of the given order.
+DEV double factor(const step_control &p, double err, int order) {
+	if (isnan(err) || isinf(err)) return 0;
+	return p.safety * pow(err, -1 / (double)(order + 1));
+}
+
+// clip limits a factor: accepted says whether the step was, retried whether one before was not.
+DEV double clip(const step_control &p, double f, double shrink, bool accepted, bool retried) {
+	f = fmin(fmax(f, shrink), p.grow);
+	return accepted ? (retried ? fmin(f, 1.0) : f) : fmin(f, p.retry);
+}
+
+// error_of is v in units of the tolerance at y; 0 is 0 whatever it is divided by.
+DEV double error_of(const step_control &p, double v, double y) {
+	if ((p.atol != 0 || p.rtol != 0) && v != 0) v /= p.atol + p.rtol * fabs(y);
+	return v;
+}
+
+// worst_of returns the larger, or NaN where one is: a step that broke down must not pass for a good one.
+DEV double worst_of(double a, double b) { return b > a || isnan(b) ? b : a; }
+
+// A row of s numbers has a team of lanes: of 16, as an Adams step has 13 nodes, or where it is longer a warp.
+DEV int team_lanes(int64_t s) { return s <= 16 ? 16 : WARP; }
+
+// Run is a row's track in a Runge-Kutta integration.
+struct Run {
+	double u, h, next, stop;
+	double known, steps, retries, nfe, rejected;
+	int status;
+
+	DEV void load(Global<const double> t, int state) {
+		u = t[TRACK_U], h = t[TRACK_H], next = t[TRACK_NEXT], stop = t[TRACK_STOP];
+		known = t[TRACK_KNOWN], steps = t[TRACK_STEPS], retries = t[TRACK_RETRIES], nfe = t[TRACK_NFE], rejected = t[TRACK_REJECTED];
+		status = state;
+	}
+	DEV void store(Global<double> t) const {
+		t[TRACK_U] = u, t[TRACK_H] = h, t[TRACK_NEXT] = next;
+		t[TRACK_KNOWN] = known, t[TRACK_STEPS] = steps, t[TRACK_RETRIES] = retries, t[TRACK_NFE] = nfe, t[TRACK_REJECTED] = rejected;
+	}
+
+	// aim sets the end of the next step.
+	DEV void aim(const step_control &p, const step_tableau &b) {
+		if (b.steps == 0)
+			next = land(p, u, h);
+		else if (steps + 1 >= (double)b.steps)
+			next = p.end;
+		else
+			next = p.start + (p.end - p.start) * (steps + 1) / (double)b.steps;
+	}
+	// stage returns the time of a stage: not a rounding away from the step's end.
+	DEV double stage(double c) const { return c == 1 ? next : u + c * (next - u); }
+
+	// judge takes a step of error err, or refuses it, and chooses the next one's length.
+	DEV bool judge(const step_control &p, const step_tableau &b, double err) {
+		const bool accepted = b.steps > 0 || err <= 1; // false for NaN
+		if (b.steps == 0) h = fabs(next - u) * clip(p, factor(p, err, (int)b.low), p.shrink, accepted, retries > 0);
+		if (!accepted) {
+			retries += 1, rejected += 1;
+			if (h < p.least) status = ROW_BROKEN;
+			return false;
+		}
+		u = next, known = b.fsal ? 1 : 0, steps += 1, retries = 0;
+		if (u == p.end) status = ROW_ENDED;
+		return true;
+	}
+};
