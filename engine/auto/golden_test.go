@@ -76,6 +76,149 @@ func TestFlowOnDevice(t *testing.T) {
 	}
 }
 
+// TestGoldenOnDevice: the golden values of the encoder, with Jacobian and density, through the device's own steps and
+// trajectories, and back; evaluation for evaluation those that the CPU makes.
+func TestGoldenOnDevice(t *testing.T) {
+	e, cpu := engineOf(t), host(t)
+	for _, g := range []struct {
+		law     *dist.Mixture
+		x, e, j []float64
+		logp    float64
+	}{
+		{dist.G1(), []float64{.5, -.3}, []float64{.028929882107, -.087912462127}, []float64{.225438434546, .039898554591, .089012954977, 1.379692270673}, -3.021491484577},
+		{dist.G1(), []float64{1, .8}, []float64{.204771287955, 1.411526365278}, []float64{.116266964868, .120353689107, .496597428844, 1.080900964359}, -5.574575757506},
+		{dist.G2(), []float64{.5, -.3}, []float64{.350411230366, -1.473510373180}, []float64{.252811881768, .095721563682, .014978810279, 4.162303409266}, -2.935291973415},
+		{dist.G2(), []float64{1, .8}, []float64{.481135848447, .216304590432}, []float64{.006483367449, .041777924314, -.026337979779, .26383425986}, -7.851274228363},
+		{dist.G5(), []float64{1, .8}, []float64{.090283726033, .993825161067}, []float64{.63934401768, -1.261466821244, -1.261466821244, 2.531544249546}, -5.939264777741},
+	} {
+		for _, method := range []string{"adams", "dopri5"} {
+			s := &flow.Settings{Method: method, Rtol: 1e-10, Atol: 1e-10, Jacobian: true, LogP: true}
+			x := engine.Points(g.x, 1, 2)
+			got, err := flow.Encode(context.Background(), e, engine.F64, g.law, x, s)
+			if err != nil {
+				t.Fatal(err)
+			}
+			// The encoder stretches an error of a step, 1e-10, by up to 5, and there are some fifty.
+			const tol = 1e-8
+			near(t, method+" E(x)", got.X.Data().([]float64), g.e, tol)
+			near(t, method+" J", got.Jacobian.Data().([]float64), g.j, tol)
+			near(t, method+" log p", got.LogP, []float64{g.logp}, tol)
+			want, err := flow.Encode(context.Background(), cpu, engine.F64, g.law, x, s)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got.Stats.NFEMean != want.Stats.NFEMean || got.Stats.Rejected != want.Stats.Rejected {
+				t.Errorf("%s: %g evaluations and %d rejections, the CPU makes %g and %d", method, got.Stats.NFEMean, got.Stats.Rejected, want.Stats.NFEMean, want.Stats.Rejected)
+			}
+			back, err := flow.Decode(context.Background(), e, engine.F64, g.law, got.X, s)
+			if err != nil {
+				t.Fatal(err)
+			}
+			near(t, method+" D(E(x))", back.X.Data().([]float64), g.x, 10*tol) // G2's decoder stretches by 26
+		}
+	}
+}
+
+// steps is an engine with all the ways of package engine to make steps.
+type steps interface {
+	engine.Stepper
+	engine.Trajectories
+}
+
+// counter counts operations and the numbers that pass between host and device.
+type counter struct {
+	steps
+	ops   map[string]int
+	moved int
+}
+
+func (c *counter) Write(dst engine.Buffer, off int, src []float64) error {
+	c.ops["Write"]++
+	c.moved += len(src)
+	return c.steps.Write(dst, off, src)
+}
+
+func (c *counter) Read(dst []float64, src engine.Buffer, off int) error {
+	c.ops["Read"]++
+	c.moved += len(dst)
+	return c.steps.Read(dst, src, off)
+}
+
+func (c *counter) Mixture(a *engine.Mixture) error {
+	c.ops["Mixture"]++
+	return c.steps.Mixture(a)
+}
+
+func (c *counter) LinComb(out, coef, x engine.Buffer) error {
+	c.ops["LinComb"]++
+	return c.steps.LinComb(out, coef, x)
+}
+
+func (c *counter) ErrorNorm(out, coef, x engine.Buffer, group int, atol, rtol float64) error {
+	c.ops["ErrorNorm"]++
+	return c.steps.ErrorNorm(out, coef, x, group, atol, rtol)
+}
+
+func (c *counter) CopyRows(dst, dstRows, src, srcRows engine.Buffer) error {
+	c.ops["Copy"]++
+	return c.steps.CopyRows(dst, dstRows, src, srcRows)
+}
+
+func (c *counter) Copy2D(dst engine.Buffer, dstOff, dstStride int, src engine.Buffer, srcOff, srcStride, rows, cols int) error {
+	c.ops["Copy"]++
+	return c.steps.Copy2D(dst, dstOff, dstStride, src, srcOff, srcStride, rows, cols)
+}
+
+func (c *counter) AdamsStep(a *engine.AdamsStep) error {
+	c.ops["Step"]++
+	return c.steps.AdamsStep(a)
+}
+
+func (c *counter) RungeKuttaStage(a *engine.RungeKuttaStage) error {
+	c.ops["Step"]++
+	return c.steps.RungeKuttaStage(a)
+}
+
+func (c *counter) Trajectories(a *engine.Trajectory) error {
+	c.ops["Trajectories"]++
+	return c.steps.Trajectories(a)
+}
+
+// composed is an engine with the contract's own operations alone.
+type composed struct{ engine.Engine }
+
+// TestStepsQueueLittle: a step on the device is one evaluation and one operation, and the host hears of it every few
+// steps; a small mixture's trajectories are one operation.
+func TestStepsQueueLittle(t *testing.T) {
+	e, ok := engineOf(t).(steps)
+	if !ok {
+		t.Skip("this engine composes its steps")
+	}
+	law := dist.G1()
+	x := law.Sample(1, 40)
+	for _, method := range []string{"adams", "dopri5"} {
+		s := &flow.Settings{Method: method}
+		run := func(e engine.Engine) *flow.Result {
+			r, err := flow.Encode(context.Background(), e, engine.F64, law, x, s)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return r
+		}
+		whole, parts := &counter{steps: e, ops: map[string]int{}}, &counter{steps: e, ops: map[string]int{}}
+		run(whole)
+		r := run(composed{parts})
+		t.Logf("%s, %g evaluations a row, %g at most: %v, %d numbers moved; composed %v, %d numbers", method, r.Stats.NFEMean, r.Stats.NFEMax,
+			whole.ops, whole.moved, parts.ops, parts.moved)
+		if whole.ops["LinComb"]+whole.ops["ErrorNorm"] > 0 || 3*whole.moved > parts.moved {
+			t.Errorf("%s: %v, %d numbers moved, composed %v, %d", method, whole.ops, whole.moved, parts.ops, parts.moved)
+		}
+		if method == "dopri5" && (whole.ops["Mixture"] > 0 || whole.ops["Trajectories"] > 4) {
+			t.Errorf("%s: %v", method, whole.ops)
+		}
+	}
+}
+
 // TestSinkhornOnDevice: a device's Sinkhorn reaches the CPU's float64 potentials and cost.
 func TestSinkhornOnDevice(t *testing.T) {
 	e, cpu := engineOf(t), host(t)

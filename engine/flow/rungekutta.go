@@ -10,12 +10,12 @@ import (
 // Tableau returns the explicit Runge-Kutta method of that name, euler, heun, rk4 or dopri5: stage i is the slope at
 // u + c_i h of y + h sum_{j < i} a_ij k_j, and y + h sum_j b_j k_j is the step. It panics for other names.
 func Tableau(method string) (a [][]float64, b, c []float64) {
-	table, ok := map[string]func() tableau{"euler": euler, "heun": heun, "rk4": rk4, "dopri5": dopri5}[method]
+	table, ok := map[string]func() engine.Tableau{"euler": euler, "heun": heun, "rk4": rk4, "dopri5": dopri5}[method]
 	if !ok {
 		panic("flow: no Runge-Kutta method " + method)
 	}
 	t := table()
-	return t.a, t.b, t.c
+	return t.A, t.B, t.C
 }
 
 // rkControl steers adaptive Runge-Kutta methods by the last error alone: a proportional-integral rule takes
