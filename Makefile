@@ -8,7 +8,7 @@ TAG     ?= cuda
 # What builds with the tags cuda and emu need: cgo and the header cuda.h, for gorgonia.org/cu too.
 DEVICE = CGO_ENABLED=1 CGO_CFLAGS="$${CGO_CFLAGS:--O2 -g} -I$(CURDIR)/gpu/compat -I$(CURDIR)/build/toolkit/include"
 
-.PHONY: help run test build build-cuda toolkit kernels audit dist gpu-report test-emu test-cuda race lint bench bench-openblas clean
+.PHONY: help run suite test build build-cuda toolkit kernels audit dist gpu-report test-emu test-cuda race lint bench bench-openblas clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -16,6 +16,9 @@ help: ## list the targets
 
 run: build ## the main job: handwritten digits, encoder against optimal transport, on the CPU
 	bin/monge compare --out build/digits --force
+
+suite: build ## the experiments with known answers in small sizes, as build/suite/suite.txt and .png: a minute
+	bin/monge suite --quick --out build/suite --force
 
 test: ## all tests
 	$(GO) test ./...
