@@ -68,9 +68,10 @@ type loopJSON struct {
 }
 
 type boundsJSON struct {
-	Gelbrich number `json:"gelbrich"`
-	Marginal number `json:"marginal"`
-	Sliced   number `json:"sliced"`
+	Gelbrich  number `json:"gelbrich"`
+	Marginal  number `json:"marginal"`
+	Principal number `json:"principal"`
+	Sliced    number `json:"sliced"`
 }
 
 // Statuses of compare: the optimum is known, or it is bracketed.
@@ -256,7 +257,7 @@ func (f *compareFlags) result(a *app, e engine.Engine, l *loaded, r *study.Compa
 		Gap:      gapJSON{number(t.RelativeLower), number(t.RelativeUpper), t.CertifiedOptimal, number(t.MovedFraction), number(t.SlackMargin)},
 		Jacobian: compareJacobianJSON{jacobianJSON{number(r.Jacobian.Mean), number(r.Jacobian.Max), r.Jacobian.Points, r.Jacobian.Probes}, number(r.Jacobian.Least)},
 		Loop:     loop,
-		Bounds:   boundsJSON{number(r.Bounds.Gelbrich), number(r.Bounds.Marginal), number(r.Bounds.Sliced)},
+		Bounds:   boundsJSON{number(r.Bounds.Gelbrich), number(r.Bounds.Marginal), number(r.Bounds.Principal), number(r.Bounds.Sliced)},
 		Status:   status,
 	}
 }
@@ -328,6 +329,7 @@ func (f *compareFlags) table(a *app, j compareJSON, r *study.Comparison) *report
 	t.Section("lower bounds of the optimal cost")
 	t.Add("Gelbrich", text(j.Bounds.Gelbrich), "from the clouds' means and covariances")
 	t.Add("marginal", text(j.Bounds.Marginal), "from the coordinates one by one")
+	t.Add("principal", text(j.Bounds.Principal), "the same along the principal axes of both clouds")
 	t.Add("sliced", text(j.Bounds.Sliced), "from random directions; an estimate")
 	t.Section("run")
 	t.Add("status", j.Status, map[string]string{statusOptimal: "the optimal cost is known", statusBracketed: "the optimal cost lies between the bounds"}[j.Status])

@@ -21,7 +21,7 @@ import (
 // The last trace is the sum of the singular values of A^1/2 B^1/2. With A = X'X and B = Y'Y, X and Y the
 // centred points scaled by the roots of their weights, these are the singular values of Rx Ry', where
 // X = Qx Rx and Y = Qy Ry: no covariance is formed, and nothing is lost by squaring. Time O((n + m) d^2 +
-// d^3), or O(n m d + min(n, m)^2 max(n, m)) where n and m are below d.
+// d^3), or O(n m d + min(n, m)^2 max(n, m)) where n and m are below d; memory O((n + m) d).
 // Source: Gelbrich, Mathematische Nachrichten 147 (1990); Olkin and Pukelsheim (1982).
 func Gaussian(c Clouds) (*Result, error) {
 	start := time.Now()
@@ -48,16 +48,16 @@ func Gaussian(c Clouds) (*Result, error) {
 	}, nil
 }
 
-// factor returns a matrix R with R'R = the covariance of m, of at most d rows.
+// factor returns a matrix R with R'R = the covariance of m, of at most d rows. It takes the memory of m's points.
 func factor(m moments, w []float64, d int) *mat.Dense {
 	rows := 0
-	data := make([]float64, len(m.centred))
+	data := m.centred
 	for i, v := range w {
 		if v == 0 {
 			continue
 		}
 		s := math.Sqrt(v)
-		for t, z := range m.centred[i*d : i*d+d] {
+		for t, z := range data[i*d : i*d+d] {
 			data[rows*d+t] = s * z
 		}
 		rows++

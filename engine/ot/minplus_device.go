@@ -276,14 +276,12 @@ func (h *holder) vector(t engine.Dtype, v []float64) engine.Buffer {
 	return b
 }
 
-func (h *holder) indices(v []int32) engine.Buffer { return h.vector(engine.I32, floats(v)) }
-
-func floats(v []int32) []float64 {
-	out := make([]float64, len(v))
+func (h *holder) indices(v []int32) engine.Buffer {
+	numbers := make([]float64, len(v))
 	for i, k := range v {
-		out[i] = float64(k)
+		numbers[i] = float64(k)
 	}
-	return out
+	return h.vector(engine.I32, numbers)
 }
 
 // gather copies rows of b.

@@ -51,19 +51,13 @@ func Sliced(ctx context.Context, c Clouds, s *SlicedSettings) (*Result, error) {
 	}
 	// The means' distance is projected by itself, so that offsets of the clouds cost no digits.
 	x, y := momentsOf(p.x, p.a, p.d), momentsOf(p.y, p.b, p.d)
-	q := *p
-	q.x, q.y = x.centred, y.centred
 	shift := separation(x, y)
 	theta, err := frames(ctx, count, p.d, s.Seed)
 	if err != nil {
 		return nil, err
 	}
-	costs, err := q.alongAxes(ctx, count, s.Threads, func(dst, x []float64, k, d int) {
-		direction := theta[k*d : k*d+d]
-		for i := range dst {
-			dst[i] = dot(direction, x[i*d:i*d+d])
-		}
-	})
+	f := Frame{d: p.d, directions: theta}
+	costs, err := p.alongAxes(ctx, count, s.Threads, [2]func([]float64, int){f.projector(x.centred), f.projector(y.centred)})
 	if err != nil {
 		return nil, err
 	}

@@ -73,7 +73,7 @@ func TestCompareGaussian(t *testing.T) {
 	if c.Jacobian.Probes != study.DefaultProbes || c.Jacobian.Max > 1e-12 { // closed form: rounding alone
 		t.Errorf("asymmetry %+v", c.Jacobian)
 	}
-	for name, b := range map[string]float64{"gelbrich": c.Bounds.Gelbrich, "marginal": c.Bounds.Marginal, "sliced": c.Bounds.Sliced} {
+	for name, b := range map[string]float64{"gelbrich": c.Bounds.Gelbrich, "marginal": c.Bounds.Marginal, "principal": c.Bounds.Principal, "sliced": c.Bounds.Sliced} {
 		if !(b > 0 && b <= c.Transport.Upper*(1+1e-12)) {
 			t.Errorf("%s = %v above the optimum %v", name, b, c.Transport.Upper)
 		}

@@ -1,0 +1,235 @@
+package ot
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+
+	"monge/engine"
+	"monge/engine/rng"
+
+	"gonum.org/v1/gonum/floats"
+	"gonum.org/v1/gonum/mat"
+)
+
+// Frame is a set of orthonormal directions in R^d, along which [MarginalAlong] takes marginals.
+type Frame struct {
+	d          int
+	directions []float64 // [k, d]; nil = all d axes, or their images by the reflections
+	mirrors    []float64 // unit normals [r, d] of the reflections, in the order in which they meet a point
+	excess     float64   // by how much the squares of a vector's products with the directions may exceed its own
+}
+
+const (
+	streamMirrors   = 0x6d6972
+	streamPrincipal = 0x70636178
+	principalExact  = 256 // dimensions up to which all principal axes are taken
+	principalAxes   = 64  // axes beyond
+)
+
+// Axes is the frame of the d coordinate axes.
+func Axes(d int) Frame { return Frame{d: d} }
+
+// Reflections is the frame that count random reflections make of the axes: an orthogonal frame without a d x d
+// matrix, in any dimension. Points are taken along it in O(count d) time each.
+func Reflections(d, count int, seed uint64) Frame {
+	f := Frame{d: d, mirrors: make([]float64, count*d), excess: 64 * float64(count+1) * engine.F64.Eps()}
+	rng.Normals(f.mirrors, seed, streamMirrors, 0)
+	for r := range count {
+		v := f.mirrors[r*d : (r+1)*d]
+		floats.Scale(1/floats.Norm(v, 2), v)
+	}
+	return f
+}
+
+// Directions is the frame of orthonormal rows v [k, d]. Rows whose products differ from the identity by more than
+// 1e-8 are an error.
+func Directions(v []float64, d int) (Frame, error) {
+	if d <= 0 || len(v)%d != 0 || len(v) > d*d {
+		return Frame{}, fmt.Errorf("ot: frame: %d numbers for directions in %d dimensions: %w", len(v), d, engine.ErrShape)
+	}
+	f := Frame{d: d, directions: v}
+	k := len(v) / d
+	for a := range k {
+		for b := range a + 1 {
+			off := floats.Dot(v[a*d:(a+1)*d], v[b*d:(b+1)*d])
+			if a == b {
+				off--
+			}
+			if !(math.Abs(off) < 1e-8) {
+				return Frame{}, fmt.Errorf("ot: frame: directions %d and %d are not orthonormal: off by %g", b, a, off)
+			}
+			f.excess = math.Hypot(f.excess, math.Sqrt2*off)
+		}
+	}
+	f.excess += 4 * float64(d) * engine.F64.Eps()
+	return f, nil
+}
+
+// PrincipalAxes is the frame of the principal axes of both clouds together: all of them up to 256 dimensions, the
+// 64 leading ones beyond, from a randomised subspace iteration (Halko, Martinsson and Tropp, SIAM Review 53,
+// 2011) in O((n + m) d) memory. Where a map stretches along axes of its own they are often near these.
+func PrincipalAxes(ctx context.Context, c Clouds, seed uint64) (Frame, error) {
+	p, err := c.check()
+	if err != nil {
+		return Frame{}, err
+	}
+	x, y := momentsOf(p.x, p.a, p.d), momentsOf(p.y, p.b, p.d)
+	// Deviations from the pooled mean are those from the own one and half the way to the other's.
+	half := separation(x, y)
+	floats.Scale(.5, half)
+	d := p.d
+	scale := func(m moments, w []float64) *mat.Dense {
+		for i, v := range w {
+			floats.Scale(math.Sqrt(v), m.centred[i*d:(i+1)*d])
+		}
+		return mat.NewDense(len(w), d, m.centred)
+	}
+	clouds := []*mat.Dense{scale(x, p.a), scale(y, p.b), mat.NewDense(1, d, half)}
+	var v []float64
+	if d <= principalExact {
+		v, err = eigenvectors(clouds, d)
+	} else {
+		v, err = leading(ctx, clouds, d, min(principalAxes, d), seed)
+	}
+	if err != nil {
+		return Frame{}, err
+	}
+	return Directions(v, d)
+}
+
+// eigenvectors returns those of the sum of z^T z as rows [d, d].
+func eigenvectors(clouds []*mat.Dense, d int) ([]float64, error) {
+	cov := mat.NewSymDense(d, nil)
+	for _, z := range clouds {
+		cov.SymRankK(cov, 1, z.T())
+	}
+	var e mat.EigenSym
+	var q mat.Dense
+	if !e.Factorize(cov, true) {
+		return nil, fmt.Errorf("ot: principal axes: the eigenvalues of a %d x %d covariance did not converge", d, d)
+	}
+	e.VectorsTo(&q)
+	return mat.DenseCopyOf(q.T()).RawMatrix().Data, nil
+}
+
+// leading returns about the k leading eigenvectors of the sum of z^T z as rows [k, d].
+func leading(ctx context.Context, clouds []*mat.Dense, d, k int, seed uint64) ([]float64, error) {
+	v := make([]float64, k*d)
+	rng.Normals(v, seed, streamPrincipal, 0)
+	q := mat.NewDense(k, d, v)
+	const powers = 3
+	for range powers {
+		if err := ctx.Err(); err != nil {
+			return nil, fmt.Errorf("ot: %w", err)
+		}
+		next := mat.NewDense(k, d, nil)
+		for _, z := range clouds {
+			var image, back mat.Dense
+			image.Mul(q, z.T())
+			back.Mul(&image, z)
+			next.Add(next, &back)
+		}
+		q = next
+		orthonormalise(q.RawMatrix().Data, d)
+	}
+	return q.RawMatrix().Data, nil
+}
+
+// orthonormalise makes the rows of v [k, d] orthonormal; rows without anything of their own become random ones.
+func orthonormalise(v []float64, d int) {
+	for k := 0; k*d < len(v); k++ {
+		row := v[k*d : (k+1)*d]
+		for try := uint64(0); ; try++ {
+			before := floats.Norm(row, 2)
+			for range 2 { // once more for what rounding left
+				for l := range k {
+					w := v[l*d : (l+1)*d]
+					floats.AddScaled(row, -floats.Dot(w, row), w)
+				}
+			}
+			if norm := floats.Norm(row, 2); norm > 1e-12*before && norm > 0 {
+				floats.Scale(1/norm, row)
+				break
+			}
+			rng.Normals(row, try, streamPrincipal, uint64((k+1)*d))
+		}
+	}
+}
+
+// count returns how many directions the frame has.
+func (f Frame) count() int {
+	if f.directions != nil {
+		return len(f.directions) / f.d
+	}
+	return f.d
+}
+
+// Rows returns the directions as rows [k, d].
+func (f Frame) Rows() []float64 {
+	if f.directions != nil {
+		return slices.Clone(f.directions)
+	}
+	d := f.d
+	eye := make([]float64, d*d)
+	for t := range d {
+		eye[t*d+t] = 1
+	}
+	// The images of the axes: coordinate t of an image is its product with direction t.
+	rows, project := make([]float64, d*d), f.projector(eye)
+	for t := range d {
+		project(rows[t*d:(t+1)*d], t)
+	}
+	return rows
+}
+
+// projector returns a function that writes the products of the points x [n, d] with direction k.
+func (f Frame) projector(x []float64) func(dst []float64, k int) {
+	d := f.d
+	switch {
+	case f.directions != nil:
+		return func(dst []float64, k int) {
+			v := f.directions[k*d : (k+1)*d]
+			for i := range dst {
+				dst[i] = dot(v, x[i*d:(i+1)*d])
+			}
+		}
+	case f.mirrors == nil:
+		return func(dst []float64, k int) {
+			for i := range dst {
+				dst[i] = x[i*d+k]
+			}
+		}
+	}
+	// Reflections take multiples of the normals from a point; with c the multiples, coordinate t of the image
+	// is x_t - sum_r c_r v_rt.
+	r := len(f.mirrors) / d
+	n := len(x) / d
+	normal := func(a int) []float64 { return f.mirrors[a*d : (a+1)*d] }
+	gram := make([]float64, r*r)
+	for a := range r {
+		for b := range a {
+			gram[a*r+b] = dot(normal(a), normal(b))
+		}
+	}
+	c := make([]float64, n*r)
+	for i := range n {
+		for a := range r {
+			s := dot(normal(a), x[i*d:(i+1)*d])
+			for b := range a {
+				s -= c[i*r+b] * gram[a*r+b]
+			}
+			c[i*r+a] = 2 * s
+		}
+	}
+	return func(dst []float64, k int) {
+		for i := range dst {
+			v := x[i*d+k]
+			for a := range r {
+				v -= c[i*r+a] * f.mirrors[a*d+k]
+			}
+			dst[i] = v
+		}
+	}
+}
