@@ -51,9 +51,11 @@ gpu-report: dist ## conformance, compute-sanitizer and benchmarks on a CUDA devi
 
 test-emu: toolkit ## the device code and its engine on an emulated device (needs g++)
 	$(DEVICE) $(GO) test -tags emu ./kernels/... ./gpu/... ./engine/auto
+	$(DEVICE) $(GO) test -tags emu -run TestScript/device ./cmd/monge
 
 test-cuda: kernels ## the engine on a CUDA device; skips, with the reason, where there is none
 	$(DEVICE) $(GO) test -tags cuda ./kernels/... ./gpu/... ./engine/auto
+	$(DEVICE) $(GO) test -tags cuda -run TestScript/device ./cmd/monge
 
 race: ## the engine's tests under the race detector (needs a C compiler)
 	$(GO) test -race -short -timeout 30m ./cpu/... ./engine/...

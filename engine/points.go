@@ -6,8 +6,14 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// Matrix returns the numbers of a host tensor of shape [N, D] in row-major order, without copying where
-// t is dense float64 already. Other ranks and types than float64 and float32 wrap ErrShape and ErrDtype.
+// hoster is the engine of tensors that lie where the host cannot read.
+type hoster interface {
+	Host(*tensor.Dense) (*tensor.Dense, error)
+}
+
+// Matrix returns the numbers of a tensor of shape [N, D] in row-major order, without copying where t is dense
+// float64 on the host already. A tensor in a device's memory is copied by its engine (gpu.Tensors). Other ranks
+// and types than float64 and float32 wrap ErrShape and ErrDtype.
 func Matrix(t *tensor.Dense) (data []float64, n, d int, err error) {
 	if t == nil {
 		return nil, 0, 0, fmt.Errorf("engine: no points: %w", ErrShape)
@@ -17,6 +23,15 @@ func Matrix(t *tensor.Dense) (data []float64, n, d int, err error) {
 		return nil, 0, 0, fmt.Errorf("engine: points of shape %v, want [N, D]: %w", s, ErrShape)
 	}
 	n, d = s[0], s[1]
+	if !t.IsNativelyAccessible() {
+		h, ok := t.Engine().(hoster)
+		if !ok {
+			return nil, 0, 0, fmt.Errorf("engine: points in memory that the host cannot read, of an engine (%T) that does not copy them: %w", t.Engine(), ErrUnsupported)
+		}
+		if t, err = h.Host(t); err != nil {
+			return nil, 0, 0, fmt.Errorf("engine: points: %w", err)
+		}
+	}
 	if t.RequiresIterator() || t.DataOrder().IsColMajor() || !t.DataOrder().IsContiguous() {
 		return gather(t, n, d)
 	}

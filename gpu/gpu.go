@@ -6,6 +6,8 @@
 // Go differs. Both need cgo and the header cuda.h (make toolkit, or an installed CUDA); see the Makefile.
 // In builds without either tag Open says so.
 //
+// In builds with a tag (*Engine).Tensors holds tensors of package tensor in the device's memory.
+//
 // Operations are asynchronous: a fault of a kernel comes back from a later call, at the latest from Read
 // or Sync. (With CUDA_LAUNCH_BLOCKING=1 in the environment the driver waits for every kernel, and the
 // operation at fault is the one that the error names.) A device that has failed stays failed: every later

@@ -19,11 +19,12 @@ type Engine struct {
 	memory  int64 // bytes of the device
 	workers int64 // blocks that a launch of any size is given at most
 
-	ctx    cu.CUContext
-	stream cu.Stream
-	code   code
-	pool   pool
-	stage  stage
+	ctx     cu.CUContext
+	stream  cu.Stream
+	code    code
+	pool    pool
+	stage   stage
+	tensors *Tensors // nil until asked for
 
 	op     operation // the operation that was queued last
 	broken error     // why the device cannot go on

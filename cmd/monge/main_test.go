@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"monge/engine/arrayio"
+	"monge/gpu"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
@@ -32,6 +33,7 @@ func TestScript(t *testing.T) {
 			"code":      codeCommand,
 			"interrupt": interruptCommand,
 			"json":      jsonCommand,
+			"agree":     agreeCommand,
 			"array":     arrayCommand,
 			"same":      sameCommand,
 			"truncate":  truncateCommand,
@@ -41,6 +43,11 @@ func TestScript(t *testing.T) {
 			switch name {
 			case "root":
 				return os.Geteuid() == 0, nil
+			case "emu", "cuda": // the device that the build has
+				return gpu.Kind == name, nil
+			case "device": // one that can be used
+				devices, err := gpu.Devices()
+				return err == nil && slices.ContainsFunc(devices, func(d gpu.Device) bool { return d.Reason == "" }), nil
 			case "full":
 				_, err := os.Stat("/dev/full")
 				return err == nil, nil
@@ -124,18 +131,15 @@ func interruptCommand(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// jsonCommand checks one value of a JSON file (or of stdout): "json FILE PATH number VALUE TOLERANCE",
-// "json FILE PATH range LOW HIGH", "json FILE PATH is TEXT" (strings, null, true), or "json FILE PATH keys K...":
-// the object's keys in their order. A path is names and indices with dots, "." the whole.
-func jsonCommand(ts *testscript.TestScript, _ bool, args []string) {
-	text := ts.ReadFile(args[0])
-	dec := json.NewDecoder(strings.NewReader(text))
+// valueAt returns the value at a path of a JSON file: names and indices with dots, "." the whole.
+func valueAt(ts *testscript.TestScript, file, path string) string {
+	dec := json.NewDecoder(strings.NewReader(ts.ReadFile(file)))
 	var raw json.RawMessage
 	ts.Check(dec.Decode(&raw))
 	if dec.More() {
-		ts.Fatalf("%s holds more than one JSON value", args[0])
+		ts.Fatalf("%s holds more than one JSON value", file)
 	}
-	for _, key := range strings.Split(args[1], ".") {
+	for _, key := range strings.Split(path, ".") {
 		if key == "" {
 			continue
 		}
@@ -149,11 +153,37 @@ func jsonCommand(ts *testscript.TestScript, _ bool, args []string) {
 		ts.Check(json.Unmarshal(raw, &object))
 		v, ok := object[key]
 		if !ok {
-			ts.Fatalf("%s: no %q in %s", args[1], key, raw)
+			ts.Fatalf("%s: no %q in %s", path, key, raw)
 		}
 		raw = v
 	}
-	got := string(raw)
+	return string(raw)
+}
+
+// agreeCommand is "agree FILE1 FILE2 TOLERANCE PATH...": the numbers at the paths of two JSON files are equal to
+// the tolerance, relative to the larger; what is no number is equal as it is written.
+func agreeCommand(ts *testscript.TestScript, _ bool, args []string) {
+	tol, err := strconv.ParseFloat(args[2], 64)
+	ts.Check(err)
+	for _, path := range args[3:] {
+		a, b := valueAt(ts, args[0], path), valueAt(ts, args[1], path)
+		x, errX := strconv.ParseFloat(a, 64)
+		y, errY := strconv.ParseFloat(b, 64)
+		if errX != nil || errY != nil {
+			if a != b {
+				ts.Fatalf("%s is %s and %s", path, a, b)
+			}
+		} else if !(math.Abs(x-y) <= tol*max(math.Abs(x), math.Abs(y))) {
+			ts.Fatalf("%s is %s and %s, want a relative difference of at most %g", path, a, b, tol)
+		}
+	}
+}
+
+// jsonCommand checks one value of a JSON file (or of stdout): "json FILE PATH number VALUE TOLERANCE",
+// "json FILE PATH range LOW HIGH", "json FILE PATH is TEXT" (strings, null, true), or "json FILE PATH keys K...":
+// the object's keys in their order. A path is as valueAt reads it.
+func jsonCommand(ts *testscript.TestScript, _ bool, args []string) {
+	got := valueAt(ts, args[0], args[1])
 	numbers := func(texts ...string) (v []float64) {
 		for _, t := range texts {
 			f, err := strconv.ParseFloat(t, 64)
