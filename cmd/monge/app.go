@@ -56,7 +56,7 @@ Exit codes: 0 done; 1 failed while running; 2 wrong usage or input; 3 done, and 
 	}
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
-	root.AddCommand(newCompare(a), newEncode(a), newDecode(a), newSample(a), newOT(a), newCertify(a), newBound(a), newSuite(a), newEngines(a))
+	root.AddCommand(newCompare(a), newEncode(a), newDecode(a), newSample(a), newOT(a), newCertify(a), newBound(a), newSuite(a), newReport(a), newEngines(a))
 	for _, c := range root.Commands() {
 		a.finish(c)
 	}

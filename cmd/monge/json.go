@@ -18,6 +18,15 @@ func (v number) MarshalJSON() ([]byte, error) {
 	return json.Marshal(float64(v))
 }
 
+// UnmarshalJSON reads null as NaN.
+func (v *number) UnmarshalJSON(b []byte) error {
+	if string(b) == "null" {
+		*v = number(math.NaN())
+		return nil
+	}
+	return json.Unmarshal(b, (*float64)(v))
+}
+
 // count is an integer that is null where it does not apply, that is where it is negative.
 type count int
 

@@ -394,14 +394,8 @@ func (s *sweepFlags) draw(ctx context.Context, a *app, dir string) error {
 	if err != nil {
 		return err
 	}
-	figure := study.Figure{Title: store.Plan.Spec.Name, X: s.x, Y: s.y, LogX: s.logX, LogY: s.logY}
-	for _, c := range series {
-		name := c.Name
-		if s.by != "" {
-			name = s.by + " = " + c.Name
-		}
-		figure.Curves = append(figure.Curves, study.Curve{Name: name, X: c.X, Y: c.Y, Low: c.Low, High: c.High})
-	}
+	figure := sweepFigure(store.Plan.Spec.Name, s.x, s.y, s.by, series)
+	figure.LogX, figure.LogY = s.logX, s.logY
 	out := s.out
 	if out == "" {
 		out = filepath.Join(dir, s.y+".png")

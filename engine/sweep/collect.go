@@ -95,7 +95,10 @@ func (s *Store) Collect(version string) (*Table, error) {
 	return t, nil
 }
 
-// flatten calls add for every value of a JSON object, in its order. null is "".
+// Flatten calls add for every value of a JSON object, in its order: names of objects within are joined by dots, lists stay
+// JSON, null is "".
+func Flatten(text []byte, add func(name, value string)) error { return flatten(text, "", add) }
+
 func flatten(text []byte, prefix string, add func(name, value string)) error {
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.UseNumber()
