@@ -54,6 +54,26 @@ func BenchmarkSinkhornLarge(b *testing.B) {
 	}
 }
 
+// Many small problems at a time, 1024 on a device and 64 on a CPU, with the brackets of all.
+func BenchmarkSinkhornBatch(b *testing.B) {
+	const d, iters = 16, 100
+	counts := map[string]int{"cpu": 64, "cuda": 1024, "emu": 2}
+	for _, t := range []engine.Dtype{engine.F32, engine.F64} {
+		each(b, t, sizes{cpu: 256, cuda: 256, emu: 16}, d, func(b *testing.B, e engine.Engine, n int) {
+			problems := make([]ot.Clouds, counts[e.Info().Name])
+			for i := range problems {
+				problems[i].X, problems[i].Y = Normals(n, d, 0, 1, uint64(20+2*i)), Normals(n, d, .5, 1.3, uint64(21+2*i))
+			}
+			s := meanCost
+			s.Tol, s.MaxIter, s.NoSchedule, s.Dtype = -1, iters, true, t
+			measure(b, e, t, iterations(t, len(problems), n, d, iters), func() error {
+				_, err := ot.SinkhornBatch(context.Background(), e, problems, &s)
+				return err
+			})
+		})
+	}
+}
+
 // Ten classes of embeddings against themselves with noise, at eps = blur^2.
 func BenchmarkSinkhornEmbeddings(b *testing.B) {
 	for _, blur := range []float64{30, 10, 3} {

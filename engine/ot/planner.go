@@ -18,19 +18,25 @@ type sinkhornStage struct {
 	floor float64
 }
 
-// planSinkhorn chooses the types of the iterations, and refuses what does not fit into memory.
-func planSinkhorn(info engine.Info, k *sinkhorn, s *SinkhornSettings) (*sinkhornPlan, error) {
+// planSinkhorn chooses the types of the iterations, and refuses what does not fit into memory: count problems
+// of k's sizes at a time.
+func planSinkhorn(info engine.Info, k *sinkhorn, s *SinkhornSettings, count int) (*sinkhornPlan, error) {
 	points := int64(k.n+k.m) * int64(k.d)
 	vectors := int64(k.n + k.m)
 	// Two types at most, one after the other; float64 at the end. A pass over rows of means is the
 	// largest temporary.
 	asked := 8 * (points + int64(k.n)*int64(k.d) + 8*vectors + 2*mixingDepth*int64(k.m))
+	asked *= int64(count)
 	free := info.Free
 	if s.MaxMemory > 0 {
 		free = min(free, s.MaxMemory)
 	}
 	if asked > free {
-		return nil, fmt.Errorf("ot: sinkhorn: %w", &engine.MemoryError{What: fmt.Sprintf("clouds of %d and %d points in %d dimensions", k.n, k.m, k.d), Asked: asked, Free: free})
+		what := fmt.Sprintf("clouds of %d and %d points in %d dimensions", k.n, k.m, k.d)
+		if count > 1 {
+			what = fmt.Sprintf("%d times %s", count, what)
+		}
+		return nil, fmt.Errorf("ot: sinkhorn: %w", &engine.MemoryError{What: what, Asked: asked, Free: free})
 	}
 	p := new(sinkhornPlan)
 	if s.Dtype == engine.F32 {
@@ -52,7 +58,7 @@ func planSinkhorn(info engine.Info, k *sinkhorn, s *SinkhornSettings) (*sinkhorn
 	}
 	p.note += fmt.Sprintf("streaming: %d bytes; costs recomputed in every pass, keeping them would take %d bytes",
 		asked, int64(k.n)*int64(k.m)*int64(s.Dtype.Size()))
-	if s.Tol >= 0 && !s.NoSchedule {
+	if s.Tol >= 0 && !s.NoSchedule && count == 1 {
 		p.note += fmt.Sprintf("; falling eps, then Anderson acceleration of depth %d", mixingDepth)
 	}
 	return p, nil

@@ -76,20 +76,13 @@ func Sinkhorn(ctx context.Context, e engine.Engine, c Clouds, s *SinkhornSetting
 	if err != nil {
 		return nil, err
 	}
-	plan, err := planSinkhorn(e.Info(), k, s)
+	plan, err := planSinkhorn(e.Info(), k, s, 1)
 	if err != nil {
 		return nil, err
 	}
 	r := &Result{Solver: "sinkhorn", Status: IterationLimit, Eps: k.eps, Note: plan.note}
-	limit := s.MaxIter
-	if limit == 0 {
-		limit = defaultMaxIter
-	}
-	tol := s.Tol
-	if tol == 0 {
-		tol = defaultTol
-	}
-	k.steps = k.schedule(s, limit)
+	limit, tol := s.limits()
+	k.schedule(k.scheduled(s, limit))
 	if tol >= 0 && !s.NoSchedule {
 		k.mixing = newAnderson(mixingDepth, k.b)
 	}
@@ -122,6 +115,18 @@ func Sinkhorn(ctx context.Context, e engine.Engine, c Clouds, s *SinkhornSetting
 	}
 	r.Seconds = time.Since(start).Seconds()
 	return r, nil
+}
+
+// limits returns the iterations and the tolerance.
+func (s *SinkhornSettings) limits() (limit int, tol float64) {
+	limit, tol = s.MaxIter, s.Tol
+	if limit == 0 {
+		limit = defaultMaxIter
+	}
+	if tol == 0 {
+		tol = defaultTol
+	}
+	return limit, tol
 }
 
 // sinkhorn is a run's state. Its potentials are shifted, with x and y centred and D the distance of their
@@ -239,20 +244,24 @@ func logs(w []float64) []float64 {
 	return l
 }
 
-// schedule returns the regularisations of the first iterations: from the scale of the cost down to eps by
-// a constant factor, in at most half of the iterations.
-func (k *sinkhorn) schedule(s *SinkhornSettings, limit int) []float64 {
+// scheduled returns how many iterations it takes to come down from the scale of the cost to eps by a constant
+// factor: at most half of all.
+func (k *sinkhorn) scheduled(s *SinkhornSettings, limit int) int {
 	const factor = 0.7
 	top := meanCost(k.mx, k.my)
 	if s.NoSchedule || s.F0 != nil || s.G0 != nil || top <= k.eps {
-		return nil
+		return 0
 	}
-	count := min(int(math.Ceil(math.Log(k.eps/top)/math.Log(factor))), limit/2)
-	steps := make([]float64, count)
-	for i := range steps {
-		steps[i] = top * math.Pow(k.eps/top, float64(i)/float64(count))
+	return min(int(math.Ceil(math.Log(k.eps/top)/math.Log(factor))), limit/2)
+}
+
+// schedule sets the regularisations of the first count iterations, from the scale of the cost down to eps.
+func (k *sinkhorn) schedule(count int) {
+	top := max(k.eps, meanCost(k.mx, k.my))
+	k.steps = make([]float64, count)
+	for i := range k.steps {
+		k.steps[i] = top * math.Pow(k.eps/top, float64(i)/float64(count))
 	}
-	return steps
 }
 
 // at returns the regularisation of iteration i, from 0.
@@ -304,13 +313,13 @@ func (k *sinkhorn) iterate(ctx context.Context, e engine.Engine, r *Result, goal
 	size := 0.0
 	run := func(f, g []float64, tol float64, limit int) error {
 		l.op.Tol, l.op.Limit = tol, limit
-		if err := l.start(f, g, k.done); err != nil {
+		if err := l.start(f, g, []int{k.done}); err != nil {
 			return err
 		}
 		err := l.run(ctx, func(_, iteration int, residual float64) {
 			size = residual
 			k.note(r, iteration, residual, progress)
-		})
+		}, func() {})
 		k.done = l.counts[0]
 		return err
 	}

@@ -75,10 +75,10 @@ func (l *loop) free() {
 	l.held = nil
 }
 
-// start sets the potentials, nil for the present ones, and what problems have done: counts iterations each.
-func (l *loop) start(f, g []float64, count int) error {
+// start sets the potentials, nil for the present ones, and the iterations that each problem has made.
+func (l *loop) start(f, g []float64, counts []int) error {
 	state := make([]float64, 2*l.b)
-	for b := range l.b {
+	for b, count := range counts {
 		state[2*b] = float64(count)
 		l.counts[b], l.noted[b], l.ended[b] = count, count, false
 		if !l.op.Columns && count > l.steps { // measured again
@@ -99,8 +99,8 @@ func (l *loop) start(f, g []float64, count int) error {
 }
 
 // run makes passes until every problem has ended. note is told the error of every iteration, problem by
-// problem in their order.
-func (l *loop) run(ctx context.Context, note func(b, iteration int, err float64)) error {
+// problem; called comes after every call of the engine.
+func (l *loop) run(ctx context.Context, note func(b, iteration int, err float64), called func()) error {
 	state, trace := make([]float64, 2*l.b), make([]float64, l.b*mostPasses)
 	for running := true; running; {
 		l.op.Passes = min(mostPasses, max(1, l.left()))
@@ -137,6 +137,7 @@ func (l *loop) run(ctx context.Context, note func(b, iteration int, err float64)
 			}
 			running = running || !l.ended[b]
 		}
+		called()
 	}
 	return nil
 }

@@ -1,0 +1,180 @@
+package ot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"monge/engine"
+)
+
+// SinkhornBatch solves problems of equal sizes as [Sinkhorn] does, all at a time: for many small ones, which by
+// themselves would leave most of a device idle. EpsRel is of each problem's own mean cost, and each stops by
+// itself. The iterations are not accelerated; eps comes down in as many steps for all. A result's bits do not
+// depend on the other problems where they have a schedule of the same length or none. Seconds is that of all.
+//
+// Progress is told the most iterations of a problem so far and the largest of the errors last measured. F0 and G0
+// are an error, as are problems of different sizes; the others are Sinkhorn's, with the problem's number.
+func SinkhornBatch(ctx context.Context, e engine.Engine, problems []Clouds, s *SinkhornSettings) ([]*Result, error) {
+	if len(problems) == 0 {
+		return nil, nil
+	}
+	start := time.Now()
+	b, err := newBatch(e, problems, s)
+	if err != nil {
+		return nil, err
+	}
+	limit, tol := s.limits()
+	steps := 0
+	for _, k := range b.runs {
+		steps = max(steps, k.scheduled(s, limit))
+	}
+	for _, k := range b.runs {
+		k.schedule(steps)
+	}
+	for _, stage := range b.plan.stages {
+		goal := tol
+		if tol >= 0 {
+			goal = max(tol, stage.floor)
+		}
+		if err := b.iterate(ctx, stage.dtype, goal, limit, s.Progress); err != nil {
+			return nil, err
+		}
+	}
+	for i, k := range b.runs {
+		r := b.results[i]
+		err := k.open(e, engine.F64)
+		if err == nil {
+			err = k.finish(ctx, r)
+			k.reduction.free()
+		}
+		if err != nil {
+			return nil, err
+		}
+		if r.MarginalError <= tol {
+			r.Status = Converged
+		}
+	}
+	for _, r := range b.results {
+		r.Seconds = time.Since(start).Seconds()
+	}
+	return b.results, nil
+}
+
+// batch is the state of a batch's runs.
+type batch struct {
+	e       engine.Engine
+	runs    []*sinkhorn
+	results []*Result
+	plan    *sinkhornPlan
+}
+
+func newBatch(e engine.Engine, problems []Clouds, s *SinkhornSettings) (*batch, error) {
+	if s != nil && (s.F0 != nil || s.G0 != nil) {
+		return nil, fmt.Errorf("ot: sinkhorn: potentials to start from, for %d problems: %w", len(problems), ErrSettings)
+	}
+	b := &batch{e: e}
+	for i, c := range problems {
+		k, err := newSinkhorn(c, s)
+		if err != nil {
+			return nil, fmt.Errorf("problem %d: %w", i, err)
+		}
+		if first := append(b.runs, k)[0]; k.n != first.n || k.m != first.m || k.d != first.d {
+			return nil, fmt.Errorf("ot: sinkhorn: problem %d has %d and %d points in %d dimensions, the first %d and %d in %d: %w",
+				i, k.n, k.m, k.d, first.n, first.m, first.d, engine.ErrShape)
+		}
+		b.runs = append(b.runs, k)
+	}
+	info := e.Info()
+	for _, k := range b.runs {
+		plan, err := planSinkhorn(info, k, s, len(problems))
+		if err != nil {
+			return nil, err
+		}
+		// What float32 cannot do for one problem it does for none, and the coarsest floor is everyone's.
+		switch {
+		case b.plan == nil || len(plan.stages) < len(b.plan.stages) || plan.stages[0].dtype == engine.F64:
+			b.plan = plan
+		case b.plan.stages[0].dtype != engine.F64:
+			b.plan.stages[0].floor = max(b.plan.stages[0].floor, plan.stages[0].floor)
+		}
+		b.results = append(b.results, &Result{Solver: "sinkhorn", Status: IterationLimit, Eps: k.eps, Note: plan.note})
+	}
+	return b, nil
+}
+
+// join returns the vectors of all problems, one after the other.
+func (b *batch) join(of func(k *sinkhorn) []float64) []float64 {
+	var all []float64
+	for _, k := range b.runs {
+		all = append(all, of(k)...)
+	}
+	return all
+}
+
+// iterate runs the iterations of all problems in one type.
+func (b *batch) iterate(ctx context.Context, t engine.Dtype, goal float64, limit int, progress func(int, float64)) (err error) {
+	var points [2]engine.Buffer
+	defer func() {
+		for _, x := range points {
+			if x != nil {
+				x.Free()
+			}
+		}
+	}()
+	first := b.runs[0]
+	for side, n := range []int{first.n, first.m} {
+		if points[side], err = b.e.Alloc(t, len(b.runs), n, first.d); err != nil {
+			return fmt.Errorf("ot: %w", err)
+		}
+		for i, k := range b.runs {
+			from := [2][]float64{k.mx.centred, k.my.centred}[side]
+			err = errors.Join(err, b.e.Write(points[side], i*n*first.d, from))
+		}
+		if err != nil {
+			return fmt.Errorf("ot: %w", err)
+		}
+	}
+	counts := make([]int, len(b.runs))
+	for i, k := range b.runs {
+		if err := k.start(ctx, new(SinkhornSettings)); err != nil {
+			return err
+		}
+		counts[i] = k.done
+	}
+	l, err := newLoop(b.e, points[rowsOfX], points[rowsOfY],
+		b.join(func(k *sinkhorn) []float64 { return k.logA }), b.join(func(k *sinkhorn) []float64 { return k.logB }),
+		b.join(func(k *sinkhorn) []float64 { return append(k.steps[:len(k.steps):len(k.steps)], k.eps) }), len(first.steps))
+	if err != nil {
+		return err
+	}
+	defer l.free()
+	l.op.Tol, l.op.Limit = goal, limit
+	f, g := b.join(func(k *sinkhorn) []float64 { return k.f }), b.join(func(k *sinkhorn) []float64 { return k.g })
+	if err := l.start(f, g, counts); err != nil {
+		return err
+	}
+	last := make([]float64, len(b.runs))
+	err = l.run(ctx, func(i, iteration int, residual float64) {
+		b.runs[i].note(b.results[i], iteration, residual, nil)
+		last[i] = residual
+	}, func() {
+		if progress != nil {
+			progress(slices.Max(l.counts), slices.Max(last))
+		}
+	})
+	if err == nil {
+		err = l.read(f, g)
+	}
+	if err != nil {
+		return err
+	}
+	for i, k := range b.runs {
+		k.done = l.counts[i]
+		copy(k.f, f[i*k.n:])
+		copy(k.g, g[i*k.m:])
+	}
+	return nil
+}
