@@ -6,11 +6,15 @@
 package bench
 
 import (
+	"context"
 	"math"
 	"slices"
 
+	"monge/cpu"
 	"monge/engine"
+	"monge/engine/arrayio"
 	"monge/engine/dist"
+	"monge/engine/flow"
 	"monge/engine/rng"
 
 	"gonum.org/v1/gonum/mat"
@@ -94,6 +98,32 @@ func RotatedPair(n, d int) (x, y *tensor.Dense) {
 		}
 	}
 	return x, engine.Points(ys, n, d)
+}
+
+// ImagePair returns the first n rows of a file of images and their latents under the flow of these images, smoothed.
+func ImagePair(path string, n int) (x, y *tensor.Dense, err error) {
+	file, err := arrayio.ReadPoints(path, arrayio.Options{})
+	if err != nil {
+		return nil, nil, err
+	}
+	rows, d := file.Shape[0], file.Shape[1]
+	n = min(n, rows)
+	pixels := slices.Clone(file.Data[:n*d])
+	for i := range pixels {
+		pixels[i] /= 255
+	}
+	x = engine.Points(pixels, n, d)
+	law, err := dist.NewPoints(x, nil, 1)
+	if err != nil {
+		return nil, nil, err
+	}
+	e := cpu.New(cpu.Options{})
+	defer e.Close()
+	r, err := flow.Encode(context.Background(), e, engine.F32, law, x, &flow.Settings{Atol: 1e-4, Rtol: -1})
+	if err != nil {
+		return nil, nil, err
+	}
+	return x, r.X, nil
 }
 
 // EmbeddingClouds returns the clouds of SinkhornEmbeddings: ten classes N(m_c, I) with m_c ~ N(0, I), and
