@@ -59,6 +59,17 @@ var operations = []struct {
 		f.do(func() error { return e.Softmax(&a) })
 		return f.read(a.LSE, a.Mean, a.Second, a.TMean, a.ColSum, a.Arg)
 	}},
+	{"SoftmaxParts", func(e *Engine) ([]float64, error) {
+		f := fixture{e: e}
+		defer f.free()
+		q, k := f.numbers(engine.F32, 1, 2, 1), f.numbers(engine.F32, 1, 600, 1) // keys of two parts
+		a := engine.Softmax{
+			Q: q, K: k, Scale: .01, LSE: f.zeros(engine.F32, 1, 2, 1), Mean: f.zeros(engine.F32, 1, 2, 1),
+			Second: f.zeros(engine.F32, 1, 2, 1), Arg: f.zeros(engine.I32, 1, 2, 1),
+		}
+		f.do(func() error { return e.Softmax(&a) })
+		return f.read(a.LSE, a.Mean, a.Second, a.Arg)
+	}},
 	{"SinkhornSmall", func(e *Engine) ([]float64, error) { return sinkhornOf(e, 2) }},
 	{"Sinkhorn", func(e *Engine) ([]float64, error) { return sinkhornOf(e, 150) }},
 	{"SinkhornPanels", func(e *Engine) ([]float64, error) { return sinkhornOf(e, panelDepth+1) }},

@@ -32,17 +32,22 @@ func (e *Engine) MatMul(out, x, y engine.Buffer, transY bool) error {
 	return e.fail(e.matMul(x.Dtype(), &p))
 }
 
-// matMul takes the tile that wastes the least: of few columns where y has few, of few rows where x has few or
-// where larger tiles would leave multiprocessors without work.
+// matMul takes the tile that wastes the least.
 func (e *Engine) matMul(t engine.Dtype, p *C.matmul_params) error {
 	batch, n, m := int64(p.batch), int64(p.n), int64(p.m)
 	op, rows, cols := "matmul", tileRows(t), int64(C.TILE_COLS)
 	if m <= 2*C.TILE_NARROW {
 		op, cols = "matmul_narrow", C.TILE_NARROW
-	} else if n <= 2*C.TILE_THIN || batch*ceilDiv(n, rows)*ceilDiv(m, cols) < e.workers/blocksPerProcessor {
+	} else if e.thin(batch, n, rows, ceilDiv(m, cols)) {
 		op, rows = "matmul_thin", C.TILE_THIN
 	}
 	return launch(e, typed("matmul", op, t), batch*ceilDiv(n, rows)*ceilDiv(m, cols), C.TILE_THREADS, p)
+}
+
+// thin tells whether tiles of few rows do better: where there are few rows, or where tiles of the usual ones, each
+// with across others beside it, would leave multiprocessors without work.
+func (e *Engine) thin(batch, rows, tile, across int64) bool {
+	return rows <= 2*C.TILE_THIN || batch*ceilDiv(rows, tile)*across < e.workers/blocksPerProcessor
 }
 
 // tileRows returns the rows of a tile of dot products.

@@ -32,7 +32,22 @@ DEV void async_commit() {}
 template <int GROUPS> DEV void async_wait() {}
 #endif
 
-// aligned tells whether rows of stride numbers from p on can be read by Vecs.
-template <class T> DEV bool aligned(Global<const T> p, int64_t stride) {
-	return reinterpret_cast<uintptr_t>(p) % 16 == 0 && stride % Vec<T>::SIZE == 0;
+// copy_rows copies COUNT rows of WIDTH numbers, N at a time, to rows of a pitch of so many numbers: of them count
+// rows and left numbers are there, and the rest becomes 0. All TILE_THREADS threads of the block call it.
+template <int COUNT, int WIDTH, int N, class T> DEV void copy_rows(T *to, int pitch, Global<const T> from, int64_t stride, int count, int left) {
+	constexpr int UNITS = WIDTH / N, STEP = TILE_THREADS / UNITS;
+	const int first = threadIdx.x / UNITS, at = threadIdx.x % UNITS * N;
+	from += first * stride + at;
+	to += first * pitch + at;
+	count = at < left ? count - first : 0;
+#pragma unroll
+	for (int i = 0; i < COUNT; i += STEP) {
+		if (COUNT % STEP == 0 || first + i < COUNT) async_copy<N, T>(to + i * pitch, from, i < count ? N : 0);
+		from += STEP * stride;
+	}
+}
+
+// aligned tells whether rows of stride numbers from p on can be read N numbers at a time.
+template <class T, int N = Vec<T>::SIZE> DEV bool aligned(Global<const T> p, int64_t stride) {
+	return reinterpret_cast<uintptr_t>(p) % (N * sizeof(T)) == 0 && stride % N == 0;
 }

@@ -25,5 +25,7 @@ namespace { // their functions concern nobody else
 #include "sinkhorn_panel.cu"
 #include "sinkhorn_small.cu"
 #include "softmax.cu"
+#include "softmax_panel.cu"
+#include "softmax_small.cu"
 #include "trajectory.cu"
 } // namespace

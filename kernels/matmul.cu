@@ -22,13 +22,18 @@ template <class T, int R, int C, bool TRANS> DEV void matmul_tile(const matmul_p
 	tile.start(shared, g);
 	tile.multiply(g, 0, 0, z);
 	Global<T> out = global<T>(p.out) + b * p.ostride + i0 * p.m + j0;
+	Global<const double> scale = global<const double>(p.scale);
 #pragma unroll
-	for (int r = 0; r < R; r++)
+	for (int r = 0; r < R; r++) {
+		const int i = tile_row() + TILE_DOWN * r;
+		if (i >= rows) continue;
+		const T factor = p.scale ? (T)scale[(b * p.n + i0 + i) / p.per] : 1;
 #pragma unroll
 		for (int c = 0; c < C; c++) {
-			const int i = tile_row() + TILE_DOWN * r, j = Tiles::column(c);
-			if (i < rows && j < cols) out[i * p.m + j] = z.value(r, c);
+			const int j = Tiles::column(c);
+			if (j < cols) out[i * p.m + j] = factor * z.value(r, c);
 		}
+	}
 }
 
 template <class T, int R, int C> DEV void matmul(const matmul_params &p) {

@@ -70,9 +70,9 @@ enum {
 	SMALL_DIMS = 8,       // dimensions of a mixture that a thread keeps in registers, at most
 	SMALL_PARTS = 64,     // and components, which it takes one after another
 	SMALL_THREADS = 128,  // kernels with a thread a row
-	SCAN_THREADS = 256,
-	SCAN_ROWS = 32,
-	SCAN_COLS = 64,
+	SCAN_ROWS = 64,      // of a tile where the states of the rows take registers, too
+	KEY_PARTS = 64,      // parts of the keys of a fused softmax, at most
+	PART_KEYS = 512,     // and keys of a part, at least
 	REDUCE_CHUNK = 8192, // numbers that a block of reduce_parts sums
 	COLSUM_ROWS = 256,   // rows that a block of softmax_colsum sums
 	SINKHORN_SMALL_COLS = 256,
@@ -87,37 +87,57 @@ enum {
 // alone, since the order of a row's sums depends on it.
 PARAMS_INLINE int64_t row_threads(int64_t d) { return d <= 64 ? 32 : d <= 1024 ? 128 : ROW_THREADS; }
 
-// ---- softmax.cu ----
-// engine.Softmax is these launches, in order:
+// part_keys returns the keys of a part of m, whole tiles of them, and key_parts the parts: one at least. The order of a
+// row's sums depends on them, and so they depend on m alone.
+PARAMS_INLINE int64_t part_keys(int64_t m) {
+	return m <= KEY_PARTS * PART_KEYS ? PART_KEYS : ceil_div(ceil_div(m, KEY_PARTS), TILE_COLS) * TILE_COLS;
+}
+PARAMS_INLINE int64_t key_parts(int64_t m) { return m <= PART_KEYS ? 1 : ceil_div(m, part_keys(m)); }
+
+// ---- softmax.cu, softmax_small.cu, softmax_panel.cu ----
+// engine.Softmax is these launches for every panel of problems [b0, b0 + batch) and rows [i0, i0 + rows); batch > 1
+// only with i0 = 0 and rows = n > 0; m = 0 is well. Tiles have TILE_ROWS_... rows, or TILE_THIN where the kernel's name
+// says thin; both give the same bits.
 //
-//	softmax_scan_DTYPE      SCAN_THREADS, batch * ceil_div(n, SCAN_ROWS) blocks with b0 = i0 = 0, batch = B, rows = n:
-//	                        state, and lse, max and arg where not 0. n > 0; m = 0 is well.
-//	softmax_norms_DTYPE     WARP_THREADS, ceil_div(vb m, WARP_ROWS), vb = 1 or B the problems of v, as above: norms. For second.
+// Without tmean, colsum, and mean or second of wider values than softmax_small.cu takes, a fused pass:
 //
-// and where mean, second, tmean or colsum is wanted, for every panel of problems [b0, b0 + batch) and rows
-// [i0, i0 + rows):
+//	softmax_d2_DTYPE, softmax_d4_DTYPE, softmax_d8_DTYPE or softmax_d16_DTYPE for d up to that, or with mean or second
+//	softmax_d2_mean_DTYPE, softmax_d4_mean_DTYPE, softmax_d8_mean_DTYPE or softmax_d16_mean_DTYPE for d and dv up to that:
+//	                        TILE_THREADS, batch ceil_div(rows, small_rows(...)) key_parts(m): all outputs;
+//	softmax_scan_DTYPE or softmax_scan_thin_DTYPE for any d, with SCAN_ROWS or TILE_THIN rows a tile:
+//	                        TILE_THREADS, batch ceil_div(rows, tile) key_parts(m): lse, max, arg;
+//	softmax_finish_DTYPE    WARP_THREADS, ceil_div(batch rows, WARP_ROWS): with key_parts(m) > 1, where the launch
+//	                        before it leaves state, args (for arg), seconds and means (for second and mean).
 //
-//	softmax_weights_DTYPE   SCAN_THREADS, batch ceil_div(rows, SCAN_ROWS) ceil_div(m, SCAN_COLS): e
-//	matmul_DTYPE            mean: x = e [batch, rows, m], y = v (of problem b0), out = mean (row b0 n + i0)
-//	softmax_second_DTYPE    WARP_THREADS, ceil_div(batch rows, WARP_ROWS): second
-//	softmax_tangents_DTYPE  SCAN_THREADS, batch ceil_div(rows np, SCAN_ROWS) ceil_div(m, SCAN_COLS): f, needs e
-//	matmul_DTYPE            tmean: x = f [batch, rows np, m], y = v, out = tmean (row (b0 n + i0) np)
+// With any of them:
+//
+//	softmax_norms_DTYPE     WARP_THREADS, ceil_div(vb m, WARP_ROWS), vb = 1 or B the problems of v, once with b0 = i0 = 0,
+//	                        batch = B, rows = n: norms. For second.
+//	softmax_logits_DTYPE or softmax_logits_thin_DTYPE
+//	                        TILE_THREADS, batch ceil_div(rows, tile) ceil_div(m, TILE_COLS): e = z
+//	softmax_rows_DTYPE      row_threads(m), batch rows: e = exp(z - max), inverse, and lse, max, arg, second
+//	matmul_DTYPE            mean: x = e [batch, rows, m], y = v (of problem b0), out = mean (row b0 n + i0), scale = inverse
+//	softmax_tangents_DTYPE or softmax_tangents_thin_DTYPE
+//	                        TILE_THREADS, batch ceil_div(rows np, tile) ceil_div(m, TILE_COLS): f
+//	matmul_DTYPE            tmean: x = f [batch, rows np, m], y = v, out = tmean (row (b0 n + i0) np), scale = inverse, per = np
 //	softmax_colsum_DTYPE    ELEMENT_THREADS, batch ceil_div(rows, COLSUM_ROWS) ceil_div(m, ELEMENT_THREADS): parts
 //	softmax_merge_DTYPE     ELEMENT_THREADS, ceil_div(batch m, ELEMENT_THREADS): acc and colsum
 //
-// batch > 1 only with i0 = 0 and rows = n. rows is a multiple of COLSUM_ROWS, or n, and depends on n, m and
-// np alone: the column sums of a problem depend on it. The panels of a problem come in the order of their
-// rows. With n = 0 fill colsum with zeros instead of all this.
+// With colsum rows is a multiple of COLSUM_ROWS, or n, and the panels of a problem come in the order of their rows.
+// With n = 0 fill colsum with zeros instead of all this.
 typedef struct {
 	uint64_t q, k, v;         // v = k where there are no values
 	uint64_t s, u, c, w;      // DTYPE; 0 = scale, 0, and no rank-one bias
 	uint64_t skip;            // int32
 	uint64_t t, a;
-	uint64_t lse, second, max, arg, colsum; // outputs; mean and tmean are matmul's
-	uint64_t state;           // scratch [B n, 2]: the row's maximum and 1 / sum
-	uint64_t norms;           // scratch [vb, m]: |v_j|^2
-	uint64_t e;               // scratch of DTYPE [batch, rows, m]: r_ij
-	uint64_t f;               // scratch of DTYPE [batch, rows np, m]: r_ij <k_j, t_ip>
+	uint64_t lse, mean, second, max, arg, colsum; // outputs; tmean is matmul's, and mean where not fused
+	uint64_t state;           // scratch of DTYPE [batch, rows, parts, 2]: a part's largest z, and its sum
+	uint64_t args;            // scratch of int32 [batch, rows, parts]
+	uint64_t seconds, means;  // scratch of DTYPE [batch, rows, parts], [batch, rows, parts, dv]
+	uint64_t norms;           // scratch of DTYPE [vb, m]: |v_j|^2
+	uint64_t e;               // scratch of DTYPE [batch, rows, m]: z_ij, then exp(z_ij - max_i)
+	uint64_t inverse;         // scratch [batch, rows]: what makes a row of e weights
+	uint64_t f;               // scratch of DTYPE [batch, rows np, m]: e_ij <k_j, t_ip>
 	uint64_t parts;           // scratch [batch, ceil_div(rows, COLSUM_ROWS), m]
 	uint64_t acc;             // scratch [batch, m]: column sums so far; set where i0 = 0
 	int64_t n, m, d, dv, np;  // np tangents a row
@@ -127,6 +147,11 @@ typedef struct {
 	double scale;             // used where s = 0; never 0 itself
 	uint64_t ended;           // int32 [B, 2]; problems whose second number is not 0 may be left out. 0 = none
 } softmax_params;
+
+// small_rows returns the rows of a block of softmax_small.cu for numbers of size bytes, up to d of them.
+PARAMS_INLINE int64_t small_rows(int64_t size, int64_t d) {
+	return size == 8 ? (d <= 8 ? 32 : 16) : d <= 8 ? 64 : 32;
+}
 
 // ---- sinkhorn.cu ----
 // engine.Sinkhorn is these launches, in order, of which the first comes once a call:
@@ -206,6 +231,8 @@ PARAMS_INLINE int64_t sinkhorn_small_bytes(int64_t m, int64_t d, int64_t size) {
 // out_b = x_b y_b, or x_b y_b^T with trans. k = 0 writes zeros.
 typedef struct {
 	uint64_t out, x, y;
+	uint64_t scale; // float64 [batch n / per]: a factor for every per rows of the result; 0 = 1
+	int64_t per;
 	int64_t batch, n, k, m;
 	int64_t ostride, xstride, ystride; // numbers from one problem to the next; ystride 0 = shared
 	int64_t trans;
@@ -433,11 +460,11 @@ typedef struct {
 #else
 #define PARAMS_SIZE(type, size) _Static_assert(sizeof(type) == size, #type)
 #endif
-PARAMS_SIZE(softmax_params, 296);
+PARAMS_SIZE(softmax_params, 336);
 PARAMS_SIZE(sinkhorn_params, 216);
 PARAMS_SIZE(sinkhorn_panel_params, 320);
 PARAMS_SIZE(sinkhorn_small_params, 256);
-PARAMS_SIZE(matmul_params, 88);
+PARAMS_SIZE(matmul_params, 104);
 PARAMS_SIZE(mixture_model, 96);
 PARAMS_SIZE(mixture_params, 192);
 PARAMS_SIZE(mixture_tiles_params, 232);

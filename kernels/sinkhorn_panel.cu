@@ -96,13 +96,14 @@ template <class T> DEV void sinkhorn_panel_rows(const sinkhorn_panel_params &p) 
 	double lse = (double)problem.ref[i] + log(sum), weight = a / sum;
 	constexpr double range = 1 << 20; // within it a weight's digits are those of T down to where columns are done again
 	if (!(sum >= 1 / range && sum <= range)) {
-		Online s = online_empty();
-		for (int64_t j = lane_id(); j < m; j += WARP) online_add<T>(s, panel_logit(p, problem, i, j), j);
-		online_merge_lanes<T>(s, WARP);
+		Online<double> s;
+		s.clear();
+		for (int64_t j = lane_id(); j < m; j += WARP) s.add(panel_logit(p, problem, i, j), j);
+		s.merge_lanes<WARP>([](double) {});
 		Global<T> e = global<T>(p.e) + item * m;
-		const double inverse = online_inverse(s);
-		for (int64_t j = lane_id(); j < m; j += WARP) e[j] = (T)(inverse == 0 ? 0 : exp_as<T>(panel_logit(p, problem, i, j) - s.most) * inverse);
-		lse = online_lse(s);
+		const double inverse = s.sum == 0 ? 0 : 1 / s.sum;
+		for (int64_t j = lane_id(); j < m; j += WARP) e[j] = (T)(inverse == 0 ? 0 : exp_as<T>(panel_logit(p, problem, i, j) - s.ref) * inverse);
+		lse = s.lse();
 		weight = a;
 	}
 	if (lane_id() != 0) return;
@@ -162,26 +163,25 @@ template <class T> DEV void sinkhorn_panel_log(const sinkhorn_panel_params &p) {
 	for (int q = 0; q < ELEMENT_THREADS; q++) {
 		if (!again[q]) continue;
 		Global<const T> y = problem.y + (j0 + q) * p.d;
-		Online s = online_empty();
+		Online<double> s;
+		s.clear();
 		for (int64_t i = threadIdx.x; i < loop.n; i += ELEMENT_THREADS) {
 			Global<const T> x = problem.x + i * p.d;
 			double sum = 0;
 			for (int64_t l = 0; l < p.d; l++) sum += (double)x[l] * (double)y[l];
-			online_add<T>(s, (double)problem.scale * sum + (double)v[i], i);
+			s.add((double)problem.scale * sum + (double)v[i], i);
 		}
-		online_merge_lanes<T>(s, WARP);
+		s.merge_lanes<WARP>([](double) {});
 		if (lane_id() == 0) {
-			mosts[warp_id()] = s.nan ? not_a_number() : s.most;
+			mosts[warp_id()] = s.most;
 			totals[warp_id()] = s.sum;
 		}
 		__syncthreads();
 		if (threadIdx.x == 0) {
-			Online all = online_empty();
-			for (int w = 0; w < ELEMENT_THREADS / WARP; w++) {
-				const Online part = {isnan(mosts[w]) ? minus_infinity() : mosts[w], totals[w], w, isnan(mosts[w])};
-				online_merge<T>(all, part);
-			}
-			out[problem.b * loop.m + j0 + q] = online_lse(all);
+			Online<double> all;
+			all.clear();
+			for (int w = 0; w < ELEMENT_THREADS / WARP; w++) all.merge(mosts[w], totals[w]);
+			out[problem.b * loop.m + j0 + q] = all.lse();
 		}
 		__syncthreads();
 	}

@@ -174,14 +174,15 @@ template <class T, bool VEC> DEV void sinkhorn_small(const sinkhorn_small_params
 		if (__syncthreads_or(redo)) { // columns near underflow, a warp each
 			for (int j = warp_id(); j < m; j += SMALL_WARPS) {
 				if (!again[j]) continue;
-				Online s = online_empty();
+				Online<double> s;
+				s.clear();
 				for (int64_t i = lane_id(); i < n; i += WARP) {
 					double sum = 0;
 					for (int l = 0; l < d; l++) sum += (double)x[i * d + l] * (double)ys[l * pitch + j];
-					online_add<T>(s, 2 / eps * sum + (f[i] / eps + loga[i]), i);
+					s.add(2 / eps * sum + (f[i] / eps + loga[i]), i);
 				}
-				online_merge_lanes<T>(s, WARP);
-				if (lane_id() == 0) g[j] = -eps * online_lse(s);
+				s.merge_lanes<WARP>([](double) {});
+				if (lane_id() == 0) g[j] = -eps * s.lse();
 			}
 		}
 		error = sum_block(error); // and a barrier

@@ -87,34 +87,19 @@ template <class T, int R, int C, bool TRANS> struct Tile {
 	// column returns where the thread's column c lies in the tile.
 	static DEV int column(int c) { return (c / W * TILE_ACROSS + tile_col()) * W + c % W; }
 
-	// copy copies COUNT rows of WIDTH numbers, N at a time, to places of a pitch of so many numbers: of them
-	// count rows and left numbers are there, and the rest becomes 0.
-	template <int COUNT, int WIDTH, int N> static DEV void copy(T *to, int pitch, Global<const T> from, int64_t stride, int count, int left) {
-		constexpr int UNITS = WIDTH / N, STEP = TILE_THREADS / UNITS;
-		const int first = threadIdx.x / UNITS, at = threadIdx.x % UNITS * N;
-		from += first * stride + at;
-		to += first * pitch + at;
-		count = at < left ? count - first : 0;
-#pragma unroll
-		for (int i = 0; i < COUNT; i += STEP) {
-			if (COUNT % STEP == 0 || first + i < COUNT) async_copy<N>(to + i * pitch, from, i < count ? N : 0);
-			from += STEP * stride;
-		}
-	}
-
 	// load copies the stage from k0 on. Rows that can be read by Vecs have whole ones.
 	DEV void load(const Product<T> &g, Global<const T> y, int cols, int64_t k0) {
 		stage ^= 1;
 		T *xs = shared[stage * STAGE].at, *ys = shared[stage * STAGE + ROWS * PITCH].at;
 		const int left = g.depth - k0 < TILE_DEPTH ? (int)(g.depth - k0) : TILE_DEPTH;
-		if (g.xvec) copy<ROWS, TILE_DEPTH, V>(xs, PITCH * V, g.x + k0, g.xstride, g.rows, left);
-		else copy<ROWS, TILE_DEPTH, 1>(xs, PITCH * V, g.x + k0, g.xstride, g.rows, left);
+		if (g.xvec) copy_rows<ROWS, TILE_DEPTH, V>(xs, PITCH * V, g.x + k0, g.xstride, g.rows, left);
+		else copy_rows<ROWS, TILE_DEPTH, 1>(xs, PITCH * V, g.x + k0, g.xstride, g.rows, left);
 		if (TRANS) {
-			if (g.yvec) copy<COLS, TILE_DEPTH, V>(ys, PITCH * V, y + k0, g.ystride, cols, left);
-			else copy<COLS, TILE_DEPTH, 1>(ys, PITCH * V, y + k0, g.ystride, cols, left);
+			if (g.yvec) copy_rows<COLS, TILE_DEPTH, V>(ys, PITCH * V, y + k0, g.ystride, cols, left);
+			else copy_rows<COLS, TILE_DEPTH, 1>(ys, PITCH * V, y + k0, g.ystride, cols, left);
 		} else {
-			if (g.yvec) copy<TILE_DEPTH, COLS, V>(ys, COLS, y + k0 * g.ystride, g.ystride, left, cols);
-			else copy<TILE_DEPTH, COLS, 1>(ys, COLS, y + k0 * g.ystride, g.ystride, left, cols);
+			if (g.yvec) copy_rows<TILE_DEPTH, COLS, V>(ys, COLS, y + k0 * g.ystride, g.ystride, left, cols);
+			else copy_rows<TILE_DEPTH, COLS, 1>(ys, COLS, y + k0 * g.ystride, g.ystride, left, cols);
 		}
 		async_commit();
 	}
