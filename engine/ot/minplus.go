@@ -244,8 +244,8 @@ func (q *minPlus) onHost(ctx context.Context, s *sweep) error {
 
 // addDistances adds the squared distances in k coordinates of r points to the points of one panel to cost.
 func addDistances(points []float64, ld int, panel []float64, r, k int, cost []float64) {
-	var d0, d1 [tileCols]float64
 	for i := 0; i < r; i += tileRows {
+		var d0, d1 [tileCols]float64
 		// The second row of an odd one out is scratch.
 		tile(points[i*ld:i*ld+k], points[(i+1)*ld:(i+1)*ld+k], panel, &d0, &d1)
 		for c, v := range d0 {
