@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"math"
 	"os"
+	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"runtime"
@@ -30,7 +31,7 @@ var errRuns = errors.New("failed")
 func newSweep(a *app, root *cobra.Command) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "sweep",
-		Short: "Grids of runs: plan, run, resume, collect, plot, verify",
+		Short: "Grids of runs, here or on Slurm: plan, run, resume, collect, plot, verify",
 		Long: `Run a command over grids of its flags. A specification in TOML names the command, fixed flags and axes:
 
     name = "blindness"
@@ -46,6 +47,9 @@ func newSweep(a *app, root *cobra.Command) *cobra.Command {
     atol = [1e-7, 1e-9]
     [derive]                               # flags made from axes
     dist = "copies:of=G1,m={m}"
+    [slurm]                                # options of further #SBATCH lines, lines of shell before the runs
+    sbatch = ["--partition=gpu", "--time=4:00:00"]
+    setup = ["module load cuda"]
 
 A run is identified by what it computes, so it is never done twice; a sweep is resumed by the same run. Its result is there
 whole or not at all, whatever stops the process.`,
@@ -54,14 +58,14 @@ whole or not at all, whatever stops the process.`,
   monge sweep plot blindness --x m --y gap.relative_upper -o gap.png`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return fmt.Errorf("sweep: no command %q: want plan, run, status, collect, plot or verify", args[0])
+				return fmt.Errorf("sweep: no command %q: want plan, run, submit, status, cancel, collect, plot or verify", args[0])
 			}
-			return errors.New("sweep: want one of plan, run, status, collect, plot, verify")
+			return errors.New("sweep: want one of plan, run, submit, status, cancel, collect, plot, verify")
 		},
 		RunE: func(*cobra.Command, []string) error { return nil },
 	}
 	s := &sweepFlags{root: root}
-	c.AddCommand(s.plan(a), s.run(a), s.status(a), s.collect(a), s.plot(a), s.verify(a), newSweepWorker(a))
+	c.AddCommand(s.plan(a), s.run(a), s.submit(a), s.status(a), s.cancel(a), s.collect(a), s.plot(a), s.verify(a), newSweepWorker(a))
 	return c
 }
 
@@ -177,6 +181,9 @@ type sweepJSON struct {
 	Failed       int    `json:"failed"`
 	Stale        int    `json:"stale"`
 	Missing      int    `json:"missing"`
+	Running      int    `json:"running"` // tasks in Slurm's queue, and the next
+	Pending      int    `json:"pending"`
+	Left         number `json:"seconds_left"`
 	Ran          int    `json:"ran"`
 	Seconds      number `json:"seconds"`
 	Overhead     number `json:"overhead"`
@@ -184,9 +191,9 @@ type sweepJSON struct {
 
 func (s *sweepFlags) run(a *app) *cobra.Command {
 	c := &cobra.Command{
-		Use:   "run SPEC",
+		Use:   "run SPEC|DIR",
 		Short: "Do the runs that are not done",
-		Long: `Do the runs of a specification that are not done, and keep every result in --out. Runs that fail are kept as failures
+		Long: `Do the runs of a specification that are not done, and keep every result in --out; or those of a sweep's directory. Runs that fail are kept as failures
 and the others go on. An interrupt, TERM or USR1 stops the runs in flight and keeps what is done; the same command goes on
 from there. Any number of processes, on this machine or others, may work on one directory; --shard I/N gives each its part.`,
 		Example: `  monge sweep run blindness.toml -o blindness --workers 2
@@ -205,12 +212,29 @@ from there. Any number of processes, on this machine or others, may work on one 
 	return c
 }
 
+// store opens the directory at path, or makes that of the specification at path.
+func (s *sweepFlags) store(path string) (*sweep.Store, error) {
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		if s.dir != "" || len(s.overrides) > 0 {
+			return nil, usagef("%s is a sweep's directory: it takes no --out and no -S", path)
+		}
+		s.dir = path
+		return sweep.Open(path)
+	}
+	if s.dir == "" {
+		return nil, usagef("sweep: --out DIR is needed for a specification")
+	}
+	p, err := s.read(path)
+	if err != nil {
+		return nil, err
+	}
+	return sweep.Create(s.dir, p)
+}
+
 // settings checks the flags of run.
 func (s *sweepFlags) settings(a *app) (sweep.RunSettings, error) {
 	set := sweep.RunSettings{Workers: s.workers, Timeout: s.timeout, Retry: s.retry == "failed", Force: a.force, FailFast: s.failFast, Version: version()}
 	switch {
-	case s.dir == "":
-		return set, usagef("sweep run: --out DIR is needed")
 	case s.workers < 1:
 		return set, usagef("--workers %d: want at least 1", s.workers)
 	case s.timeout < 0:
@@ -241,11 +265,7 @@ func (s *sweepFlags) execute(ctx context.Context, a *app, path string) error {
 	if err != nil {
 		return err
 	}
-	p, err := s.read(path)
-	if err != nil {
-		return err
-	}
-	store, err := sweep.Create(s.dir, p)
+	store, err := s.store(path)
 	if err != nil {
 		return err
 	}
@@ -272,7 +292,7 @@ func (s *sweepFlags) execute(ctx context.Context, a *app, path string) error {
 
 // count counts the runs of a sweep by their states.
 func (s *sweepFlags) count(store *sweep.Store, version string) sweepJSON {
-	j := sweepJSON{Schema: "monge.sweep-status/1", Seconds: number(math.NaN()), Overhead: number(math.NaN()), Name: store.Plan.Spec.Name, Runs: len(store.Plan.Runs)}
+	j := sweepJSON{Schema: "monge.sweep-status/1", Seconds: number(math.NaN()), Overhead: number(math.NaN()), Left: number(math.NaN()), Name: store.Plan.Spec.Name, Runs: len(store.Plan.Runs)}
 	for _, r := range store.Plan.Runs {
 		state, _ := store.Look(r, version)
 		*map[sweep.State]*int{sweep.Done: &j.Done, sweep.NotConverged: &j.NotConverged, sweep.Failed: &j.Failed, sweep.Stale: &j.Stale, sweep.Missing: &j.Missing}[state]++
@@ -291,10 +311,14 @@ func (s *sweepFlags) report(a *app, j sweepJSON) error {
 		{"runs", j.Runs, ""}, {"done", j.Done, ""}, {"not converged", j.NotConverged, "done, with exit code 3"},
 		{"failed", j.Failed, "see runs/ID/failed.json and log.txt; --retry failed does them again"},
 		{"stale", j.Stale, "results of another version of the code"}, {"missing", j.Missing, "not done yet"},
+		{"running", j.Running, "tasks on Slurm"}, {"pending", j.Pending, "tasks in Slurm's queue"},
 	} {
 		if r.n > 0 || r.name == "runs" || r.name == "done" {
 			t.Add(r.name, strconv.Itoa(r.n), r.note)
 		}
+	}
+	if j.Running > 0 && text(j.Left) != "-" {
+		t.Add("time left", time.Duration(float64(j.Left)*float64(time.Second)).Round(time.Second).String(), "about, from the runs that are done")
 	}
 	if err := a.print(j, t); err != nil {
 		return err
@@ -312,12 +336,150 @@ func (s *sweepFlags) status(a *app) *cobra.Command {
 		Example: `  monge sweep status blindness --json`,
 		Args:    cobra.ExactArgs(1),
 	}
-	c.RunE = a.command(func(_ context.Context, args []string) error {
+	c.RunE = a.command(func(ctx context.Context, args []string) error {
 		store, err := sweep.Open(args[0])
 		if err != nil {
 			return err
 		}
-		return s.report(a, s.count(store, version()))
+		j := s.count(store, version())
+		q, err := store.Queued(ctx, system)
+		if err != nil { // the runs' own states stand without it
+			a.warn("%v", err)
+		}
+		j.Running, j.Pending = q.Running, q.Pending
+		if left, ok := store.Left(version(), q.Running); ok {
+			j.Left = number(left)
+		}
+		return s.report(a, j)
+	})
+	return c
+}
+
+// system runs a program of the system, whose messages become the error.
+func system(ctx context.Context, name string, args ...string) ([]byte, error) {
+	c := exec.CommandContext(ctx, name, args...)
+	var stderr strings.Builder
+	c.Stderr = &stderr
+	out, err := c.Output()
+	if text := strings.TrimSpace(stderr.String()); err != nil && text != "" {
+		return out, fmt.Errorf("%s: %w: %s", name, err, text)
+	}
+	return out, err
+}
+
+func (s *sweepFlags) submit(a *app) *cobra.Command {
+	var set sweep.SubmitSettings
+	var dry bool
+	c := &cobra.Command{
+		Use:   "submit SPEC|DIR",
+		Short: "Hand the runs that are not done to Slurm as a job array",
+		Long: `Write DIR/slurm/array.sbatch and submit it: a job array whose tasks each do a part of the runs that are not done. A task
+that nears its time limit keeps what is done and is queued again, and so is one whose node fails. [slurm] in the
+specification adds #SBATCH lines and lines of shell. For another scheduler, monge sweep run --shard I/N is one task.`,
+		Example: `  monge sweep submit blindness.toml -o blindness --dry-run
+  monge sweep submit blindness.toml -o blindness --throttle 8 --chunk 10`,
+		Args: cobra.ExactArgs(1),
+	}
+	s.addOverrides(c)
+	f := c.Flags()
+	f.StringVarP(&s.dir, "out", "o", "", "directory of the sweep")
+	f.IntVar(&set.Throttle, "throttle", 0, "most tasks at a time (0 = no limit)")
+	f.IntVar(&set.Chunk, "chunk", 0, "runs a task (0 = one, or as many as MaxArraySize asks for)")
+	f.IntVar(&set.Warning, "warning", 60, "seconds before the time limit at which a task stops and is queued again")
+	f.DurationVar(&s.timeout, "timeout", 0, "longest time of a run (0 = none)")
+	f.BoolVar(&dry, "dry-run", false, "print the script and submit nothing")
+	c.RunE = a.command(func(ctx context.Context, args []string) error {
+		switch {
+		case set.Throttle < 0 || set.Chunk < 0 || set.Warning < 0:
+			return usagef("--throttle %d, --chunk %d, --warning %d: want no negative number", set.Throttle, set.Chunk, set.Warning)
+		case s.timeout < 0:
+			return usagef("--timeout %v: want no negative time", s.timeout)
+		}
+		self, err := os.Executable()
+		if err != nil {
+			return err
+		}
+		store, err := s.store(args[0])
+		if err != nil {
+			return err
+		}
+		set.Program, set.Version = self, version()
+		set.GPU = strings.HasPrefix(a.engineName, "cuda")
+		if a.engineName != "auto" {
+			set.Flags = append(set.Flags, "--engine="+a.engineName)
+		}
+		if s.timeout > 0 {
+			set.Flags = append(set.Flags, "--timeout="+s.timeout.String())
+		}
+		return s.hand(ctx, a, store, set, dry)
+	})
+	return c
+}
+
+// hand submits, or prints the script of a dry run.
+func (s *sweepFlags) hand(ctx context.Context, a *app, store *sweep.Store, set sweep.SubmitSettings, dry bool) error {
+	if dry {
+		script, tasks, err := store.Script(set, len(store.Plan.Runs))
+		if err != nil {
+			return err
+		}
+		return a.print(struct {
+			Schema string `json:"schema"`
+			Tasks  int    `json:"tasks"`
+			Script string `json:"script"`
+		}{"monge.sweep-script/1", tasks, script}, plainText(script))
+	}
+	job, err := store.Submit(ctx, system, set)
+	if err != nil {
+		return err
+	}
+	t := a.table()
+	t.Section("sweep " + store.Plan.Spec.Name)
+	if job == nil {
+		t.Add("submitted", "nothing", "all runs are done")
+		job = &sweep.Job{}
+	} else {
+		t.Add("job", job.ID, fmt.Sprintf("%d tasks; monge sweep status %s", job.Tasks, s.dir))
+	}
+	return a.print(struct {
+		Schema string `json:"schema"`
+		Job    string `json:"job"`
+		Tasks  int    `json:"tasks"`
+	}{"monge.sweep-submit/1", job.ID, job.Tasks}, t)
+}
+
+// plainText is a text that prints itself.
+type plainText string
+
+func (t plainText) String() string { return string(t) }
+
+func (s *sweepFlags) cancel(a *app) *cobra.Command {
+	c := &cobra.Command{
+		Use:     "cancel DIR",
+		Short:   "Cancel a sweep's jobs on Slurm; what is done stays",
+		Example: `  monge sweep cancel blindness`,
+		Args:    cobra.ExactArgs(1),
+	}
+	c.RunE = a.command(func(ctx context.Context, args []string) error {
+		store, err := sweep.Open(args[0])
+		if err != nil {
+			return err
+		}
+		jobs, err := store.Cancel(ctx, system)
+		if err != nil {
+			return err
+		}
+		ids := []string{}
+		t := a.table()
+		t.Section("sweep " + store.Plan.Spec.Name)
+		for _, j := range jobs {
+			ids = append(ids, j.ID)
+		}
+		t.Add("cancelled", strconv.Itoa(len(jobs)), strings.Join(ids, ", "))
+		return a.print(struct {
+			Schema    string   `json:"schema"`
+			Cancelled []string `json:"cancelled"`
+		}{"monge.sweep-cancel/1", ids}, t)
 	})
 	return c
 }
