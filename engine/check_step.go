@@ -66,9 +66,7 @@ func CheckAdamsStep(a *AdamsStep) (StepDims, error) {
 	s := c.rows(&a.Rows, AdamsHistory)
 	c.control(&a.Control)
 	c.slopes(a.F, a.Z, a.Coef, s)
-	if a.MaxOrder < 1 || a.MaxOrder > AdamsOrder {
-		c.failf(ErrShape, "MaxOrder %d, want 1 to %d", a.MaxOrder, AdamsOrder)
-	}
+	c.order(a.MaxOrder)
 	return s, c.err
 }
 
@@ -101,16 +99,37 @@ func CheckTrajectories(a *Trajectory) (StepDims, MixtureDims, error) {
 	}
 	s := c.rows(&a.Rows, 1+len(a.Tableau.B))
 	c.control(&a.Control)
-	if a.P != nil && a.P.Mean != nil {
-		_, _, m.D = a.P.Mean.Shape()
+	c.flow(&a.MixtureFlow, s, a.Control.Group, a.Tries, &m)
+	return s, m, c.err
+}
+
+// CheckAdamsTrajectories checks the arguments of Trajectories.AdamsTrajectories.
+func CheckAdamsTrajectories(a *AdamsTrajectory) (StepDims, MixtureDims, error) {
+	c := checker{op: "AdamsTrajectories"}
+	var m MixtureDims
+	s := c.rows(&a.Rows, AdamsHistory)
+	c.control(&a.Control)
+	c.order(a.MaxOrder)
+	c.flow(&a.MixtureFlow, s, a.Control.Group, a.Tries, &m)
+	return s, m, c.err
+}
+
+func (c *checker) order(n int) {
+	if n < 1 || n > AdamsOrder {
+		c.failf(ErrShape, "MaxOrder %d, want 1 to %d", n, AdamsOrder)
 	}
-	c.params(a.P, &m)
-	want := m.D * (1 + a.Tangents)
-	if a.Divergence {
+}
+
+func (c *checker) flow(f *MixtureFlow, s StepDims, group, tries int, m *MixtureDims) {
+	if f.P != nil && f.P.Mean != nil {
+		_, _, m.D = f.P.Mean.Shape()
+	}
+	c.params(f.P, m)
+	want := m.D * (1 + f.Tangents)
+	if f.Divergence {
 		want++
 	}
-	if a.Tangents < 0 || a.Tries < 1 || s.S != want || a.Control.Group != m.D {
-		c.failf(ErrShape, "%d tries of states of %d numbers, in groups of %d, for %d tangents in %d dimensions", a.Tries, s.S, a.Control.Group, a.Tangents, m.D)
+	if f.Tangents < 0 || tries < 1 || s.S != want || group != m.D {
+		c.failf(ErrShape, "%d tries of states of %d numbers, in groups of %d, for %d tangents in %d dimensions", tries, s.S, group, f.Tangents, m.D)
 	}
-	return s, m, c.err
 }

@@ -12,15 +12,16 @@ type Stepper interface {
 	RungeKuttaStage(a *RungeKuttaStage) error
 }
 
-// Trajectories is an Engine that takes rows through many Runge-Kutta steps of a small mixture's flow in one
-// operation.
+// Trajectories is an Engine that takes rows through many steps of a small mixture's flow in one operation.
 type Trajectories interface {
 	Engine
-	// HasTrajectories says whether Trajectories takes a mixture of k components in d dimensions, own = a basis
-	// each, with states of s numbers, by a method of so many stages.
+	// HasTrajectories says whether the engine does that for a mixture of k components in d dimensions, own = a
+	// basis each, with states of s numbers, by a Runge-Kutta method of so many stages, or with 0 by Adams's.
 	HasTrajectories(d, k int, own bool, s, stages int) bool
-	// Trajectories makes steps; see [Trajectory].
+	// Trajectories makes Runge-Kutta steps; see [Trajectory].
 	Trajectories(a *Trajectory) error
+	// AdamsTrajectories makes Adams steps; see [AdamsTrajectory].
+	AdamsTrajectories(a *AdamsTrajectory) error
 }
 
 // CurveKind names a path (alpha, sigma)(u) that engines follow by themselves. Package schedule has the formulas.
@@ -142,15 +143,30 @@ type RungeKuttaStage struct {
 	Coef    Buffer // [1, N, CoefCount]
 }
 
-// Trajectory makes up to Tries steps of every row that runs, accepted or not, with slopes of the mixture's flow. A
-// state is a point, Tangents tangents of it, and with Divergence the integral of the velocity's divergence.
-type Trajectory struct {
-	Rows
-	Control    StepControl
-	Tableau    *Tableau
-	Steps      int // > 0: equal steps
-	Tries      int
+// MixtureFlow is the flow of a mixture along a Curve, as the slope of states: a point, Tangents tangents of it, and
+// with Divergence the integral of the velocity's divergence. The Group of their control is the dimension.
+type MixtureFlow struct {
 	P          *MixtureParams
 	Tangents   int
 	Divergence bool
+}
+
+// Trajectory makes up to Tries steps of every row that runs, accepted or not.
+type Trajectory struct {
+	Rows
+	MixtureFlow
+	Control StepControl
+	Tableau *Tableau
+	Steps   int // > 0: equal steps
+	Tries   int
+}
+
+// AdamsTrajectory makes up to Tries steps as [AdamsStep] of every row that runs.
+type AdamsTrajectory struct {
+	Rows
+	MixtureFlow
+	Control  StepControl
+	MaxOrder int
+	First    float64
+	Tries    int
 }

@@ -71,6 +71,9 @@ func (e *Engine) HasTrajectories(d, k int, own bool, s, stages int) bool {
 	if own {
 		m.s.BasisK = k
 	}
+	if stages == 0 {
+		return m.small() && d <= C.TRAJECTORY_DIMS
+	}
 	return m.small() && d <= C.TRAJECTORY_DIMS && stages <= C.MAX_STAGES && C.trajectory_threads(C.int64_t(s), C.int64_t(stages)) > 0
 }
 
@@ -99,6 +102,32 @@ func (e *Engine) Trajectories(a *engine.Trajectory) error {
 	}
 	threads := int64(C.trajectory_threads(p.rows.s, p.tableau.stages))
 	return e.fail(launch(e, typed("trajectory", "trajectory_d"+strconv.Itoa(dims.D), m.t), ceilDiv(int64(s.N), threads), threads, &p))
+}
+
+// AdamsTrajectories implements engine.Trajectories.
+func (e *Engine) AdamsTrajectories(a *engine.AdamsTrajectory) error {
+	s, dims, err := engine.CheckAdamsTrajectories(a)
+	if err != nil {
+		return err
+	}
+	if !e.HasTrajectories(dims.D, dims.K, dims.BasisK > 1, s.S, 0) {
+		return fmt.Errorf("gpu: AdamsTrajectories of %d components in %d dimensions: %w", dims.K, dims.D, engine.ErrUnsupported)
+	}
+	leave, err := e.step("AdamsTrajectories", s, &a.Rows, a.P.LogW, a.P.Mean, a.P.Var, a.P.Basis, a.P.Reflect)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	m := mixture{e: e, t: a.Hist.Dtype(), s: dims}
+	p := C.adams_trajectory_params{
+		rows: stepRows(&a.Rows, s), control: stepControl(&a.Control), model: m.model(a.P),
+		first: C.double(a.First), order: C.int64_t(a.MaxOrder), tries: C.int64_t(a.Tries), np: C.int64_t(a.Tangents),
+	}
+	if a.Divergence {
+		p.ell = 1
+	}
+	blocks := ceilDiv(int64(s.N), C.ADAMS_TRAJECTORY_THREADS)
+	return e.fail(launch(e, typed("adams_trajectory", "adams_trajectory_d"+strconv.Itoa(dims.D), m.t), blocks, C.ADAMS_TRAJECTORY_THREADS, &p))
 }
 
 // step begins an operation on rows.

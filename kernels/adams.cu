@@ -1,18 +1,8 @@
 // adams.cu: a step of the Adams method of variable order, each row with its own history, order, length and time. A row
 // has a team of lanes; lane m has node m of the divided differences, and then every lane some coordinates.
-#include "control.cuh"
+#include "adams.cuh"
 
-constexpr int NODES = ADAMS_ORDER + 1;           // slopes behind a corrector that also estimates the next order's error
 constexpr int MOST_TEAMS = WARP_THREADS / 16;
-
-// gauss8 returns lane's node and weight of Gauss-Legendre quadrature on [0, 1], exact to degree 15; weight 0 past the 8.
-DEV void gauss8(int lane, double &node, double &weight) {
-	const int i = lane < 4 ? lane : 7 - lane;
-	node = i == 0 ? 0.019855071751231884 : i == 1 ? 0.10166676129318664 : i == 2 ? 0.23723379504183550 : 0.40828267875217510;
-	weight = i == 0 ? 0.050614268145188130 : i == 1 ? 0.11119051722668724 : i == 2 ? 0.15685332293894364 : 0.18134189168918100;
-	if (lane >= 4) node = 1 - node;
-	if (lane >= 8) weight = 0;
-}
 
 // Weights are those of the slope at lane's node in the integral of the polynomial through the first nodes: sum_{j <= top}
 // g_j w_ji, and g_j w_ji for j = top - 1, top and top + 1, with
@@ -60,28 +50,27 @@ template <class T> DEV void adams(const adams_params &p) {
 	double *own = store + team * 4 * NODES;
 	const Nodes nodes = {own, own + NODES, own + 2 * NODES, own + 3 * NODES, places + team * NODES};
 	Global<int32_t> states = global<int32_t>(p.rows.status);
-	int status = row < p.rows.n ? states[at] : ROW_ENDED;
-	const bool runs = status == ROW_RUNS;
+	const int state = row < p.rows.n ? states[at] : ROW_ENDED;
+	const bool runs = state == ROW_RUNS;
 	if (!__any_sync(ALL_LANES, runs)) return;
 
 	Global<double> track = global<double>(p.rows.track) + at * TRACK_COUNT;
 	Global<T> hist = global<T>(p.rows.hist) + at * p.rows.slots * S, z = global<T>(p.z) + at * S;
-	double u = track[TRACK_U], h = track[TRACK_H], next = track[TRACK_NEXT];
-	double steps = track[TRACK_STEPS], retries = track[TRACK_RETRIES], nfe = track[TRACK_NFE], rejected = track[TRACK_REJECTED];
-	int order = (int)track[TRACK_ORDER], known = (int)track[TRACK_KNOWN];
+	AdamsRun r;
+	r.load(track, state);
 	double time = lane < NODES ? track[TRACK_TIMES + lane] : 0;
 	int slot = lane < NODES ? (int)track[TRACK_SLOTS + lane] : 0;
 
 	if (p.f) {
 		// The corrector, through the new slope and the old ones.
 		Global<const T> f = global<const T>(p.f) + at * S;
-		const int count = (known < order + 1 ? known : order + 1) + 1, k = order;
-		const double length = next - u;
+		const int count = r.nodes(), known = r.known;
+		const double length = r.next - r.u;
 		const int fresh = __shfl_sync(ALL_LANES, slot, known, lanes);
 		const double before = __shfl_up_sync(ALL_LANES, time, 1, lanes);
 		const int behind = __shfl_up_sync(ALL_LANES, slot, 1, lanes);
 		const int last = __shfl_sync(ALL_LANES, slot, ADAMS_ORDER - 1, lanes);
-		const Weights w = weights(lane == 0 ? 1 : (before - u) / length, count, k, lanes);
+		const Weights w = weights(lane == 0 ? 1 : (before - r.u) / length, count, r.order, lanes);
 		if (lane < NODES) {
 			nodes.sum[lane] = length * w.sum;
 			nodes.lower[lane] = length * w.lower, nodes.same[lane] = length * w.same, nodes.higher[lane] = length * w.higher;
@@ -111,74 +100,48 @@ template <class T> DEV void adams(const adams_params &p) {
 			same = worst_of(same, sqrt(sum_lanes(e1, lanes) / size));
 			higher = worst_of(higher, sqrt(sum_lanes(e2, lanes) / size));
 		}
-		// The largest step among the orders wins.
-		const bool accepted = same <= 1; // false for NaN
-		double best = factor(control, same, k);
-		if (k > 1) {
-			const double other = factor(control, lower, k - 1);
-			if (other > best) best = other, order = k - 1;
-		}
-		if (accepted && k < p.order && known > k) {
-			const double other = factor(control, higher, k + 1);
-			if (other > best) best = other, order = k + 1;
-		}
-		// A first step is a guess, and its error a sure guide.
-		h = fabs(length) * clip(control, best, known == 1 ? p.first : control.shrink, accepted, retries > 0);
-		nfe += 1;
-		if (accepted) { // the new slope is the newest
+		if (r.decide(control, (int)p.order, p.first, lower, same, higher)) { // the new slope is the newest
 			const int moved = known < ADAMS_ORDER ? known : ADAMS_ORDER - 1;
-			if (lane == 0) time = next, slot = fresh;
+			if (lane == 0) time = r.u, slot = fresh;
 			else if (lane <= moved) time = before, slot = behind;
 			else if (known == ADAMS_ORDER && lane == ADAMS_ORDER) slot = last;
-			if (known < ADAMS_ORDER) known++;
-			u = next, steps += 1, retries = 0;
-			if (u == control.end) status = runs ? ROW_ENDED : status;
-		} else {
-			retries += 1, rejected += 1;
-			if (h < control.least) status = runs ? ROW_BROKEN : status;
-		}
-		if (runs && accepted) {
 			Global<T> out = global<T>(p.rows.out) + (int64_t)track[TRACK_ROW] * S;
-			for (int64_t first = 0; first < S; first += group) {
+			for (int64_t first = 0; runs && first < S; first += group) {
 				const int64_t end = first + group < S ? first + group : S;
 				for (int64_t j = first + lane; j < end; j += lanes) {
 					hist[j] = z[j]; // which this lane wrote
-					if (status == ROW_ENDED) out[j] = z[j];
+					if (r.status == ROW_ENDED) out[j] = z[j];
 				}
 			}
-			if (status == ROW_ENDED && lane == 0) {
+			if (runs && r.status == ROW_ENDED && lane == 0) {
 				Global<double> counts = global<double>(p.rows.counts) + 2 * (int64_t)track[TRACK_ROW];
-				counts[0] = nfe, counts[1] = rejected;
+				counts[0] = r.nfe, counts[1] = r.rejected;
 			}
-			const double stop = track[TRACK_STOP];
-			if (status == ROW_RUNS && (control.end > control.start ? u >= stop : u <= stop)) status = ROW_WAITS; // not for NaN
 		}
 	}
 
 	// The predictor, through the known slopes.
-	const bool goes = runs && (status == ROW_RUNS || status == ROW_WAITS);
-	next = land(control, u, h);
-	const double length = next - u;
-	const Weights w = weights((time - u) / length, order, order - 1, lanes);
-	__syncwarp(); // the corrector's weights have been read
+	const bool goes = runs && (r.status == ROW_RUNS || r.status == ROW_WAITS);
+	r.next = land(control, r.u, r.h);
+	const double length = r.next - r.u;
+	const Weights w = weights((time - r.u) / length, r.order, r.order - 1, lanes);
+	__syncwarp(); // the corrector's weights and the track have been read
 	if (lane < NODES) nodes.sum[lane] = length * w.sum, nodes.slot[lane] = slot;
 	__syncwarp();
 	for (int64_t first = 0; goes && first < S; first += group) {
 		const int64_t end = first + group < S ? first + group : S;
 		for (int64_t j = first + lane; j < end; j += lanes) {
 			double step = hist[j];
-			for (int m = 0; m < order; m++) step += nodes.sum[m] * (double)hist[nodes.slot[m] * S + j];
+			for (int m = 0; m < r.order; m++) step += nodes.sum[m] * (double)hist[nodes.slot[m] * S + j];
 			z[j] = (T)step;
 		}
 	}
 	if (!runs) return;
-	if (goes && lane == 0) put_time<T>(p.coef, at, curve_at(control, next));
+	if (goes && lane == 0) put_time<T>(p.coef, at, curve_at(control, r.next));
 	if (lane < NODES) track[TRACK_TIMES + lane] = time, track[TRACK_SLOTS + lane] = slot;
 	if (lane != 0) return;
-	states[at] = status;
-	track[TRACK_U] = u, track[TRACK_H] = h, track[TRACK_NEXT] = next;
-	track[TRACK_ORDER] = order, track[TRACK_KNOWN] = known;
-	track[TRACK_STEPS] = steps, track[TRACK_RETRIES] = retries, track[TRACK_NFE] = nfe, track[TRACK_REJECTED] = rejected;
+	states[at] = r.status;
+	r.store(track);
 }
 
 KERNEL(adams_f64, adams_params, WARP_THREADS) { adams<double>(p); }

@@ -33,6 +33,7 @@ enum {
 	TILE_THIN = 16,      // rows of a tile for few rows
 	TILE_NARROW = 8,     // columns of a tile for few columns
 	TRAJECTORY_DIMS = 4,      // dimensions of a mixture that trajectory.cu is compiled for, at most
+	ADAMS_TRAJECTORY_THREADS = 64,
 	TRAJECTORY_STORE = 6144,  // numbers of shared memory of a block of trajectory.cu
 	TRAJECTORY_THREADS = 128, // of such a block at most: trajectory_threads()
 	MAX_STAGES = 7,
@@ -375,6 +376,17 @@ typedef struct {
 	int64_t tries, np, ell;
 } trajectory_params;
 
+// ---- adams_trajectory.cu ----
+// adams_trajectory_d1_DTYPE, adams_trajectory_d2_DTYPE, adams_trajectory_d3_DTYPE, adams_trajectory_d4_DTYPE likewise:
+// ADAMS_TRAJECTORY_THREADS, ceil_div(n, ADAMS_TRAJECTORY_THREADS). Any s.
+typedef struct {
+	step_rows rows;
+	step_control control;
+	mixture_model model;
+	double first;
+	int64_t order, tries, np, ell;
+} adams_trajectory_params;
+
 // trajectory_threads returns the threads whose rows' vectors fit in a block's shared memory, 0 for none.
 PARAMS_INLINE int64_t trajectory_threads(int64_t s, int64_t stages) {
 	int64_t t = TRAJECTORY_THREADS;
@@ -475,6 +487,7 @@ PARAMS_SIZE(step_tableau, 592);
 PARAMS_SIZE(adams_params, 216);
 PARAMS_SIZE(stage_params, 800);
 PARAMS_SIZE(trajectory_params, 888);
+PARAMS_SIZE(adams_trajectory_params, 312);
 PARAMS_SIZE(lincomb_params, 48);
 PARAMS_SIZE(errornorm_params, 80);
 PARAMS_SIZE(axpby_params, 48);

@@ -2,6 +2,7 @@ package enginetest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 
@@ -46,6 +47,19 @@ func stepsTable() []Case {
 			}
 			add(m+"-path-"+name, g1, 3, with(flow.Settings{Path: path, Rtol: 1e-6, Atol: 1e-6}), false)
 		}
+	}
+	for name, s := range map[string]flow.Settings{"adams": {}, "dopri5": {Method: "dopri5"}} {
+		list = append(list,
+			Case{Op: "Steps", Name: name + "-rows-alone", run: func(d *device) error { return d.stepsAlone(dist.G1(), 40, s) }},
+			Case{Op: "Steps", Name: name + "-rows-alone-d20", run: func(d *device) error {
+				law, err := diagonal(2, 20)
+				if err != nil {
+					return err
+				}
+				s.Rtol, s.Atol = 1e-5, 1e-5
+				return d.stepsAlone(law, 7, s)
+			}},
+			Case{Op: "Steps", Name: name + "-broken-row", run: func(d *device) error { return d.stepsBroken(s) }})
 	}
 	add("heun", g1, 3, flow.Settings{Method: "heun", Rtol: 1e-4, Atol: 1e-4}, false)
 	add("heun-d20", func() (dist.Distribution, error) { return diagonal(2, 20) }, 3, flow.Settings{Method: "heun", Rtol: 1e-3, Atol: 1e-3}, false)
@@ -136,6 +150,51 @@ func (d *device) steps(name string, of func() (dist.Distribution, error), n int,
 		return err
 	}
 	return near("LogP", got.LogP, want.LogP, tol)
+}
+
+// stepsAlone takes rows there and back, all together and one by one: a row's result is the same to the bit.
+func (d *device) stepsAlone(law dist.Distribution, n int, s flow.Settings) error {
+	ctx, dim := context.Background(), law.Dim()
+	there := func(x *tensor.Dense) (*flow.Result, *flow.Result, error) {
+		z, err := flow.Encode(ctx, d.e, d.t, law, x, &s)
+		if err != nil {
+			return nil, nil, err
+		}
+		back, err := flow.Decode(ctx, d.e, d.t, law, z.X, &s)
+		return z, back, err
+	}
+	x := law.Sample(7, n)
+	z, back, err := there(x)
+	if err != nil {
+		return err
+	}
+	for _, i := range []int{0, n / 2, n - 1} {
+		row := func(x *tensor.Dense) []float64 { return numbers(x)[i*dim : (i+1)*dim] }
+		z1, back1, err := there(engine.Points(row(x), 1, dim))
+		if err != nil {
+			return err
+		}
+		if err := same(fmt.Sprintf("row %d encoded alone", i), numbers(z1.X), row(z.X)); err != nil {
+			return err
+		}
+		if err := same(fmt.Sprintf("row %d decoded alone", i), numbers(back1.X), row(back.X)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// stepsBroken sends a row where squares are infinite and slopes no numbers: the error names it.
+func (d *device) stepsBroken(s flow.Settings) error {
+	s.Rtol, s.Atol = 1e-5, 1e-5
+	for _, e := range []engine.Engine{d.e, composed{d.e}} {
+		_, err := flow.Decode(context.Background(), e, d.t, dist.G1(), engine.Points([]float64{.1, .2, 1e200, 1e200, -.3, 1}, 3, 2), &s)
+		var broken *engine.DivergedError
+		if !errors.As(err, &broken) || broken.Row != 1 {
+			return fmt.Errorf("%T: error %v, want one of row 1", e, err)
+		}
+	}
+	return nil
 }
 
 func numbers(x *tensor.Dense) []float64 {

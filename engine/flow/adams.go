@@ -49,7 +49,9 @@ func newAdams(r *run) (solver, error) {
 	a.pred, a.corr = m.stage(r.t, n, 0, k), m.stage(r.t, n, 0, k)
 	a.errc, a.norm = m.stage(r.t, n, 3, k), m.stage(r.t, n, 0, 3)
 	a.move = newMovers(r)
-	a.whole = newWhole(r)
+	if a.whole = newWhole(r); a.whole != nil {
+		a.whole.find(r, 0)
+	}
 	if m.err != nil {
 		return nil, m.err
 	}

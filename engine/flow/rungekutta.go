@@ -33,9 +33,7 @@ type rungeKutta struct {
 	errc, norm staging
 	move       movers
 	tracks     []stage
-	whole      *whole              // where the engine steps by itself
-	through    engine.Trajectories // where it makes many steps at once
-	params     *engine.MixtureParams
+	whole      *whole // where the engine steps by itself
 }
 
 // stage is the host's part of a row in a Runge-Kutta integration.
@@ -59,7 +57,9 @@ func newRungeKutta(r *run, tab engine.Tableau) (solver, error) {
 	k.errc, k.norm = m.stage(r.t, n, 1, slots), m.stage(r.t, n, 0, 1)
 	k.move = newMovers(r)
 	k.whole = newWhole(r)
-	k.trajectories()
+	if k.whole != nil && !k.whole.fits(r, k.Tableau) {
+		k.whole = nil
+	}
 	if m.err != nil {
 		return nil, m.err
 	}

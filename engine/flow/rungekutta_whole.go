@@ -7,32 +7,12 @@ import (
 	"monge/engine"
 )
 
-// trajectories looks for the engine's way through many steps at once, and gives up its own steps where it has
-// neither that nor the stages of this method: those of all rows go together, but a method whose last stage is not
-// the next step's first makes one stage less after a rejection.
-func (k *rungeKutta) trajectories() {
-	w := k.whole
-	if w == nil {
-		return
-	}
+// fits says whether the engine makes steps of a method: many at once, or its stages, which all rows make together,
+// while a method whose last stage is not the next step's first makes one less after a rejection.
+func (w *whole) fits(r *run, t engine.Tableau) bool {
 	w.use(rkControl)
-	t, ok := k.e.(engine.Trajectories)
-	f, mixture := k.system.f.(interface{ Params() *engine.MixtureParams })
-	if ok && mixture {
-		p := f.Params()
-		_, components, _ := p.LogW.Shape()
-		bases := 0
-		if p.Basis != nil {
-			bases, _, _ = p.Basis.Shape()
-		}
-		if t.HasTrajectories(k.d, components, bases > 1, k.s, len(k.B)) {
-			k.through, k.params = t, p
-			return
-		}
-	}
-	if k.Steps == 0 && !k.FSAL || len(k.B) > engine.MaxStages {
-		k.whole = nil
-	}
+	w.find(r, len(t.B))
+	return w.through != nil || len(t.B) <= engine.MaxStages && (r.Steps > 0 || t.FSAL)
 }
 
 // loop takes the first live rows to the end.
@@ -47,7 +27,7 @@ func (k *rungeKutta) loop(ctx context.Context, live int) error {
 		return err
 	}
 	advance := k.stages
-	if k.through != nil {
+	if w.through != nil {
 		advance = k.tries
 	}
 	first := -1 // of the stages to come
@@ -67,7 +47,7 @@ func (k *rungeKutta) loop(ctx context.Context, live int) error {
 		}
 		k.finished(ended)
 		arrays := []engine.Buffer{k.hist.base, w.track.base, w.status.base}
-		if k.through == nil {
+		if w.through == nil {
 			arrays = append(arrays, k.z.base, k.coef.base)
 		}
 		live, err = k.move.compact(k.run, live,
@@ -85,9 +65,10 @@ func (k *rungeKutta) loop(ctx context.Context, live int) error {
 
 // tries lets the engine make many steps.
 func (k *rungeKutta) tries(live int, _ *int) error {
-	return k.through.Trajectories(&engine.Trajectory{
-		Rows: k.whole.rows(k.run, k.hist.rows(live), live), Control: k.whole.control, Tableau: &k.Tableau, Steps: k.Steps,
-		Tries: triesPerLook, P: k.params, Tangents: k.p, Divergence: k.ell,
+	w := k.whole
+	return w.through.Trajectories(&engine.Trajectory{
+		Rows: w.rows(k.run, k.hist.rows(live), live), MixtureFlow: w.flow, Control: w.control,
+		Tableau: &k.Tableau, Steps: k.Steps, Tries: w.tries,
 	})
 }
 

@@ -17,6 +17,11 @@ type whole struct {
 	status  staging // I32 [1, N, 1]
 	counts  staging // F64 [1, N, 2]
 	ended   []int   // rows that the engine has ended
+
+	// Where the engine makes many steps of the law's flow at once:
+	through engine.Trajectories
+	flow    engine.MixtureFlow
+	tries   int // an operation
 }
 
 // wholeSize is its numbers a row.
@@ -25,8 +30,30 @@ const wholeSize = engine.TrackCount + 3
 // A look at the status waits for the engine, and a row that has ended costs evaluations until the next.
 const (
 	stepsPerLook = 4
-	triesPerLook = 64 // of steps within one operation
+	triesPerLook = 64 // of steps within one operation, of few components
+	leastTries   = 8
+	partsPerLook = 512 // components times tries, so that an operation is short to whoever waits
 )
+
+// find looks for the engine's way through many steps at once, of a Runge-Kutta method of so many stages, or
+// with 0 of Adams's.
+func (w *whole) find(r *run, stages int) {
+	t, ok := r.e.(engine.Trajectories)
+	f, mixture := r.f.(interface{ Params() *engine.MixtureParams })
+	if !ok || !mixture {
+		return
+	}
+	p := f.Params()
+	_, k, _ := p.LogW.Shape()
+	bases := 0
+	if p.Basis != nil {
+		bases, _, _ = p.Basis.Shape()
+	}
+	if t.HasTrajectories(r.d, k, bases > 1, r.s, stages) {
+		w.through, w.flow = t, engine.MixtureFlow{P: p, Tangents: r.p, Divergence: r.ell}
+		w.tries = max(leastTries, min(triesPerLook, partsPerLook/k)) // not by the rows: float32 rounds between operations
+	}
+}
 
 // newWhole returns nil where the engine does not step by itself, or does not know the path.
 func newWhole(r *run) *whole {
@@ -131,29 +158,17 @@ func (a *adams) loop(ctx context.Context, live int) error {
 	if err := w.begin(a.run, live); err != nil {
 		return err
 	}
-	fresh := true
+	advance, arrays := a.steps, []engine.Buffer{a.hist.base, w.track.base, w.status.base, a.z.base, a.coef.base}
+	if w.through != nil {
+		advance, arrays = a.tries, arrays[:3]
+	}
+	fresh := true // no step is predicted yet
 	for live > 0 {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		step := engine.AdamsStep{
-			Rows: w.rows(a.run, a.hist.rows(live), live), Control: w.control, MaxOrder: a.maxOrder, First: firstShrink,
-			Z: a.z.rows(live), Coef: a.coef.rows(live),
-		}
-		if fresh {
-			if err := w.stepper.AdamsStep(&step); err != nil {
-				return err
-			}
-			fresh = false
-		}
-		step.F = a.f.rows(live)
-		for range stepsPerLook {
-			if err := a.evalAt(step.Coef, step.F, step.Z, live); err != nil {
-				return err
-			}
-			if err := w.stepper.AdamsStep(&step); err != nil {
-				return err
-			}
+		if err := advance(live, &fresh); err != nil {
+			return err
 		}
 		ended, waiting, err := w.look(a.run, live, func(i int) int { return a.tracks[i].row })
 		if err != nil {
@@ -175,12 +190,46 @@ func (a *adams) loop(ctx context.Context, live int) error {
 			func(i, j int) {
 				a.tracks[i], a.tracks[j] = a.tracks[j], a.tracks[i]
 				w.status.host[i], w.status.host[j] = w.status.host[j], w.status.host[i]
-			}, a.hist.base, w.track.base, w.status.base, a.z.base, a.coef.base)
+			}, arrays...)
 		if err != nil {
 			return err
 		}
 	}
 	return w.count(a.run)
+}
+
+// steps makes a few steps.
+func (a *adams) steps(live int, fresh *bool) error {
+	w := a.whole
+	step := engine.AdamsStep{
+		Rows: w.rows(a.run, a.hist.rows(live), live), Control: w.control, MaxOrder: a.maxOrder, First: firstShrink,
+		Z: a.z.rows(live), Coef: a.coef.rows(live),
+	}
+	if *fresh {
+		if err := w.stepper.AdamsStep(&step); err != nil {
+			return err
+		}
+		*fresh = false
+	}
+	step.F = a.f.rows(live)
+	for range stepsPerLook {
+		if err := a.evalAt(step.Coef, step.F, step.Z, live); err != nil {
+			return err
+		}
+		if err := w.stepper.AdamsStep(&step); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// tries lets the engine make many steps.
+func (a *adams) tries(live int, _ *bool) error {
+	w := a.whole
+	return w.through.AdamsTrajectories(&engine.AdamsTrajectory{
+		Rows: w.rows(a.run, a.hist.rows(live), live), MixtureFlow: w.flow, Control: w.control,
+		MaxOrder: a.maxOrder, First: firstShrink, Tries: w.tries,
+	})
 }
 
 // resume asks the waiting rows among the first n for their closed form, ends those that have it, whose count it
