@@ -127,18 +127,39 @@ func (d *device) steps(name string, of func() (dist.Distribution, error), n int,
 		}
 		return flow.Encode(context.Background(), e, d.t, law, x, &s)
 	}
-	got, err := run(d.e)
-	if err != nil {
-		return err
-	}
 	want, err := run(composed{d.e})
 	if err != nil {
 		return fmt.Errorf("composed: %w", err)
 	}
+	for _, e := range ways(d.e) {
+		got, err := run(e)
+		if err == nil {
+			err = sameSteps(got, want, d.t, max(s.Rtol, s.Atol))
+		}
+		if err != nil {
+			return fmt.Errorf("%T: %w", e, err)
+		}
+	}
+	return nil
+}
+
+// stepsOnly is an engine without trajectories.
+type stepsOnly struct{ engine.Stepper }
+
+// ways returns the engine, and the same with fewer of its optional interfaces.
+func ways(e engine.Engine) []engine.Engine {
+	if s, ok := e.(engine.Stepper); ok {
+		return []engine.Engine{e, stepsOnly{s}}
+	}
+	return []engine.Engine{e}
+}
+
+// sameSteps compares a flow with the composed one.
+func sameSteps(got, want *flow.Result, t engine.Dtype, control float64) error {
 	// Between steps rounding grows as errors do, a hundred times at the most here.
 	tol := 1e-11
-	if d.t == engine.F32 {
-		tol = 100 * max(s.Rtol, s.Atol)
+	if t == engine.F32 {
+		tol = 100 * control
 	} else if got.Stats.NFEMean != want.Stats.NFEMean || got.Stats.NFEMax != want.Stats.NFEMax || got.Stats.Rejected != want.Stats.Rejected {
 		return fmt.Errorf("%g evaluations a row, %g at most, %d rejected; composed %g, %g, %d", got.Stats.NFEMean, got.Stats.NFEMax, got.Stats.Rejected,
 			want.Stats.NFEMean, want.Stats.NFEMax, want.Stats.Rejected)
@@ -187,7 +208,7 @@ func (d *device) stepsAlone(law dist.Distribution, n int, s flow.Settings) error
 // stepsBroken sends a row where squares are infinite and slopes no numbers: the error names it.
 func (d *device) stepsBroken(s flow.Settings) error {
 	s.Rtol, s.Atol = 1e-5, 1e-5
-	for _, e := range []engine.Engine{d.e, composed{d.e}} {
+	for _, e := range append(ways(d.e), composed{d.e}) {
 		_, err := flow.Decode(context.Background(), e, d.t, dist.G1(), engine.Points([]float64{.1, .2, 1e200, 1e200, -.3, 1}, 3, 2), &s)
 		var broken *engine.DivergedError
 		if !errors.As(err, &broken) || broken.Row != 1 {
