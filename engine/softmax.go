@@ -17,7 +17,7 @@ package engine
 // A row whose z are all -Inf (or that has no keys) has L = M = -Inf, Arg = -1 and zeros elsewhere; it
 // adds nothing to ColSum. u_j = -Inf removes key j. Logarithms are natural.
 //
-// Products are computed in the accuracy of their type: <q, k> is off by at most (D + 8) Eps sum_t |q_t k_t|, as
+// Products are computed in the accuracy of their type: <q, k> is off by at most (D + 16) Eps |q| |k|, as
 // with D rounded terms added in any order, and each further operation behind M_i by Eps of its result. Proofs
 // rest on it (ot.Certify).
 type Softmax struct {

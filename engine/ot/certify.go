@@ -17,8 +17,8 @@ type CertifySettings struct {
 	// Potentials names where they come from: "exact" the exact solver, "dual" the shortest-path passes
 	// from a quadratic guess, "line" those passes from Line. "" tries passes first. Where two of them do not
 	// settle it goes on to the exact solver, if there are at most 8192 points, or any number in up to four
-	// dimensions, and otherwise to passes from Line, or further ones where there is none. Line is also asked
-	// for potentials that prove the pairing optimal with a positive slack margin, where those found have none.
+	// dimensions, and otherwise to passes from Line, or further ones where there is none or passes are cheap. Line is also
+	// asked for potentials that prove the pairing optimal with a positive slack margin, where those found have none.
 	Potentials string
 	// Line returns the encoder's line integrals u_i = int_0^1 <E(c + t (x_i - c)), x_i - c> dt, up to a
 	// constant: where E is the gradient of a convex function, u is that function, and the potentials
@@ -60,6 +60,7 @@ const (
 	certifiedGap     = 1e-9
 	defaultPasses    = 100
 	tryPasses        = 2    // before the exact solver
+	cheapWork        = 1e11 // coordinates of pairs, with eight for a pair's own work, for passes before Line
 	exactPoints      = 8192 // beyond which the exact solver is not tried in more than exactDim dimensions
 	exactDim         = 4
 	relaxations      = 4 // of tight potentials, at most
@@ -143,8 +144,12 @@ func (c *certifier) solve(ctx context.Context) error {
 		return c.finish(ctx, limit)
 	}
 	first := limit
-	if way == "" && (small || c.settings.Line != nil) {
+	switch {
+	case way == "" && small:
 		first = min(limit, tryPasses)
+	case way == "" && c.settings.Line != nil: // which may be dear: passes that are cheap come first
+		pass := float64(c.n) * float64(c.n) * float64(c.d+8)
+		first = max(tryPasses, int(min(float64(limit), cheapWork/pass)))
 	}
 	start := c.quadratic
 	if way == "line" {
