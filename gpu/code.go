@@ -21,6 +21,7 @@ import (
 type code struct {
 	modules   map[string]cu.Module
 	functions map[kernel]cu.Function
+	shared    map[kernel]int64 // bytes of dynamic shared memory that a function may have, where it was told
 }
 
 // kernel names a kernel: a file of package kernels, the operation in it, and what it works on.
@@ -76,6 +77,11 @@ func (c *code) stop() error {
 
 // launch queues a kernel with its struct of parameters, which is copied. No blocks are nothing to do.
 func launch[P any](e *Engine, k kernel, blocks, threads int64, params *P) error {
+	return launchShared(e, k, blocks, threads, 0, params)
+}
+
+// launchShared is launch with bytes of dynamic shared memory a block.
+func launchShared[P any](e *Engine, k kernel, blocks, threads, shared int64, params *P) error {
 	if blocks == 0 {
 		return nil
 	}
@@ -86,8 +92,17 @@ func launch[P any](e *Engine, k kernel, blocks, threads int64, params *P) error 
 	if blocks > math.MaxInt32 {
 		return fmt.Errorf("kernel %v: %d blocks: %w", k, blocks, engine.ErrUnsupported)
 	}
+	if shared > e.code.shared[k] {
+		if err := result(C.gpu_allow_shared(C.CUfunction(handle(&f)), C.uint(shared))); err != nil {
+			return fmt.Errorf("kernel %v, %d bytes of shared memory: %w", k, shared, err)
+		}
+		if e.code.shared == nil {
+			e.code.shared = make(map[kernel]int64)
+		}
+		e.code.shared[k] = shared
+	}
 	p := *params // by itself: what holds params may hold pointers of Go's, which must not pass to C
-	err = result(C.gpu_launch(C.CUcontext(handle(&e.ctx)), C.CUfunction(handle(&f)), C.uint(blocks), C.uint(threads),
+	err = result(C.gpu_launch(C.CUcontext(handle(&e.ctx)), C.CUfunction(handle(&f)), C.uint(blocks), C.uint(threads), C.uint(shared),
 		C.CUstream(handle(&e.stream)), unsafe.Pointer(&p)))
 	if err != nil {
 		return fmt.Errorf("kernel %v, %d blocks of %d threads: %w", k, blocks, threads, err)

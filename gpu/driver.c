@@ -9,7 +9,7 @@
 #define NEEDED \
 	X(cuCtxSetCurrent) X(cuDeviceGet) X(cuDeviceGetAttribute) X(cuDeviceGetCount) X(cuDeviceGetName) X(cuDeviceTotalMem_v2) \
 	X(cuDevicePrimaryCtxRelease_v2) X(cuDevicePrimaryCtxRetain) X(cuDriverGetVersion) X(cuEventCreate) X(cuEventDestroy_v2) \
-	X(cuEventRecord) X(cuEventSynchronize) X(cuGetErrorString) X(cuLaunchKernel) \
+	X(cuEventRecord) X(cuEventSynchronize) X(cuFuncSetAttribute) X(cuGetErrorString) X(cuLaunchKernel) \
 	X(cuMemAlloc_v2) X(cuMemFreeHost) X(cuMemFree_v2) X(cuMemGetInfo_v2) X(cuMemHostAlloc) X(cuMemcpyDtoHAsync_v2) \
 	X(cuMemcpyHtoDAsync_v2) X(cuMemsetD8Async) X(cuModuleGetFunction) X(cuModuleLoadData) X(cuModuleUnload) X(cuStreamCreate) \
 	X(cuStreamDestroy_v2) X(cuStreamSynchronize)

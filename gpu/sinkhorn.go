@@ -230,7 +230,7 @@ func (k *sinkhorn) softmax(a *engine.Softmax, ended engine.Buffer) error {
 	}
 	r := softmax{e: k.e, a: a, s: s, t: k.t, ended: ended}
 	defer r.free()
-	return r.run()
+	return r.run(full)
 }
 
 // spend waits for the queue before work that would make it too long, and then looks at the context.

@@ -12,7 +12,10 @@ import (
 )
 
 // Softmax implements engine.Engine.
-func (e *Engine) Softmax(a *engine.Softmax) error {
+func (e *Engine) Softmax(a *engine.Softmax) error { return e.softmax(a, full) }
+
+// softmax is Softmax with the dot products that the tensor cores form at the given precision. LSE alone can be fast.
+func (e *Engine) softmax(a *engine.Softmax, np precision) error {
 	s, err := engine.CheckSoftmax(a)
 	if err != nil {
 		return err
@@ -27,7 +30,7 @@ func (e *Engine) Softmax(a *engine.Softmax) error {
 	defer leave()
 	r := softmax{e: e, a: a, s: s, t: a.Q.Dtype()}
 	defer r.free()
-	return e.fail(r.run())
+	return e.fail(r.run(np))
 }
 
 // softmax is one call of Softmax.
@@ -64,7 +67,7 @@ func (r *softmax) launch(file, op string, blocks, threads int64) error {
 	return launch(r.e, typed(file, op, r.t), blocks, threads, &r.p)
 }
 
-func (r *softmax) run() error {
+func (r *softmax) run(np precision) error {
 	a, s := r.a, r.s
 	if s.B == 0 {
 		return nil
@@ -74,6 +77,9 @@ func (r *softmax) run() error {
 			return check(cu.MemsetD8Async(x.ptr, 0, int64(engine.Len(x)*x.t.Size()), r.e.stream))
 		}
 		return nil
+	}
+	if r.tensor() {
+		return r.scanTensor(np)
 	}
 	values := a.V
 	if values == nil {

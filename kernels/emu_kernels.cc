@@ -26,7 +26,10 @@ namespace { // their functions concern nobody else
 #include "sinkhorn_panel.cu"
 #include "sinkhorn_small.cu"
 #include "softmax.cu"
+#include "softmax_mma.cu"
+#include "softmax_mma_max.cu"
 #include "softmax_panel.cu"
 #include "softmax_small.cu"
+#include "split.cu"
 #include "trajectory.cu"
 } // namespace

@@ -13,6 +13,8 @@
 #define DEV __device__ __forceinline__
 // SHARED declares an array of the block's shared memory. Arrays have one dimension.
 #define SHARED(type, name, count) __shared__ type name[count]
+// DYNAMIC_SHARED names the shared memory that the launch asks for; it lies at a multiple of 1,024.
+#define DYNAMIC_SHARED(type, name) extern __shared__ __align__(1024) type name[]
 // Global<T> points into device memory: indexing and pointer arithmetic, no arithmetic through integers.
 template <class T> using Global = T *;
 // global turns a params field into a pointer; 0 gives nullptr.

@@ -5,7 +5,7 @@
 // array of one pointer, to the struct.
 //
 // Launches: the grid is one-dimensional, gridDim = (blocks, 1, 1), blockDim = (threads, 1, 1), no dynamic
-// shared memory. A comment beside each struct names its kernels with threads and blocks; DTYPE is f64 or
+// shared memory unless said otherwise. A comment beside each struct names its kernels with threads and blocks; DTYPE is f64 or
 // f32, the type of all floating-point arrays but the scratch, which is float64 unless said otherwise. Zero
 // blocks = nothing to do: do not launch. Blocks of "any" kernels stride over their work, and any count
 // from 1 on gives the same bits.
@@ -79,6 +79,14 @@ enum {
 	SINKHORN_SMALL_COLS = 256,
 	SINKHORN_SMALL_BYTES = 32768,
 	SINKHORN_THREADS = 1024, // kernels with a block a problem, at most: sinkhorn_threads()
+	SPLIT_CHUNK = 128,   // bytes of a chunk of a split row: 32 dimensions of three products, 64 of one
+	SPLIT_ROWS = 64,     // rows that a block of split.cu splits
+	SPLIT_THREADS = 256,
+	MMA_TILE = 128,      // rows of a block of softmax_mma.cu; split clouds have zeros up to whole tiles
+	MMA_THREADS = 128,
+	MMA_ANY_THREADS = 256,
+	MMA_PART = 2048,     // keys of a partial state, at least
+	MMA_PARTS = 256,     // partial states, at most
 	ROTATE_OWN = 1,      // mixture_model.rotation: a basis for each component
 	ROTATE_SHARED = 2,   // one basis
 	ROTATE_REFLECT = 3,  // a product of reflections
@@ -223,6 +231,87 @@ typedef struct {
 // sinkhorn_small_bytes returns what a problem's columns take in shared memory, of numbers of size bytes.
 PARAMS_INLINE int64_t sinkhorn_small_bytes(int64_t m, int64_t d, int64_t size) {
 	return ceil_div(m, 32) * 32 * ceil_div(d * size, 16) * 16;
+}
+
+// ---- split.cu ----
+// Clouds of float32 as the tensor cores read them, see mma.cuh: [problems, rows, chunks] of SPLIT_CHUNK bytes.
+//
+// split_extent_DTYPE   SPLIT_THREADS, problems ceil_div(n, SPLIT_ROWS): extent, which is zero before
+// split_keys_DTYPE     SPLIT_THREADS, problems rows / SPLIT_ROWS: cloud, ratio and odd, from extent
+// split_queries_DTYPE  SPLIT_THREADS, problems rows / SPLIT_ROWS: cloud and scale
+// split_bias_DTYPE     ELEMENT_THREADS, any; ceil_div(problems rows, ELEMENT_THREADS) at most: out
+typedef struct {
+	uint64_t x;      // [problems, n, d]
+	uint64_t extent; // uint32 [problems, 2]: the bits of the largest |x| of a finite row, and the count of other rows
+	uint64_t cloud;
+	uint64_t ratio;  // [problems, rows]: the power of two that a key's products still lack; 0 = a key that is not finite
+	uint64_t odd;    // uint32 [problems, rows / SPLIT_ROWS]: whether a ratio there is not 1
+	uint64_t s;      // [problems, n] of the queries; 0 = base
+	uint64_t scale;  // [problems, rows]: what turns products into s_i factor <q_i, k_j>; NaN where a query is not finite
+	int64_t problems, n, rows, d, chunks;
+	int64_t xstride, sstride; // numbers from one problem to the next
+	int64_t estride;          // of extent, for queries: 2, or 0 = shared
+	int64_t products;         // 3 or 1
+	double base, factor;
+} split_params;
+
+typedef struct {
+	uint64_t out, x;  // of x [problems, n], or 0 = zeros
+	uint64_t ratio;   // of the keys, where it is 0 out is beyond; or 0
+	int64_t problems, n, rows;
+	int64_t stride, xstride, rstride; // numbers from one problem to the next
+	double factor, beyond; // out = factor x, and beyond past n
+} bias_params;
+
+// ---- softmax_mma.cu, softmax_mma_max.cu ----
+// Log-sum-exp and maximum over products of the tensor cores, for a panel of n rows a problem. Keys are taken in parts of
+// part_keys; each has a state a row, and groups blocks share a tile's parts.
+//
+// Forms are d32 (chunks = 1), d64 (chunks = 2) and any; where one product stands for three, x1, a chunk has 64 dimensions.
+// Tilt is with c and w. The scans take mma_shared() of dynamic shared memory and write part:
+//
+//	softmax_mma_x3_d32_f32, softmax_mma_x3_d32_tilt_f32, softmax_mma_x3_d64_f32, softmax_mma_x3_d64_tilt_f32,
+//	softmax_mma_x1_d32_f32, softmax_mma_x1_d32_tilt_f32, softmax_mma_x1_d64_f32, softmax_mma_x1_d64_tilt_f32:
+//	                               MMA_THREADS, batch (rows / MMA_TILE) groups
+//	softmax_mma_x3_any_f32, softmax_mma_x3_any_tilt_f32, softmax_mma_x1_any_f32, softmax_mma_x1_any_tilt_f32:
+//	                               MMA_ANY_THREADS, as many
+//	softmax_mma_max_d64_f32        as x3 with tilt: maximum and its key
+//	softmax_mma_max_any_f32
+//	softmax_mma_merge_f32          WARP_THREADS, ceil_div(batch n, WARP_ROWS): lse
+//	softmax_mma_maxmerge_f32       the same: max and arg
+typedef struct {
+	// The arrays of engine.Softmax, those of rows from the panel's first on; 0 as there.
+	uint64_t q, k, s, u, c, w, skip;
+	uint64_t lse, max, arg;
+	uint64_t ended; // int32 [batch, 2]: problems whose second number is not 0 are left as they are; 0 = none
+	// Made by split.cu. bias [bproblems, 2, cols] is factor u and factor w, where factor is log2 e for sums, 1 for maxima.
+	uint64_t queries, keys, scale, bias, ratio, odd, extent;
+	uint64_t part; // scratch float [batch, n, slots, 2]: reference and sum, or maximum and key
+	int64_t batch, n, total; // rows a problem of the panel and in all
+	int64_t m, d, chunks;
+	int64_t rows, cols; // n and m up to whole tiles
+	int64_t kproblems, bproblems, uproblems, wproblems; // 1 = shared, or batch
+	int64_t part_keys, parts, groups;
+	int64_t slots;      // states a row: 4 a part, or 4 MMA_ANY_WARPS with FORM any
+	double base;        // s where it is 0
+} softmax_mma_params;
+
+// mma_part_keys returns the keys of a part. It depends on m alone, since the order of a row's sums depends on it.
+PARAMS_INLINE int64_t mma_part_keys(int64_t m) {
+	int64_t keys = ceil_div(ceil_div(m, MMA_PARTS), MMA_TILE) * MMA_TILE;
+	return keys < MMA_PART ? MMA_PART : keys;
+}
+
+enum {
+	MMA_STAGES = 4,
+	MMA_KEYS = 64,     // of a step of the forms with queries in registers
+	MMA_ANY_WARPS = 2, // of a block side by side along the keys, with FORM any
+};
+
+// mma_shared returns the bytes of dynamic shared memory of a block; any is 1 for FORM any.
+PARAMS_INLINE int64_t mma_shared(int64_t chunks, int any) {
+	if (any) return MMA_STAGES * 2 * MMA_TILE * SPLIT_CHUNK + 2 * 2 * MMA_TILE * 4;
+	return MMA_STAGES * (MMA_KEYS * chunks * SPLIT_CHUNK + 2 * MMA_KEYS * 4);
 }
 
 // ---- matmul.cu ----
@@ -477,6 +566,9 @@ PARAMS_SIZE(sinkhorn_params, 216);
 PARAMS_SIZE(sinkhorn_panel_params, 320);
 PARAMS_SIZE(sinkhorn_small_params, 256);
 PARAMS_SIZE(matmul_params, 104);
+PARAMS_SIZE(split_params, 144);
+PARAMS_SIZE(bias_params, 88);
+PARAMS_SIZE(softmax_mma_params, 288);
 PARAMS_SIZE(mixture_model, 96);
 PARAMS_SIZE(mixture_params, 192);
 PARAMS_SIZE(mixture_tiles_params, 232);

@@ -48,7 +48,8 @@ type SoftmaxCase struct {
 	Skip       bool // every row leaves a key out, every third none
 	Weights    bool // A, with zeros
 	Offset     float64
-	Integers   bool // small integers with repeated keys: z is exact and has ties
+	Outliers   float64 // how far out the outliers among the keys lie, in units of the others; 0 = 20
+	Integers   bool    // small integers with repeated keys: z is exact and has ties
 	Want       Outputs
 }
 
@@ -94,8 +95,28 @@ func SoftmaxCases() []SoftmaxCase {
 		{Name: "1003x901-plan", B: 1, N: 1003, M: 901, D: 16, Scale: .5, Bias: Potential, Weights: true, Want: plan},
 		{Name: "d784", B: 1, N: 17, M: 65, D: 784, P: 1, Scale: .02, Bias: Distance, Want: AllOutputs},
 		{Name: "d3072", B: 1, N: 3, M: 33, D: 3072, P: 1, Scale: .005, Bias: Distance, Want: AllOutputs},
+		{Name: "d16-many-keys", B: 1, N: 3, M: 4500, D: 16, P: 1, Scale: .2, Bias: Potential, Skip: true, Want: AllOutputs},
+		{Name: "d20-ties", B: 1, N: 33, M: 700, D: 20, P: 1, Integers: true, Want: AllOutputs},
+		{Name: "d31-batch-own", B: 3, N: 5, M: 70, D: 31, P: 1, Scale: .1, Bias: Potential, RankOne: true, Skip: true, Weights: true, RowScale: true, Want: AllOutputs},
+		{Name: "d31-batch-mixed", B: 3, N: 5, M: 70, D: 31, P: 1, Scale: .1, Mixed: true, Bias: Potential, RankOne: true, Want: AllOutputs},
+		{Name: "d31-batch-shared", B: 40, N: 5, M: 70, D: 31, Dv: 3, Scale: .1, Shared: true, Bias: Potential, RankOne: true, Want: AllOutputs &^ TMean},
+		{Name: "d32-offset-1e3", B: 1, N: 33, M: 65, D: 32, P: 1, Offset: 1e3, Scale: .1, Bias: Distance, Want: AllOutputs},
+		{Name: "d64-offset-1e6", B: 1, N: 33, M: 65, D: 64, P: 1, Offset: 1e6, Scale: .1, Bias: Distance, Want: AllOutputs},
+		{Name: "d40-all-removed", B: 1, N: 17, M: 33, D: 40, P: 1, Bias: Removed, Weights: true, Want: AllOutputs},
+		{Name: "d48-rising", B: 1, N: 17, M: 700, D: 48, P: 1, Scale: .1, Bias: Rising, Weights: true, Want: AllOutputs},
+		{Name: "d48-falling", B: 1, N: 17, M: 700, D: 48, P: 1, Scale: .1, Bias: Falling, Weights: true, Want: AllOutputs},
+		{Name: "d64-outliers-1e3", B: 1, N: 65, M: 130, D: 64, P: 1, Scale: .05, Outliers: 1e3, Bias: Potential, Want: AllOutputs},
+		{Name: "d200-outliers-1e6", B: 1, N: 65, M: 130, D: 200, P: 1, Scale: .02, Outliers: 1e6, Bias: Distance, Want: AllOutputs},
+		{Name: "d96-sharp", B: 1, N: 33, M: 130, D: 96, P: 1, Scale: 1e3, Bias: Distance, Want: AllOutputs},
+		{Name: "d130-skip", B: 1, N: 65, M: 140, D: 130, P: 1, Scale: .1, RankOne: true, Skip: true, RowScale: true, Bias: Potential, Want: AllOutputs},
 		{Name: "many-keys", B: 1, N: 2, M: 20_011, D: 3, P: 1, Scale: .5, Bias: Potential, Want: AllOutputs},
 		{Name: "many-rows", B: 1, N: 20_011, M: 2, D: 3, Scale: .5, Weights: true, Want: AllOutputs &^ TMean},
+	}
+	for _, c := range list {
+		if c.D >= 16 && c.Want == AllOutputs {
+			c.Name, c.P, c.Want = c.Name+"-lse-max", 0, LSE|Max|Arg
+			list = append(list, c)
+		}
 	}
 	for o, name := range map[Outputs]string{LSE: "lse", Mean: "mean", Second: "second", TMean: "tmean", ColSum: "colsum", Max: "max", Arg: "arg", Mean | TMean: "mean-tmean", plan: "lse-colsum", Mean | Second: "mean-second"} {
 		list = append(list, SoftmaxCase{Name: "only-" + name, B: 1, N: 67, M: 71, D: 5, P: 2, Scale: .5, Bias: Potential, RankOne: true, Skip: true, Weights: true, Want: o})
@@ -119,6 +140,15 @@ func (c SoftmaxCase) host(t engine.Dtype) *softmaxHost {
 		h.q, h.k = g.array(c.B, c.N, c.D, small), g.array(kb, c.M, c.D, small)
 	} else {
 		h.k = g.cloud(kb, c.M, c.D, c.Offset)
+		if c.Outliers != 0 {
+			for b := range kb {
+				for j := 4; j < c.M; j += 11 {
+					for l, x := range h.k.row(b, j) {
+						h.k.row(b, j)[l] = g.round(x * c.Outliers / 20)
+					}
+				}
+			}
+		}
 		h.q = g.cloud(c.B, c.N, c.D, c.Offset)
 		for b := range c.B { // half of the rows lie near a key
 			for i := 0; i < c.N && c.M > 0; i += 2 {

@@ -43,10 +43,52 @@ inline void Worker::access(uintptr_t at, size_t bytes, Access kind, size_t align
 		fail(MISALIGNED_ADDRESS, "%s %zu bytes at %#zx, which is no multiple of %zu", verbs[kind], bytes, (size_t)at, align);
 	}
 	if (offset < arena_bytes) {
+		if (underway) check_arrived(offset, bytes, kind);
 		if (kind != READ || !read_before(offset, bytes)) check_shared(offset, bytes, kind);
 	} else if (!memory.range(at, bytes)) {
 		check_place(at, bytes, kind);
 	}
+}
+
+void Worker::check_arrived(size_t offset, size_t bytes, Access kind) {
+	for (size_t at = offset / 4; at <= (offset + bytes - 1) / 4; at++)
+		if (const uint32_t by = shadow.coming[at]) {
+			const Thread &other = threads[by - 1];
+			fail(LAUNCH_FAILED, "%s shared memory while the cp.async of thread (%u, %u, %u) to it is on its way: no wait covers it", verbs[kind], other.id.x, other.id.y, other.id.z);
+		}
+}
+
+// copy_async does nothing to shared memory but to mark it. For races it counts as a write where it is issued and, at
+// the wait, once more: the card writes at some time between.
+void Worker::copy_async(uintptr_t to, uintptr_t from, size_t bytes) {
+	if (to - reinterpret_cast<uintptr_t>(arena) >= arena_bytes) fail(ILLEGAL_ADDRESS, "copies with cp.async to %#zx, which is no shared memory", (size_t)to);
+	if (from - reinterpret_cast<uintptr_t>(arena) < arena_bytes) fail(ILLEGAL_ADDRESS, "copies with cp.async from shared memory");
+	access(from, bytes, READ, bytes);
+	access(to, bytes, WRITE, bytes);
+	copies[self->index].open.push_back({to, from, bytes});
+	const size_t at = (to - reinterpret_cast<uintptr_t>(arena)) / 4;
+	for (size_t i = 0; i < bytes / 4; i++) shadow.coming[at + i] = self->index + 1;
+	underway++, copied = true;
+}
+
+void Worker::copy_commit() {
+	Copies &c = copies[self->index];
+	c.groups.push_back(std::move(c.open));
+	c.open.clear();
+	copied = true;
+}
+
+void Worker::copy_wait(size_t pending) {
+	Copies &c = copies[self->index];
+	for (; c.groups.size() > pending; c.groups.pop_front())
+		for (const Copy &x : c.groups.front()) {
+			const size_t at = (x.to - reinterpret_cast<uintptr_t>(arena)) / 4;
+			for (size_t i = 0; i < x.bytes / 4; i++) shadow.coming[at + i] = 0;
+			underway--;
+			access(x.from, x.bytes, READ, x.bytes);
+			access(x.to, x.bytes, WRITE, x.bytes);
+			memcpy(reinterpret_cast<void *>(x.to), reinterpret_cast<const void *>(x.from), x.bytes);
+		}
 }
 
 void Worker::check_place(uintptr_t at, size_t bytes, Access kind) {
@@ -165,6 +207,9 @@ void Worker::check_cell(Cell &c, Access kind, const SharedArray &a, size_t offse
 using namespace emu;
 void *mongeEmuShared(const void *tag, size_t bytes, size_t align, const char *name) { return current->shared(tag, bytes, align, name); }
 void *mongeEmuDynamicShared() { return current->dynamic_shared(); }
+void mongeEmuCopyAsync(void *shared, const void *global, int bytes) { current->copy_async(reinterpret_cast<uintptr_t>(shared), reinterpret_cast<uintptr_t>(global), bytes); }
+void mongeEmuCopyCommit() { current->copy_commit(); }
+void mongeEmuCopyWait(int pending) { current->copy_wait(pending); }
 void mongeEmuAtomic(const volatile void *at, int bytes) { current->access(reinterpret_cast<uintptr_t>(at), bytes, ATOMIC, bytes); }
 
 // What the compiler calls. Outside of launches, as in constructors, there is nothing to check.

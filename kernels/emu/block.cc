@@ -9,6 +9,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "switch.h"
 
 namespace emu {
@@ -24,7 +26,7 @@ static void *map(size_t bytes) {
 }
 
 Worker::Worker()
-	: stacks(static_cast<uint8_t *>(map(max_threads * stack_bytes))), arena(static_cast<uint8_t *>(map(arena_bytes))), threads(max_threads) {
+	: stacks(static_cast<uint8_t *>(map(max_threads * stack_bytes))), arena(static_cast<uint8_t *>(map(arena_bytes))), threads(max_threads), copies(max_threads), underway(0), copied(false) {
 	const size_t guard = sysconf(_SC_PAGESIZE);
 	for (int i = 0; i < max_threads; i++) mprotect(stacks + i * stack_bytes, guard, PROT_NONE);
 	shadow.reserve(arena_bytes);
@@ -70,6 +72,11 @@ void Worker::run_block() {
 	for (int w = 0; w < warp_count; w++) warps[w].runnable = warps[w].lanes, ready |= 1u << w;
 	arrived = exited = 0, phase = 0, idle_yields = 0;
 	arrays.clear(), shared_end = 0;
+	if (copied)
+		for (Copies &c : copies) c = {};
+	copied = false;
+	if (underway) std::fill(shadow.coming.begin(), shadow.coming.end(), 0);
+	underway = 0;
 	if (++shadow.block == 0) shadow.forget();
 	if (launch->dynamic) add_array(&launch->dynamic, launch->dynamic, 1024, "dynamic");
 	self = &threads[0];

@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
+#include <deque>
 #include <vector>
 
 #include "device.h"
@@ -59,6 +60,18 @@ struct SharedArray {
 	size_t begin, bytes;
 };
 
+// Copy is a cp.async on its way.
+struct Copy {
+	uintptr_t to, from;
+	size_t bytes;
+};
+
+// Copies are a thread's: the groups in the order of their commits, and those that no group has yet.
+struct Copies {
+	std::deque<std::vector<Copy>> groups;
+	std::vector<Copy> open;
+};
+
 // Launch is what a kernel runs with.
 struct Launch {
 	const Kernel *kernel;
@@ -78,6 +91,10 @@ public:
 	// The rest is called from the kernel's threads.
 	int barrier(int p, Place place);
 	uint64_t warp(Op op, uint32_t mask, uint64_t value, int from, Place place);
+	void matrix(Op op, void *part, Place place);
+	void copy_async(uintptr_t to, uintptr_t from, size_t bytes);
+	void copy_commit();
+	void copy_wait(size_t pending);
 	void *shared(const void *tag, size_t bytes, size_t align, const char *name);
 	void *dynamic_shared();
 	void yield();
@@ -105,6 +122,7 @@ private:
 	bool read_before(size_t offset, size_t bytes);
 	void check_place(uintptr_t at, size_t bytes, Access kind);
 	void check_shared(size_t offset, size_t bytes, Access kind);
+	void check_arrived(size_t offset, size_t bytes, Access kind);
 	void check_cell(Cell &c, Access kind, const SharedArray &a, size_t offset);
 	bool conflicts(const Stamp &s, Access kind) const;
 	void add(Stamp &s, bool atomic) const;
@@ -124,6 +142,9 @@ private:
 	uint32_t phase; // barriers passed
 	std::vector<SharedArray> arrays;
 	size_t shared_end;
+	std::vector<Copies> copies; // of each thread
+	size_t underway;            // copies that no wait has covered
+	bool copied;                // the block has made any
 	Shadow shadow;
 	Fault fault;
 };

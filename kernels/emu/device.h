@@ -34,7 +34,19 @@ struct Kernel {
 };
 
 // Op names what a warp does together.
-enum Op { SYNC, SHUFFLE, VOTE, MATCH };
+enum Op { SYNC, SHUFFLE, VOTE, MATCH, MATRIX_LOAD, MATRIX_PRODUCT };
+
+// MatrixLoad is a lane's part of ldmatrix.x4: lane l names row l % 8 of matrix l / 8, and gets r.
+struct MatrixLoad {
+	const void *row;
+	bool trans;
+	uint32_t r[4];
+};
+// MatrixProduct is a lane's part of mma.m16n8k16 of fp16 with float32 sums: d += a b.
+struct MatrixProduct {
+	float d[4];
+	uint32_t a[4], b[2];
+};
 } // namespace emu
 
 EMU_CALL void mongeEmuRegister(emu::Kernel *k);
@@ -51,6 +63,12 @@ EMU_CALL int mongeEmuBarrier(int p, const char *file, int line);
 // An operation of the lanes in mask. SHUFFLE returns lane from's value, VOTE the lanes with value != 0,
 // MATCH the lanes of equal value.
 EMU_CALL uint64_t mongeEmuWarp(emu::Op op, unsigned mask, uint64_t value, int from, const char *file, int line);
+// An operation that the whole warp comes to, on each lane's part: MatrixLoad or MatrixProduct.
+EMU_CALL void mongeEmuMatrix(emu::Op op, void *part, const char *file, int line);
+// cp.async: the bytes lie in shared memory after the wait that covers their group, and not before.
+EMU_CALL void mongeEmuCopyAsync(void *shared, const void *global, int bytes);
+EMU_CALL void mongeEmuCopyCommit();
+EMU_CALL void mongeEmuCopyWait(int pending);
 EMU_CALL void mongeEmuAtomic(const volatile void *at, int bytes); // checks the address
 EMU_CALL void mongeEmuYield();
 EMU_CALL void mongeEmuTrap(const char *what, const char *file, int line) __attribute__((noreturn));
@@ -125,3 +143,4 @@ template <class T> inline unsigned __match_any_sync(unsigned mask, T v, EMU_SITE
 
 #include "atomics.h"
 #include "arithmetic.h"
+#include "matrix.h"

@@ -14,7 +14,8 @@
 // touches memory outside of every buffer or in one that was freed, an address that is no multiple of what it
 // loads, or another thread's local memory; where a barrier is not reached by all threads, or a warp operation
 // not by all lanes of its mask; where it reads shared memory that nobody wrote, or where two threads use one
-// word of it, one of them to write, without a barrier between. LastFault tells kernel, block and thread.
+// word of it, one of them to write, without a barrier between; where a warp's lanes do not all come to ldmatrix or
+// mma, or shared memory is used while a cp.async to it is on its way. LastFault tells kernel, block and thread.
 // Work runs only when it is waited for: reading a result too early shows as well.
 //
 // Not emulated: how memory is ordered between blocks, races on global memory, textures, graphs, managed memory.

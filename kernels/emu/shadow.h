@@ -27,7 +27,8 @@ struct Cell {
 struct Shadow {
 	uint32_t block = 0;
 	std::vector<Cell> words, bytes;
-	void reserve(size_t size) { words.resize(size / 4), bytes.resize(size); }
+	std::vector<uint32_t> coming; // for every 4 bytes: 1 + the thread whose cp.async is on its way there
+	void reserve(size_t size) { words.resize(size / 4), bytes.resize(size), coming.resize(size / 4); }
 	// forget starts the serial numbers again.
 	void forget() {
 		for (auto *cells : {&words, &bytes})

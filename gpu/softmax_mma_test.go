@@ -1,0 +1,196 @@
+//go:build (cuda || emu) && cgo
+
+package gpu
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"testing"
+
+	"monge/engine"
+	"monge/engine/rng"
+)
+
+// cloud draws n rows of d float32 numbers; one row in eleven lies 20 times as far out.
+func cloud(seed uint64, n, d int) []float64 {
+	g := rng.NewSource(seed, 0)
+	x := make([]float64, n*d)
+	for i := range x {
+		x[i] = float64(float32(g.Normal()))
+		if i/d%11 == 4 {
+			x[i] = float64(float32(20 * x[i]))
+		}
+	}
+	return x
+}
+
+// tf32 rounds to the 11 significant bits of TF32.
+func tf32(x float64) float64 {
+	f, e := math.Frexp(x)
+	return math.Ldexp(math.RoundToEven(f*(1<<11)), e-11)
+}
+
+// logSum returns ln sum_j exp(scale <q, k_j>) with the products of rounded numbers; sum is how products are added up.
+func logSum(q, k []float64, scale float64, round func(float64) float64, sum func(x, y []float64) float64) float64 {
+	d := len(q)
+	z := make([]float64, len(k)/d)
+	most := math.Inf(-1)
+	x, y := make([]float64, d), make([]float64, d)
+	for j := range z {
+		for l := range d {
+			x[l], y[l] = round(q[l]), round(k[j*d+l])
+		}
+		z[j] = scale * sum(x, y)
+		most = max(most, z[j])
+	}
+	var s float64
+	for _, v := range z {
+		s += math.Exp(v - most)
+	}
+	return most + math.Log(s)
+}
+
+func dot64(x, y []float64) (s float64) {
+	for i := range x {
+		s += x[i] * y[i]
+	}
+	return s
+}
+
+func dot32(x, y []float64) float64 {
+	var s float32
+	for i := range x {
+		s += float32(float32(x[i]) * float32(y[i]))
+	}
+	return float64(s)
+}
+
+// TestTensorPrecision: three products are as exact as float32 arithmetic, one as TF32.
+func TestTensorPrecision(t *testing.T) {
+	e := open(t, Options{})
+	const n, m = 40, 150
+	for _, d := range []int{16, 32, 33, 64, 65, 100, 784} {
+		scale := 2 / math.Sqrt(float64(d))
+		q, k := cloud(1, n, d), cloud(2, m, d)
+		qb, kb := array(t, e, engine.F32, 1, n, d, q), array(t, e, engine.F32, 1, m, d, k)
+		got := map[precision][]float64{}
+		for _, np := range []precision{full, fast} {
+			out := array(t, e, engine.F32, 1, n, 1, make([]float64, n))
+			got[np] = make([]float64, n)
+			err := e.softmax(&engine.Softmax{Q: qb, K: kb, Scale: scale, LSE: out}, np)
+			if err := errors.Join(err, e.Read(got[np], out, 0)); err != nil {
+				t.Fatal(err)
+			}
+			out.Free()
+		}
+		qb.Free()
+		kb.Free()
+		same := func(x float64) float64 { return x }
+		var full3, plain, fast1, rounded, size float64
+		for i := range n {
+			row := q[i*d:][:d]
+			want := logSum(row, k, scale, same, dot64)
+			size = max(size, math.Abs(want))
+			full3 = max(full3, math.Abs(got[full][i]-want))
+			plain = max(plain, math.Abs(logSum(row, k, scale, same, dot32)-want))
+			fast1 = max(fast1, math.Abs(got[fast][i]-want))
+			rounded = max(rounded, math.Abs(logSum(row, k, scale, tf32, dot64)-want))
+		}
+		t.Logf("d = %d, |L| to %.3g: three products %.2g, float32 %.2g; one %.2g, TF32 %.2g", d, size, full3, plain, fast1, rounded)
+		eps := size * 0x1p-24
+		if full3 > 2*plain+2*eps { // the contract's rule
+			t.Errorf("d = %d: three products are off by %.3g, the plain formula by %.3g", d, full3, plain)
+		}
+		// One product rounds the same numbers to the same bits as TF32: the sums alone differ.
+		if fast1 > rounded*(1+1e-2)+2*plain+2*eps {
+			t.Errorf("d = %d: one product is off by %.3g, TF32 by %.3g", d, fast1, rounded)
+		}
+		if fast1 < 10*full3 {
+			t.Errorf("d = %d: one product, off by %.3g, is as exact as three, off by %.3g", d, fast1, full3)
+		}
+	}
+}
+
+// TestTensorParts: a row's bits do not depend on how blocks share the keys, nor on the other rows.
+func TestTensorParts(t *testing.T) {
+	e := open(t, Options{})
+	const n, m, d = 150, 4500, 16
+	q, k := cloud(3, n, d), cloud(4, m, d)
+	kb := array(t, e, engine.F32, 1, m, d, k)
+	run := func(rows []float64) (lse, most []float64) {
+		n := len(rows) / d
+		qb := array(t, e, engine.F32, 1, n, d, rows)
+		l, x := array(t, e, engine.F32, 1, n, 1, make([]float64, n)), array(t, e, engine.F32, 1, n, 1, make([]float64, n))
+		lse, most = make([]float64, n), make([]float64, n)
+		err := e.Softmax(&engine.Softmax{Q: qb, K: kb, LSE: l, Max: x})
+		if err := errors.Join(err, e.Read(lse, l, 0), e.Read(most, x, 0)); err != nil {
+			t.Fatal(err)
+		}
+		return lse, most
+	}
+	lse, most := run(q)
+	e.workers = 1 // one block for all parts
+	again, mostAgain := run(q)
+	alone, mostAlone := run(q[7*d:][:d])
+	if fmt.Sprint(lse, most) != fmt.Sprint(again, mostAgain) {
+		t.Error("another share of the parts gives other bits")
+	}
+	if lse[7] != alone[0] || most[7] != mostAlone[0] {
+		t.Errorf("row 7 alone: %v, %v; in company: %v, %v", alone[0], mostAlone[0], lse[7], most[7])
+	}
+}
+
+// TestTensorNonFinite: infinities and NaN count as the formula reads, and a removed key counts nothing however large.
+func TestTensorNonFinite(t *testing.T) {
+	inf, nan := math.Inf(1), math.NaN()
+	e := open(t, Options{})
+	const d = 17
+	for _, c := range []struct {
+		q, key, u []float64 // in the first coordinate; the second of all queries and keys is 1
+		lse, most []float64
+	}{
+		{[]float64{1, 2}, []float64{1, nan, 2}, nil, []float64{nan, nan}, []float64{nan, nan}},
+		{[]float64{1, nan}, []float64{0, 0}, nil, []float64{1 + math.Ln2, nan}, []float64{1, nan}},
+		{[]float64{1, -1}, []float64{1, inf}, nil, []float64{inf, 0}, []float64{inf, 0}},
+		{[]float64{1, 1}, []float64{-inf, 3}, nil, []float64{4, 4}, []float64{4, 4}},
+		{[]float64{1, 2}, []float64{-inf, -inf}, nil, []float64{-inf, -inf}, []float64{-inf, -inf}},
+		{[]float64{inf, 2}, []float64{1, 3}, nil, []float64{inf, 7 + math.Log1p(math.Exp(-4))}, []float64{inf, 7}},
+		{[]float64{inf, 1}, []float64{0, 3}, nil, []float64{nan, 4 + math.Log1p(math.Exp(-3))}, []float64{nan, 4}},
+		{[]float64{1, 2}, []float64{1e30, 1e-3}, []float64{-inf, 0}, []float64{1.001, 1.002}, []float64{1.001, 1.002}},
+		{[]float64{0, 0}, []float64{0, 0}, []float64{1e5, 1e5}, []float64{1e5 + 1 + math.Ln2, 1e5 + 1 + math.Ln2}, []float64{1e5 + 1, 1e5 + 1}},
+	} {
+		n, m := len(c.q), len(c.key)
+		q, k := make([]float64, n*d), make([]float64, m*d)
+		for i, x := range c.q {
+			q[i*d], q[i*d+1] = x, 1
+		}
+		for j, x := range c.key {
+			k[j*d], k[j*d+1] = x, 1
+		}
+		u := c.u
+		if u == nil {
+			u = make([]float64, m)
+		}
+		lse, most := array(t, e, engine.F32, 1, n, 1, make([]float64, n)), array(t, e, engine.F32, 1, n, 1, make([]float64, n))
+		err := e.Softmax(&engine.Softmax{
+			Q: array(t, e, engine.F32, 1, n, d, q), K: array(t, e, engine.F32, 1, m, d, k),
+			U: array(t, e, engine.F32, 1, m, 1, u), LSE: lse, Max: most,
+		})
+		for what, x := range map[string]struct {
+			buf  engine.Buffer
+			want []float64
+		}{"LSE": {lse, c.lse}, "Max": {most, c.most}} {
+			got := make([]float64, n)
+			if err := errors.Join(err, e.Read(got, x.buf, 0)); err != nil {
+				t.Fatal(err)
+			}
+			for i, want := range x.want {
+				// 2^-21 is the relative error of the scaled products and of the exponential.
+				if got[i] != want && !(math.Abs(got[i]-want) <= 0x1p-21*math.Abs(want)) && !(math.IsNaN(got[i]) && math.IsNaN(want)) {
+					t.Errorf("%s of queries %v, keys %v, biases %v: row %d is %g, want %g", what, c.q, c.key, u, i, got[i], want)
+				}
+			}
+		}
+	}
+}

@@ -1,0 +1,176 @@
+// mma.cuh: dot products by the tensor cores, from clouds that split.cu has split into fp16.
+//
+// A split row is chunks of 128 bytes. With NP = 3 products a chunk has 32 dimensions, as fp16 "hi" and then the rest
+// "lo": hi hi + hi lo + lo hi is a float32 product but for 2^-22 of it. With NP = 1 it has 64 dimensions, hi alone, of
+// TF32's accuracy. Shared memory holds 128-byte rows whose 16-byte units are XORed with row % 8, which keeps copies and
+// ldmatrix free of bank conflicts.
+//
+// The instructions are here alone, one function each; emu/matrix.h has the same functions for the emulation.
+#pragma once
+#include "kernel.cuh"
+
+#ifdef __CUDACC__
+DEV uint32_t shared_address(const void *p) { return (uint32_t)__cvta_generic_to_shared(p); }
+// volatile: nothing else orders a load of shared memory by ldmatrix against barriers.
+DEV void ldmatrix4(uint32_t (&r)[4], const void *row) {
+	asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0,%1,%2,%3}, [%4];"
+	             : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3])
+	             : "r"(shared_address(row))
+	             : "memory");
+}
+DEV void ldmatrix4_trans(uint32_t (&r)[4], const void *row) {
+	asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0,%1,%2,%3}, [%4];"
+	             : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3])
+	             : "r"(shared_address(row))
+	             : "memory");
+}
+DEV void mma16816(float (&d)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1) {
+	asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
+	             : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+	             : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
+}
+DEV void copy_async16(void *shared, const void *global) {
+	asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(shared_address(shared)), "l"(global) : "memory");
+}
+DEV void copy_commit() { asm volatile("cp.async.commit_group;" ::: "memory"); }
+template <int PENDING> DEV void copy_wait() { asm volatile("cp.async.wait_group %0;" ::"n"(PENDING) : "memory"); }
+DEV float ex2_approx(float x) {
+	float y;
+	asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+	return y;
+}
+DEV uint32_t pack_half2(float low, float high) {
+	uint32_t r;
+	asm("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(r) : "f"(high), "f"(low));
+	return r;
+}
+DEV void unpack_half2(uint32_t r, float &low, float &high) {
+	asm("{.reg .b16 l, h; mov.b32 {l, h}, %2; cvt.f32.f16 %0, l; cvt.f32.f16 %1, h;}" : "=f"(low), "=f"(high) : "r"(r));
+}
+#endif
+
+constexpr int ROW_BYTES = SPLIT_CHUNK; // of a chunk in shared memory
+constexpr int BLOCK16 = 16 * ROW_BYTES, BLOCK8 = 8 * ROW_BYTES;
+
+// copy_rows starts the copy of one chunk of ROWS rows, stride bytes apart, by THREADS threads.
+template <int THREADS, int ROWS> DEV void copy_rows(uint8_t *to, const uint8_t *from, int64_t stride, int thread) {
+	static_assert(ROWS * 8 % THREADS == 0, "every thread copies as much");
+#pragma unroll
+	for (int i = 0; i < ROWS * 8 / THREADS; i++) {
+		const int unit = thread + i * THREADS, row = unit >> 3, u = unit & 7;
+		copy_async16(to + row * ROW_BYTES + ((u ^ (row & 7)) << 4), from + row * stride + u * 16);
+	}
+}
+
+// Lane has where this lane reads for ldmatrix: rows_at for 16 rows by 16 dimensions of queries, keys_at for 16 keys by 16
+// dimensions, from the given 16-byte unit on, which is even.
+struct Lane {
+	int rows, keys;
+	DEV Lane(int lane)
+		: rows((lane & 15) * ROW_BYTES + (((lane >> 4) ^ (lane & 7)) << 4)), keys(((lane & 7) + (lane >> 4 << 3)) * ROW_BYTES + (((lane >> 3 & 1) ^ (lane & 7)) << 4)) {}
+	DEV int rows_at(int unit) const { return rows ^ unit << 4; }
+	DEV int keys_at(int unit) const { return keys ^ unit << 4; }
+};
+
+// clear sets accumulators to zero.
+template <int WM, int WN> DEV void clear(float (&acc)[WM][WN][4]) {
+#pragma unroll
+	for (int i = 0; i < WM; i++)
+#pragma unroll
+		for (int j = 0; j < WN; j++)
+#pragma unroll
+			for (int v = 0; v < 4; v++) acc[i][j][v] = 0;
+}
+
+// Fragments holds 16 WM queries by 16 dimensions in registers.
+template <int NP, int WM> struct Fragments {
+	uint32_t hi[WM][4], lo[NP == 3 ? WM : 1][4];
+
+	// load reads dimensions 16 t on of a chunk.
+	DEV void load(const uint8_t *q, int t, const Lane &lane) {
+#pragma unroll
+		for (int i = 0; i < WM; i++) {
+			ldmatrix4(hi[i], q + i * BLOCK16 + lane.rows_at(2 * t));
+			if constexpr (NP == 3) ldmatrix4(lo[i], q + i * BLOCK16 + lane.rows_at(4 + 2 * t));
+		}
+	}
+
+	// add_small adds lo hi and hi lo with 16 keys to sum, and leaves their hi in khi for add_large. The tensor cores cut their
+	// sums off: the small products come first.
+	DEV void add_small(float (&sum)[WM][2][4], uint32_t (&khi)[4], const uint8_t *k, int t, const Lane &lane) const {
+		ldmatrix4(khi, k + lane.keys_at(2 * t));
+		if constexpr (NP == 3) {
+			uint32_t klo[4];
+			ldmatrix4(klo, k + lane.keys_at(4 + 2 * t));
+#pragma unroll
+			for (int i = 0; i < WM; i++)
+#pragma unroll
+				for (int h = 0; h < 2; h++) mma16816(sum[i][h], lo[i], khi[2 * h], khi[2 * h + 1]);
+#pragma unroll
+			for (int i = 0; i < WM; i++)
+#pragma unroll
+				for (int h = 0; h < 2; h++) mma16816(sum[i][h], hi[i], klo[2 * h], klo[2 * h + 1]);
+		}
+	}
+	DEV void add_large(float (&sum)[WM][2][4], const uint32_t (&khi)[4]) const {
+#pragma unroll
+		for (int i = 0; i < WM; i++)
+#pragma unroll
+			for (int h = 0; h < 2; h++) mma16816(sum[i][h], hi[i], khi[2 * h], khi[2 * h + 1]);
+	}
+};
+
+template <int NP> constexpr int STEPS = NP == 3 ? 2 : 4; // of 16 dimensions in a chunk
+
+// multiply sets acc to the products of queries of DC chunks with 8 WN keys, whose chunks are chunk_bytes apart. What the
+// tensor cores have summed over a chunk is added up rounded.
+template <int NP, int DC, int WM, int WN>
+DEV void multiply(float (&acc)[WM][WN][4], const Fragments<NP, WM> (&q)[DC][STEPS<NP>], const uint8_t *k, int chunk_bytes, const Lane &lane) {
+#pragma unroll
+	for (int j = 0; j < WN; j += 2)
+#pragma unroll
+		for (int c = 0; c < DC; c++) {
+			float sum[WM][2][4];
+			uint32_t khi[STEPS<NP>][4];
+			clear(sum);
+#pragma unroll
+			for (int t = 0; t < STEPS<NP>; t++) q[c][t].add_small(sum, khi[t], k + c * chunk_bytes + j * BLOCK8, t, lane);
+#pragma unroll
+			for (int t = 0; t < STEPS<NP>; t++) q[c][t].add_large(sum, khi[t]);
+#pragma unroll
+			for (int i = 0; i < WM; i++)
+#pragma unroll
+				for (int v = 0; v < 8; v++) {
+					float &to = acc[i][j + (v >> 2)][v & 3];
+					to = c ? to + sum[i][v >> 2][v & 3] : sum[i][v >> 2][v & 3];
+				}
+		}
+}
+
+// multiply_streaming adds the products with one chunk, read from shared memory on both sides, to acc, which has the keys in
+// SETS sets of 8 WN.
+template <int NP, int SETS, int WM, int WN>
+DEV void multiply_streaming(float (&acc)[SETS][WM][WN][4], const uint8_t *q, const uint8_t *k, const Lane &lane) {
+	float sum[SETS * WN / 2][WM][2][4]; // by 16 keys
+#pragma unroll
+	for (int j = 0; j < SETS * WN / 2; j++) clear(sum[j]);
+#pragma unroll
+	for (int t = 0; t < STEPS<NP>; t++) {
+		Fragments<NP, WM> part;
+		part.load(q, t, lane);
+#pragma unroll
+		for (int j = 0; j < SETS * WN / 2; j++) {
+			uint32_t khi[4];
+			part.add_small(sum[j], khi, k + 2 * j * BLOCK8, t, lane);
+			part.add_large(sum[j], khi);
+		}
+	}
+#pragma unroll
+	for (int s = 0; s < SETS; s++)
+#pragma unroll
+		for (int i = 0; i < WM; i++)
+#pragma unroll
+			for (int j = 0; j < WN; j++)
+#pragma unroll
+				for (int v = 0; v < 4; v++) acc[s][i][j][v] += sum[(s * WN + j) / 2][i][j & 1][v];
+}
