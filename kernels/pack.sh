@@ -5,8 +5,8 @@ set -eu
 build=$(cd "$1" && pwd)
 cd "$(dirname "$0")"
 mkdir -p fatbin
-for f in fatbin/*; do
-	if [ ! -e "$build/$(basename "$f" .gz)" ] || [ "$f" = "${f%.gz}" ]; then rm -f "$f"; fi
+for f in fatbin/*.gz; do # of a kernel that is no more
+	if [ ! -e "$build/$(basename "$f" .gz)" ]; then rm -f "$f"; fi
 done
 for f in "$build"/*.fatbin; do
 	gz=fatbin/$(basename "$f").gz

@@ -98,6 +98,8 @@ func TestCheck(t *testing.T) {
 		{"float64 in the main loop", good + "[[kernel]]\nname = \"sample_sum_f32\"\nmain = \"DADD\"\nclean = true\n", nil,
 			[]string{"sample_sum_f32 on sm_80: float64 in the main loop: F2F.F64.F32"}},
 		{"an excuse for nothing", good + "[[kernel]]\nname = \"sample_mma_*\"\nfloat64 = \"why not\"\n", nil, []string{"rule sample_mma_* excuses float64 where there is none"}},
+		{"no HMMA, with a reason", good + "[[kernel]]\nname = \"sample_mma_*\"\nplain = \"a merge\"\n", replace("HMMA.16816.F32", "FFMA"), nil},
+		{"a reason for nothing", good + "[[kernel]]\nname = \"sample_mma_*\"\nplain = \"a merge\"\n", nil, []string{"rule sample_mma_* excuses a kernel from the tensor cores"}},
 		{"of another architecture", good + "[[kernel]]\nname = \"*\"\narch = [\"90\"]\nmain = \"FFMA\"\n", nil, []string{"rule * is about no kernel"}},
 	} {
 		got := rules(t, c.rules).check(sample(t, c.edit))
@@ -116,8 +118,8 @@ func TestCheck(t *testing.T) {
 
 func TestRules(t *testing.T) {
 	for text, want := range map[string]string{
-		"[[kernel]]\nname = \"x\"\n":                                            "want main or float64",
-		"[[kernel]]\nname = \"x\"\nfloat64 = \"y\"\nwide = true":                "want main or float64",
+		"[[kernel]]\nname = \"x\"\n":                                            "want main, float64 or plain",
+		"[[kernel]]\nname = \"x\"\nfloat64 = \"y\"\nwide = true":                "want main, float64 or plain",
 		"[[kernel]]\nname = \"[\"\nmain = \"LDG\"":                              "name",
 		"[[kernel]]\nnames = \"x\"":                                             "names",
 		"[[bound]]\nname = \"x\"":                                               "want name, unit",

@@ -17,7 +17,7 @@ type image struct {
 
 // check returns what is wrong with the images, a line each. Rules that nothing follows are wrong too.
 func (rules *Rules) check(images []image) (wrong []string) {
-	type use struct{ seen, float64 bool }
+	type use struct{ seen, float64, plain bool }
 	uses := make([]use, len(rules.Kernel))
 	for _, im := range images {
 		for _, k := range im.kernels {
@@ -38,10 +38,7 @@ func (rules *Rules) check(images []image) (wrong []string) {
 				}
 			}
 			loops := k.Loops()
-			if op := tensorOp(k.Name); op != "" && sass.Main(loops, op) == nil {
-				say("no loop has %s", op)
-			}
-			reason := ""
+			reason, plain := "", ""
 			for n, rule := range rules.Kernel {
 				if !rule.matches(k.Name, im.arch) {
 					continue
@@ -49,6 +46,9 @@ func (rules *Rules) check(images []image) (wrong []string) {
 				uses[n].seen = true
 				if rule.Float64 != "" {
 					reason = rule.Float64
+				}
+				if rule.Plain != "" {
+					plain, uses[n].plain = rule.Plain, tensorOp(k.Name) != "" && sass.Main(loops, tensorOp(k.Name)) == nil
 				}
 				if rule.Main == "" {
 					continue
@@ -66,6 +66,9 @@ func (rules *Rules) check(images []image) (wrong []string) {
 				if text := float64s([]*sass.Loop{main}); rule.Clean && text != "" {
 					say("float64 in the main loop: %s", text)
 				}
+			}
+			if op := tensorOp(k.Name); op != "" && plain == "" && sass.Main(loops, op) == nil {
+				say("no loop has %s", op)
 			}
 			if !strings.HasSuffix(k.Name, "_f32") {
 				continue
@@ -86,6 +89,8 @@ func (rules *Rules) check(images []image) (wrong []string) {
 			wrong = append(wrong, fmt.Sprintf("rule %s is about no kernel", rule.Name))
 		} else if rule.Float64 != "" && !u.float64 {
 			wrong = append(wrong, fmt.Sprintf("rule %s excuses float64 where there is none", rule.Name))
+		} else if rule.Plain != "" && !u.plain {
+			wrong = append(wrong, fmt.Sprintf("rule %s excuses a kernel from the tensor cores that is on them, or is not named for them", rule.Name))
 		}
 	}
 	return wrong

@@ -29,6 +29,8 @@ type Rule struct {
 	Clean bool
 	// Float64 is why loops of a float32 kernel compute in float64; without it they must not.
 	Float64 string
+	// Plain is why a kernel named _mma_ or _wgmma_ has no loop on the tensor cores.
+	Plain string
 }
 
 // Bound is a row of the table of bounds.
@@ -63,8 +65,8 @@ func load(r io.Reader) (*Rules, error) {
 		if _, err := path.Match(r.Name, ""); err != nil || r.Name == "" {
 			return nil, fmt.Errorf("audit: rules: name %q", r.Name)
 		}
-		if r.Main == "" && r.Float64 == "" || (r.Wide || r.Clean) && r.Main == "" {
-			return nil, fmt.Errorf("audit: rules: %s: want main or float64, and main where it is wide or clean", r.Name)
+		if r.Main == "" && r.Float64 == "" && r.Plain == "" || (r.Wide || r.Clean) && r.Main == "" {
+			return nil, fmt.Errorf("audit: rules: %s: want main, float64 or plain, and main where it is wide or clean", r.Name)
 		}
 	}
 	for _, b := range rules.Bound {
