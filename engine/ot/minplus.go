@@ -244,18 +244,13 @@ func (q *minPlus) onHost(ctx context.Context, s *sweep) error {
 
 // addDistances adds the squared distances in k coordinates of r points to the points of one panel to cost.
 func addDistances(points []float64, ld int, panel []float64, r, k int, cost []float64) {
+	var scratch [tileCols]float64 // of the row after the last, where r is odd
 	for i := 0; i < r; i += tileRows {
-		var d0, d1 [tileCols]float64
-		// The second row of an odd one out is scratch.
-		tile(points[i*ld:i*ld+k], points[(i+1)*ld:(i+1)*ld+k], panel, &d0, &d1)
-		for c, v := range d0 {
-			cost[i*hostCols+c] += v
-		}
+		second := &scratch
 		if i+1 < r {
-			for c, v := range d1 {
-				cost[(i+1)*hostCols+c] += v
-			}
+			second = (*[tileCols]float64)(cost[(i+1)*hostCols:])
 		}
+		tile(points[i*ld:i*ld+k], points[(i+1)*ld:(i+1)*ld+k], panel, (*[tileCols]float64)(cost[i*hostCols:]), second)
 	}
 }
 
