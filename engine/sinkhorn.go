@@ -57,4 +57,7 @@ type Sinkhorn struct {
 	Limit   int
 	Passes  int
 	Columns bool
+	// Fast lets an engine round the points' numbers to the eleven bits of TF32 and fp16 where their products
+	// then take less time. Errors are those of the rounded problem.
+	Fast bool
 }

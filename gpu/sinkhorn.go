@@ -117,8 +117,8 @@ func (k *sinkhorn) prepare() error {
 	return nil
 }
 
-// wide tells whether the passes go through panels.
-func (k *sinkhorn) wide() bool { return k.D > panelDepth && !k.small() }
+// wide tells whether the passes go through panels. Float32 has the tensor cores for its products.
+func (k *sinkhorn) wide() bool { return k.D > panelDepth && k.t == engine.F64 && !k.small() }
 
 // small tells whether a block does a whole problem. It depends on the sizes of a problem alone.
 func (k *sinkhorn) small() bool {
@@ -230,6 +230,9 @@ func (k *sinkhorn) softmax(a *engine.Softmax, ended engine.Buffer) error {
 	}
 	r := softmax{e: k.e, a: a, s: s, t: k.t, ended: ended}
 	defer r.free()
+	if k.a.Fast {
+		return r.run(fast)
+	}
 	return r.run(full)
 }
 

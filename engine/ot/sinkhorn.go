@@ -94,6 +94,7 @@ func Sinkhorn(ctx context.Context, e engine.Engine, c Clouds, s *SinkhornSetting
 		if tol >= 0 {
 			goal = max(tol, stage.floor)
 		}
+		k.rough = newRough(e, stage.dtype, tol)
 		err := k.start(ctx, s)
 		if err == nil {
 			err = k.iterate(ctx, e, r, goal, limit, s.Progress)
@@ -150,6 +151,7 @@ type sinkhorn struct {
 	done         int       // iterations
 	started      bool
 	mixing       *anderson // nil = the plain iteration
+	rough        rough
 	before, step []float64
 	reduction    *reduction
 	bias         []float64
@@ -310,10 +312,10 @@ func (k *sinkhorn) iterate(ctx context.Context, e engine.Engine, r *Result, goal
 		return err
 	}
 	defer l.free()
-	size := 0.0
-	run := func(f, g []float64, tol float64, limit int) error {
+	size := math.Inf(1)
+	run := func(g []float64, tol float64, limit int) error {
 		l.op.Tol, l.op.Limit = tol, limit
-		if err := l.start(f, g, []int{k.done}); err != nil {
+		if err := l.start(nil, g, []int{k.done}); err != nil {
 			return err
 		}
 		err := l.run(ctx, func(_, iteration int, residual float64) {
@@ -324,7 +326,24 @@ func (k *sinkhorn) iterate(ctx context.Context, e engine.Engine, r *Result, goal
 		return err
 	}
 	if k.mixing == nil {
-		if err := run(k.f, k.g, goal, limit); err != nil {
+		if err := l.start(k.f, k.g, []int{k.done}); err != nil {
+			return err
+		}
+		for k.rough.on && k.done < limit-1 {
+			l.op.Fast = true
+			if err := run(nil, k.rough.goal, limit-1); err != nil {
+				return err
+			}
+			last := size
+			l.op.Fast = false
+			if err := run(nil, goal, k.done); err != nil { // a pass that only measures
+				return err
+			}
+			if k.rough.compare(last, size, goal); size <= goal {
+				return l.read(k.f, k.g)
+			}
+		}
+		if err := run(nil, goal, limit); err != nil {
 			return err
 		}
 		return l.read(k.f, k.g)
@@ -332,7 +351,8 @@ func (k *sinkhorn) iterate(ctx context.Context, e engine.Engine, r *Result, goal
 	l.op.Columns = true
 	k.mixing.reset()
 	if k.done < len(k.steps) {
-		if err := run(nil, k.g, -1, len(k.steps)); err != nil {
+		l.op.Fast = k.rough.on
+		if err := run(k.g, -1, len(k.steps)); err != nil {
 			return err
 		}
 		if err := l.read(k.f, k.g); err != nil {
@@ -341,10 +361,12 @@ func (k *sinkhorn) iterate(ctx context.Context, e engine.Engine, r *Result, goal
 	}
 	for k.done < limit {
 		copy(k.before, k.g)
-		if err := run(nil, k.g, goal, k.done+1); err != nil {
+		last := size
+		l.op.Fast = k.rough.on && last > k.rough.goal && k.done+1 < limit
+		if err := run(k.g, goal, k.done+1); err != nil {
 			return err
 		}
-		if size <= goal || k.done == limit {
+		if !l.op.Fast && size <= goal || k.done == limit {
 			return l.read(k.f, k.g)
 		}
 		if err := l.read(nil, k.g); err != nil {
@@ -354,6 +376,9 @@ func (k *sinkhorn) iterate(ctx context.Context, e engine.Engine, r *Result, goal
 			k.step[j] = k.g[j] - g
 		}
 		copy(k.g, k.before)
+		if k.rough.on && !l.op.Fast && k.rough.compare(last, size, goal) {
+			k.mixing.reset() // the steps so far were another map's
+		}
 		k.mixing.next(k.g, k.step, size)
 	}
 	return nil
