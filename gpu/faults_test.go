@@ -70,9 +70,9 @@ var operations = []struct {
 		f.do(func() error { return e.Softmax(&a) })
 		return f.read(a.LSE, a.Mean, a.Second, a.Arg)
 	}},
-	{"SinkhornSmall", func(e *Engine) ([]float64, error) { return sinkhornOf(e, 2) }},
-	{"Sinkhorn", func(e *Engine) ([]float64, error) { return sinkhornOf(e, 150) }},
-	{"SinkhornPanels", func(e *Engine) ([]float64, error) { return sinkhornOf(e, panelDepth+1) }},
+	{"SinkhornSmall", func(e *Engine) ([]float64, error) { return sinkhornOf(e, 3, 2) }},
+	{"Sinkhorn", func(e *Engine) ([]float64, error) { return sinkhornOf(e, smallRows+1, 2) }},
+	{"SinkhornPanels", func(e *Engine) ([]float64, error) { return sinkhornOf(e, 3, 2*panelDepth) }},
 	{"Mixture", func(e *Engine) ([]float64, error) {
 		f := fixture{e: e}
 		defer f.free()
@@ -116,15 +116,15 @@ var operations = []struct {
 	}},
 }
 
-// sinkhornOf makes three iterations between two clouds of d dimensions.
-func sinkhornOf(e *Engine, d int) ([]float64, error) {
+// sinkhornOf makes three iterations between clouds of n and 2 points in d dimensions.
+func sinkhornOf(e *Engine, n, d int) ([]float64, error) {
 	f := fixture{e: e}
 	defer f.free()
 	eps := f.zeros(engine.F64, 1, 1, 1)
 	f.do(func() error { return e.Write(eps, 0, []float64{1e8}) })
 	a := engine.Sinkhorn{
-		X: f.numbers(engine.F64, 1, 3, d), Y: f.numbers(engine.F64, 1, 2, d), LogA: f.zeros(engine.F64, 1, 3, 1), LogB: f.zeros(engine.F64, 1, 2, 1),
-		Eps: eps, F: f.zeros(engine.F64, 1, 3, 1), G: f.zeros(engine.F64, 1, 2, 1), State: f.zeros(engine.I32, 1, 2, 1), Trace: f.zeros(engine.F64, 1, 2, 1),
+		X: f.numbers(engine.F64, 1, n, d), Y: f.numbers(engine.F64, 1, 2, d), LogA: f.zeros(engine.F64, 1, n, 1), LogB: f.zeros(engine.F64, 1, 2, 1),
+		Eps: eps, F: f.zeros(engine.F64, 1, n, 1), G: f.zeros(engine.F64, 1, 2, 1), State: f.zeros(engine.I32, 1, 2, 1), Trace: f.zeros(engine.F64, 1, 2, 1),
 		Tol: -1, Limit: 3, Passes: 2,
 	}
 	f.do(func() error { return e.Sinkhorn(context.Background(), &a) })

@@ -196,21 +196,22 @@ PARAMS_INLINE int64_t sinkhorn_threads(int64_t n, int64_t m) {
 // In place of the two reductions of a pass, with wide, for every panel of problems [b0, b0 + batch) and rows
 // [i0, i0 + rows):
 //
-//	sinkhorn_panel_DTYPE          TILE_THREADS, batch ceil_div(rows, TILE_ROWS_...) ceil_div(m, TILE_COLS): e, parts
-//	sinkhorn_panel_rows_DTYPE     WARP_THREADS, ceil_div(batch rows, WARP_ROWS): lse, weights, and e where it was out of range
-//	sinkhorn_panel_columns_DTYPE  ELEMENT_THREADS, batch ceil_div(rows, COLSUM_ROWS) ceil_div(m, ELEMENT_THREADS): sums
-//	sinkhorn_panel_merge_DTYPE    ELEMENT_THREADS, ceil_div(batch m, ELEMENT_THREADS): columns
+//	sinkhorn_panel_f64            TILE_THREADS, batch ceil_div(rows, TILE_ROWS_F64) ceil_div(m, TILE_COLS): e, parts
+//	sinkhorn_panel_rows_f64       WARP_THREADS, ceil_div(batch rows, WARP_ROWS): lse, weights, and e where it was out of range
+//	sinkhorn_panel_columns_f64    ELEMENT_THREADS, batch ceil_div(rows, COLSUM_ROWS) ceil_div(m, ELEMENT_THREADS): sums
+//	sinkhorn_panel_merge_f64      ELEMENT_THREADS, ceil_div(batch m, ELEMENT_THREADS): columns
 //
 // and after sinkhorn_rows, with batch = all problems and b0 = 0,
 //
-//	sinkhorn_panel_log_DTYPE      ELEMENT_THREADS, batch ceil_div(m, ELEMENT_THREADS): lsec
+//	sinkhorn_panel_log_f64        ELEMENT_THREADS, batch ceil_div(m, ELEMENT_THREADS): lsec
 //
-// A problem's first pass takes lse of a reduction for ref; the reduction passes over problems by started. Panels are as those of softmax.cu.
+// A problem's first pass takes lse of a reduction for ref; the reduction passes over problems by started. Panels are
+// as those of softmax_panel.cu.
 typedef struct {
 	sinkhorn_params loop;
-	uint64_t x, y;    // DTYPE
-	uint64_t first;   // DTYPE [B, n]: the reduction's lse
-	uint64_t e;       // scratch of DTYPE [batch, rows, m]: exp(z_ij - ref_i)
+	uint64_t x, y;
+	uint64_t first;   // [B, n]: the reduction's lse
+	uint64_t e;       // scratch [batch, rows, m]: exp(z_ij - ref_i)
 	uint64_t parts;   // scratch [batch, rows, ceil_div(m, TILE_COLS)]: sums of e
 	uint64_t weights; // scratch [batch, rows]: a_i / sum_j e_ij
 	uint64_t sums;    // scratch [batch, ceil_div(rows, COLSUM_ROWS), m]

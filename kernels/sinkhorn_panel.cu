@@ -1,6 +1,7 @@
 // sinkhorn_panel.cu: both halves of a Sinkhorn iteration from one product and one exponential a pair, for
 // points of many coordinates: a panel of rows is multiplied and its exponentials stored, and the column sums
-// are made from those. params.h lists the launches.
+// are made from those. For float64 alone: twice the products of the tensor cores take less time than these and
+// the way through memory. params.h lists the launches.
 //
 // Row i's exponentials are relative to what its log-sum-exp was an iteration ago, so no maximum is needed; a
 // row whose sum has left the range where that keeps its digits is done again with one.
@@ -188,12 +189,7 @@ template <class T> DEV void sinkhorn_panel_log(const sinkhorn_panel_params &p) {
 }
 
 KERNEL(sinkhorn_panel_f64, sinkhorn_panel_params, TILE_THREADS) { sinkhorn_panel<double>(p); }
-KERNEL(sinkhorn_panel_f32, sinkhorn_panel_params, TILE_THREADS) { sinkhorn_panel<float>(p); }
 KERNEL(sinkhorn_panel_rows_f64, sinkhorn_panel_params, WARP_THREADS) { sinkhorn_panel_rows<double>(p); }
-KERNEL(sinkhorn_panel_rows_f32, sinkhorn_panel_params, WARP_THREADS) { sinkhorn_panel_rows<float>(p); }
 KERNEL(sinkhorn_panel_columns_f64, sinkhorn_panel_params, ELEMENT_THREADS) { sinkhorn_panel_columns<double>(p); }
-KERNEL(sinkhorn_panel_columns_f32, sinkhorn_panel_params, ELEMENT_THREADS) { sinkhorn_panel_columns<float>(p); }
 KERNEL(sinkhorn_panel_merge_f64, sinkhorn_panel_params, ELEMENT_THREADS) { sinkhorn_panel_merge<double>(p); }
-KERNEL(sinkhorn_panel_merge_f32, sinkhorn_panel_params, ELEMENT_THREADS) { sinkhorn_panel_merge<float>(p); }
 KERNEL(sinkhorn_panel_log_f64, sinkhorn_panel_params, ELEMENT_THREADS) { sinkhorn_panel_log<double>(p); }
-KERNEL(sinkhorn_panel_log_f32, sinkhorn_panel_params, ELEMENT_THREADS) { sinkhorn_panel_log<float>(p); }

@@ -49,6 +49,7 @@ func SinkhornCases() []SinkhornCase {
 		{Name: "offset-1e3", B: 1, N: 21, M: 34, D: 2, Eps: 1e-4, Tol: -1, Limit: 5, Offset: 1e3, Near: true},
 		{Name: "200x133-d16", B: 1, N: 200, M: 133, D: 16, Eps: .05, Tol: -1, Limit: 3, Zeros: true},
 		{Name: "m300", B: 2, N: 19, M: 300, D: 3, Eps: .1, Steps: 2, Tol: -1, Limit: 4, Passes: 3, Zeros: true},
+		{Name: "m270-d24", B: 2, N: 9, M: 270, D: 24, Eps: .1, Tol: -1, Limit: 3, Passes: 2, Zeros: true},
 		{Name: "n600", B: 3, N: 600, M: 9, D: 2, Eps: .2, Tol: 2e-2, Limit: 8, Passes: 4, Near: true},
 		{Name: "m300-columns", B: 2, N: 9, M: 300, D: 2, Eps: .2, Tol: 2e-2, Limit: 8, Passes: 4, Columns: true, Near: true},
 		{Name: "batch-many", B: 20, N: 3, M: 2, D: 2, Eps: .2, Tol: 1e-2, Limit: 6, Near: true},
