@@ -44,9 +44,13 @@ type softmax struct {
 	// loop that has queued more than it needed.
 	ended engine.Buffer
 	held  []cu.DevicePtr // scratch
+	keys  *mma           // split keys, where the tensor cores multiply panels
 }
 
 func (r *softmax) free() {
+	if r.keys != nil {
+		r.keys.release(0)
+	}
 	for _, x := range r.held {
 		r.e.put(x)
 	}
@@ -78,7 +82,7 @@ func (r *softmax) run(np precision) error {
 		}
 		return nil
 	}
-	if r.tensor() {
+	if r.tensor() && r.rowsOnly() {
 		return r.scanTensor(np)
 	}
 	values := a.V

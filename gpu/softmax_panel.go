@@ -67,7 +67,13 @@ func (r *softmax) panels(mean, tangents, columns bool) (err error) {
 func (r *softmax) panel(mean, tangents, columns bool) error {
 	p, m, dv := &r.p, int64(r.s.M), int64(r.s.Dv)
 	batch, rows, np := int64(p.batch), int64(p.rows), int64(p.np)
-	if err := r.tiles("softmax_logits", rows); err != nil {
+	var err error
+	if r.tensor() {
+		err = r.logitsTensor()
+	} else {
+		err = r.tiles("softmax_logits", rows)
+	}
+	if err != nil {
 		return err
 	}
 	if err := r.launch("softmax_panel", "softmax_rows", batch*rows, int64(C.row_threads(p.m))); err != nil {
@@ -79,7 +85,12 @@ func (r *softmax) panel(mean, tangents, columns bool) error {
 		}
 	}
 	if tangents && np > 0 && dv > 0 {
-		if err := r.tiles("softmax_tangents", rows*np); err != nil {
+		if r.tensor() {
+			err = r.tangentsTensor()
+		} else {
+			err = r.tiles("softmax_tangents", rows*np)
+		}
+		if err != nil {
 			return err
 		}
 		if err := r.means(p.f, addr(r.a.TMean), np); err != nil {

@@ -264,7 +264,7 @@ typedef struct {
 	double factor, beyond; // out = factor x, and beyond past n
 } bias_params;
 
-// ---- softmax_mma.cu, softmax_mma_max.cu ----
+// ---- softmax_mma.cu, softmax_mma_max.cu, softmax_mma_panel.cu ----
 // Log-sum-exp and maximum over products of the tensor cores, for a panel of n rows a problem. Keys are taken in parts of
 // part_keys; each has a state a row, and groups blocks share a tile's parts.
 //
@@ -278,8 +278,14 @@ typedef struct {
 //	                               MMA_ANY_THREADS, as many
 //	softmax_mma_max_d64_f32        as x3 with tilt: maximum and its key
 //	softmax_mma_max_any_f32
-//	softmax_mma_merge_f32          WARP_THREADS, ceil_div(batch n, WARP_ROWS): lse
-//	softmax_mma_maxmerge_f32       the same: max and arg
+//	softmax_states_f32             WARP_THREADS, ceil_div(batch n, WARP_ROWS): lse
+//	softmax_maxima_f32             the same: max and arg
+//
+// softmax_mma_panel.cu: in place of softmax_logits and softmax_tangents, n rows of each problem of a panel,
+//
+//	softmax_mma_logits_d64_f32, softmax_mma_logits_any_f32: as x3 with tilt, factor 1: e
+//	softmax_odd_f32                WARP_THREADS, ceil_div(batch n, WARP_ROWS): e where the tensor cores passed it over
+//	softmax_mma_tangents_d64_f32, softmax_mma_tangents_any_f32: as x3: f. n is np a row, and they are the queries
 typedef struct {
 	// The arrays of engine.Softmax, those of rows from the panel's first on; 0 as there.
 	uint64_t q, k, s, u, c, w, skip;
@@ -288,8 +294,9 @@ typedef struct {
 	// Made by split.cu. bias [bproblems, 2, cols] is factor u and factor w, where factor is log2 e for sums, 1 for maxima.
 	uint64_t queries, keys, scale, bias, ratio, odd, extent;
 	uint64_t part; // scratch float [batch, n, slots, 2]: reference and sum, or maximum and key
+	uint64_t e, f; // as softmax_params
 	int64_t batch, n, total; // rows a problem of the panel and in all
-	int64_t m, d, chunks;
+	int64_t m, d, chunks, np;
 	int64_t rows, cols; // n and m up to whole tiles
 	int64_t kproblems, bproblems, uproblems, wproblems; // 1 = shared, or batch
 	int64_t part_keys, parts, groups;
@@ -569,7 +576,7 @@ PARAMS_SIZE(sinkhorn_small_params, 256);
 PARAMS_SIZE(matmul_params, 104);
 PARAMS_SIZE(split_params, 144);
 PARAMS_SIZE(bias_params, 88);
-PARAMS_SIZE(softmax_mma_params, 288);
+PARAMS_SIZE(softmax_mma_params, 312);
 PARAMS_SIZE(mixture_model, 96);
 PARAMS_SIZE(mixture_params, 192);
 PARAMS_SIZE(mixture_tiles_params, 232);

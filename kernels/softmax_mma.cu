@@ -112,9 +112,9 @@ struct Exact {
 	}
 };
 
-// softmax_mma_merge: a warp a row. States of parts in their order; then what the tensor cores passed over: keys that are not
+// softmax_states: a warp a row. States of parts in their order; then what the tensor cores passed over: keys that are not
 // finite, or all keys where the query is not.
-KERNEL(softmax_mma_merge_f32, softmax_mma_params, WARP_THREADS) {
+KERNEL(softmax_states_f32, softmax_mma_params, WARP_THREADS) {
 	const int64_t item = block_id() * WARP_ROWS + warp_id();
 	if (item >= p.batch * p.n || ended(p, item / p.n)) return; // a whole warp
 	const int64_t b = item / p.n, i = item % p.n, out = b * p.total + i;

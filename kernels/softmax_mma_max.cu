@@ -47,8 +47,8 @@ template <int WM, int WN, bool TILT> struct MaxRows {
 	}
 };
 
-// softmax_mma_maxmerge: a warp a row, as softmax_mma_merge.
-KERNEL(softmax_mma_maxmerge_f32, softmax_mma_params, WARP_THREADS) {
+// softmax_maxima: a warp a row, as softmax_states.
+KERNEL(softmax_maxima_f32, softmax_mma_params, WARP_THREADS) {
 	const int64_t item = block_id() * WARP_ROWS + warp_id();
 	if (item >= p.batch * p.n || ended(p, item / p.n)) return; // a whole warp
 	const int64_t b = item / p.n, i = item % p.n, out = b * p.total + i;
