@@ -30,7 +30,9 @@ type SinkhornSettings struct {
 	// F0 [n] and G0 [m] are potentials to start from, in the form of the result; there is no schedule
 	// then. An iteration starts from the column potentials, so F0 is used only where G0 is nil.
 	F0, G0 []float64
-	// Dtype is the type of the iterations. With F32 the last ones, below its rounding, are made in F64.
+	// Dtype is the type of the iterations. With F32 the last ones, below its rounding, are made in F64, and
+	// with a tolerance the first ones on points of eleven bits where an engine is faster so, as long as their
+	// errors are those of the points as they are.
 	Dtype engine.Dtype
 	// MaxMemory bounds the solver's arrays in bytes; 0 = what the engine has free.
 	MaxMemory int64
