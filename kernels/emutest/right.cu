@@ -86,3 +86,21 @@ KERNEL(reverse, test_params, 1024) {
 	__syncthreads();
 	global<double>(p.b)[threadIdx.x] = s[p.n - 1 - threadIdx.x];
 }
+
+// multiply_halves: c [16, 8] float = a [16, 16] b [8, 16]^T of fp16, by one mma from shared memory that cp.async fills.
+KERNEL(multiply_halves, test_params, 32) {
+	SHARED(uint4, s, 48); // a row is two
+	const int l = lane_id();
+	copy_async16(&s[l], global<const uint4>(p.a) + l);
+	copy_commit();
+	if (l < 16) copy_async16(&s[32 + l], global<const uint4>(p.b) + l);
+	copy_commit();
+	copy_wait<0>();
+	__syncthreads();
+	uint32_t a[4], b[4];
+	ldmatrix4(a, &s[(l & 15) * 2 + (l >> 4)]);
+	ldmatrix4(b, &s[32 + (l & 7) * 2 + (l >> 3 & 1)]);
+	float d[4] = {0, 0, 0, 0};
+	mma16816(d, a, b[0], b[1]);
+	for (int v = 0; v < 4; v++) global<float>(p.c)[((l >> 2) + 8 * (v >> 1)) * 8 + 2 * (l & 3) + (v & 1)] = d[v];
+}

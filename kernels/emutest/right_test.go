@@ -184,6 +184,31 @@ func TestDynamicShared(t *testing.T) {
 	}
 }
 
+// TestMatrices: small integers multiply exactly.
+func TestMatrices(t *testing.T) {
+	c := open(t, "right")
+	half := func(x int) uint16 { return [...]uint16{0xc200, 0xc000, 0xbc00, 0, 0x3c00, 0x4000, 0x4200}[x+3] }
+	number := func(i, k int) int { return (i*i+3*k)%7 - 3 }
+	a, b := make([]uint16, 16*16), make([]uint16, 8*16)
+	for i := range a {
+		a[i] = half(number(i/16, i%16))
+	}
+	for i := range b {
+		b[i] = half(number(5+i/16, i%16*i))
+	}
+	out := alloc(t, c, 4*16*8)
+	launch(t, c, "multiply_halves", Dim{1, 1, 1}, Dim{32, 1, 1}, 0, Params{A: upload(t, c, a), B: upload(t, c, b), C: out})
+	for at, got := range download[float32](t, c, out, 16*8) {
+		want := 0
+		for k := range 16 {
+			want += number(at/8, k) * number(5+at%8, k*(at%8*16+k))
+		}
+		if got != float32(want) {
+			t.Fatalf("(%d, %d): %v, want %d", at/8, at%8, got, want)
+		}
+	}
+}
+
 func BenchmarkLaunch(b *testing.B) {
 	for _, kernel := range []string{"sum_blocks", "sum_warps"} {
 		b.Run(kernel, func(b *testing.B) {

@@ -122,3 +122,47 @@ KERNEL(too_much_shared, test_params, 256) {
 KERNEL(trapped, test_params, 256) {
 	if (threadIdx.x == 9) __trap();
 }
+
+// The group that was committed last is not waited for.
+KERNEL(unawaited, test_params, 256) {
+	SHARED(uint4, s, 256);
+	copy_async16(&s[threadIdx.x], global<const uint4>(p.a) + threadIdx.x % 16);
+	copy_commit();
+	copy_wait<1>();
+	__syncthreads();
+	global<uint32_t>(p.b)[threadIdx.x] = s[threadIdx.x ^ 1].x;
+}
+// A copy goes where other threads may still read.
+KERNEL(early_copy, test_params, 256) {
+	SHARED(uint4, s, 256);
+	s[threadIdx.x] = make_uint4(1, 2, 3, 4);
+	__syncthreads();
+	global<uint32_t>(p.b)[threadIdx.x] = s[threadIdx.x ^ 32].x;
+	copy_async16(&s[threadIdx.x], global<const uint4>(p.a) + threadIdx.x % 16);
+	copy_commit();
+	copy_wait<0>();
+}
+// Half of a warp comes to mma.
+KERNEL(half_warp, test_params, 256) {
+	if (lane_id() >= 16) return;
+	const uint32_t a[4] = {0, 0, 0, 0};
+	float d[4] = {0, 0, 0, 0};
+	mma16816(d, a, 0, 0);
+	global<float>(p.b)[threadIdx.x] = d[0];
+}
+// The rows that ldmatrix is given begin past the array's start.
+KERNEL(past_matrix, test_params, 256) {
+	SHARED(uint4, s, 256);
+	s[threadIdx.x] = make_uint4(1, 2, 3, 4);
+	__syncthreads();
+	const uint4 *row = s + threadIdx.x;
+	uint32_t r[4];
+	ldmatrix4(r, row + p.n); // n = 1
+	global<uint32_t>(p.b)[threadIdx.x] = r[0];
+}
+// ldmatrix reads shared memory alone.
+KERNEL(global_matrix, test_params, 256) {
+	uint32_t r[4];
+	ldmatrix4(r, global<const uint4>(p.a) + threadIdx.x % 16);
+	global<uint32_t>(p.b)[threadIdx.x] = r[0];
+}

@@ -47,6 +47,11 @@ func TestMistakes(t *testing.T) {
 		{"shuffle_race", launchFailed, `races with thread \(\d+, 0, 0\)`},
 		{"atomic_race", launchFailed, `races with thread \(\d+, 0, 0\)`},
 		{"too_much_shared", launchFailed, `declares 65536 bytes of shared memory; 49152 is the limit`},
+		{"unawaited", launchFailed, `reads shared memory while the cp.async of thread \(\d+, 0, 0\) to it is on its way: no wait covers it`},
+		{"early_copy", launchFailed, `races with thread \(\d+, 0, 0\)`},
+		{"half_warp", launchFailed, `comes to mma at .*wrong.cu:\d+ with the lanes 0xffff alone`},
+		{"past_matrix", illegalAddress, `reads 16 bytes at offset \d+ of the shared array s of 4096 bytes`},
+		{"global_matrix", illegalAddress, `gives ldmatrix at .*wrong.cu:\d+ the address 0x[0-9a-f]+, which is no shared memory`},
 		{"trapped", illegalInstruction, `thread \(9, 0, 0\): traps at .*wrong.cu:\d+`},
 	} {
 		t.Run(m.kernel, func(t *testing.T) {
@@ -67,8 +72,10 @@ func TestMistakes(t *testing.T) {
 			case "host_memory":
 				pin.Pin(&host)
 				p.N = int64(uintptr(unsafe.Pointer(&host)))
-			case "past_shared", "past_index":
+			case "past_shared", "past_index", "past_matrix":
 				p.A, p.N, block = p.B, 1, 256
+			case "unawaited", "early_copy", "global_matrix":
+				block = 256
 			default:
 				p.A = p.B
 				if m.kernel == "unwritten" || m.kernel == "left_over" || m.kernel == "read_race" || m.kernel == "write_race" || m.kernel == "shuffle_race" || m.kernel == "warp_race" {
