@@ -120,3 +120,6 @@ func ceilDiv(n, d int64) int64 { return (n + d - 1) / d }
 
 // few returns the blocks for n items of size d a block of a kernel that takes any number of blocks.
 func (e *Engine) few(n, d int64) int64 { return min(ceilDiv(n, d), e.workers) }
+
+// vecs returns the 16 bytes that hold n numbers.
+func vecs(t engine.Dtype, n int) int64 { return ceilDiv(int64(n), int64(16/t.Size())) }

@@ -27,7 +27,7 @@ func (e *Engine) CopyRows(dst, dstRows, src, srcRows engine.Buffer) error {
 		pairs: C.int64_t(pairs), d: C.int64_t(d), nd: C.int64_t(nd), ns: C.int64_t(ns),
 		fault: C.uint64_t(e.stage.fault(faultCopyRows)),
 	}
-	return e.fail(launch(e, words("copy", "copyrows", dst.Dtype()), e.few(int64(pairs)*int64(d), C.ELEMENT_THREADS), C.ELEMENT_THREADS, &p))
+	return e.fail(launch(e, words("copy", "copyrows", dst.Dtype()), e.few(int64(pairs)*vecs(dst.Dtype(), d), C.ELEMENT_THREADS), C.ELEMENT_THREADS, &p))
 }
 
 // Copy2D implements engine.Engine, for all three types.
@@ -47,5 +47,5 @@ func (e *Engine) Copy2D(dst engine.Buffer, dstOff, dstStride int, src engine.Buf
 		dst: C.uint64_t(dst.(*buffer).at(dstOff)), src: C.uint64_t(src.(*buffer).at(srcOff)),
 		dst_stride: C.int64_t(dstStride), src_stride: C.int64_t(srcStride), rows: C.int64_t(rows), cols: C.int64_t(cols),
 	}
-	return e.fail(launch(e, words("copy", "copy2d", dst.Dtype()), e.few(int64(rows)*int64(cols), C.ELEMENT_THREADS), C.ELEMENT_THREADS, &p))
+	return e.fail(launch(e, words("copy", "copy2d", dst.Dtype()), e.few(int64(rows)*vecs(dst.Dtype(), cols), C.ELEMENT_THREADS), C.ELEMENT_THREADS, &p))
 }

@@ -25,7 +25,7 @@ func (e *Engine) Axpby(out engine.Buffer, alpha float64, x engine.Buffer, beta f
 		out: addr(out), x: addr(x), y: addr(y),
 		n: C.int64_t(n), alpha: C.double(alpha), beta: C.double(beta),
 	}
-	return e.fail(launch(e, typed("elementwise", "axpby", out.Dtype()), e.few(int64(n), C.ELEMENT_THREADS), C.ELEMENT_THREADS, &p))
+	return e.fail(launch(e, typed("elementwise", "axpby", out.Dtype()), e.few(vecs(out.Dtype(), n), C.ELEMENT_THREADS), C.ELEMENT_THREADS, &p))
 }
 
 // Log implements engine.Engine.
@@ -43,5 +43,5 @@ func (e *Engine) Log(out, x engine.Buffer) error {
 	}
 	defer leave()
 	p := C.map_params{out: addr(out), x: addr(x), n: C.int64_t(n)}
-	return e.fail(launch(e, typed("elementwise", "log", x.Dtype()), e.few(int64(n), C.ELEMENT_THREADS), C.ELEMENT_THREADS, &p))
+	return e.fail(launch(e, typed("elementwise", "log", x.Dtype()), e.few(vecs(out.Dtype(), n), C.ELEMENT_THREADS), C.ELEMENT_THREADS, &p))
 }

@@ -25,5 +25,5 @@ func (e *Engine) LinComb(out, coef, x engine.Buffer) error {
 		out: addr(out), coef: addr(coef), x: addr(x),
 		n: C.int64_t(n), k: C.int64_t(k), d: C.int64_t(d),
 	}
-	return e.fail(launch(e, typed("lincomb", "lincomb", x.Dtype()), e.few(int64(n)*int64(d), C.ELEMENT_THREADS), C.ELEMENT_THREADS, &p))
+	return e.fail(launch(e, typed("lincomb", "lincomb", x.Dtype()), e.few(int64(n)*vecs(x.Dtype(), d), C.ELEMENT_THREADS), C.ELEMENT_THREADS, &p))
 }

@@ -6,10 +6,16 @@ DEV double worse(double a, double b) { return b > a || isnan(b) ? b : a; }
 
 // scaled_error returns (sum_k coef_k x_kj) / (atol + rtol |x_0j|); 0 is 0 whatever it is divided by.
 template <class T> DEV double scaled_error(const errornorm_params &p, Global<const T> coef, Global<const T> x, int64_t j) {
+	constexpr int TERMS = 4; // on their way at a time
 	double v = 0;
-	for (int64_t k = 0; k < p.k; k++) {
-		const double c = coef[k];
-		if (c != 0) v += c * (double)x[k * p.d + j];
+	for (int64_t k0 = 0; k0 < p.k; k0 += TERMS) {
+		T c[TERMS], terms[TERMS];
+#pragma unroll
+		for (int k = 0; k < TERMS; k++) c[k] = k0 + k < p.k ? coef[k0 + k] : T(0);
+#pragma unroll
+		for (int k = 0; k < TERMS; k++) terms[k] = c[k] != 0 ? x[(k0 + k) * p.d + j] : T(0);
+#pragma unroll
+		for (int k = 0; k < TERMS; k++) v += (double)c[k] * (double)terms[k];
 	}
 	if ((p.atol != 0 || p.rtol != 0) && v != 0) v /= p.atol + p.rtol * fabs((double)x[j]);
 	return v;

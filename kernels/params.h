@@ -492,7 +492,7 @@ PARAMS_INLINE int64_t trajectory_threads(int64_t s, int64_t stages) {
 }
 
 // ---- lincomb.cu ----
-// lincomb_DTYPE: ELEMENT_THREADS, any; ceil_div(n d, ELEMENT_THREADS) at most.
+// lincomb_DTYPE: ELEMENT_THREADS, any; a thread for every 16 bytes of a row at most.
 typedef struct {
 	uint64_t out, coef, x;
 	int64_t n, k, d;
@@ -508,7 +508,7 @@ typedef struct {
 } errornorm_params;
 
 // ---- elementwise.cu ----
-// axpby_DTYPE: ELEMENT_THREADS, any; ceil_div(n, ELEMENT_THREADS) at most. x or y = 0 is not read; both 0 gives zeros.
+// axpby_DTYPE: ELEMENT_THREADS, any; a thread for every 16 bytes at most. x or y = 0 is not read; both 0 gives zeros.
 // So is an argument with factor 0, whatever its pointer.
 typedef struct {
 	uint64_t out, x, y;
@@ -540,7 +540,7 @@ typedef struct {
 } reduce_params;
 
 // ---- copy.cu ----
-// copyrows_b32 (f32, i32), copyrows_b64: ELEMENT_THREADS, any; ceil_div(pairs d, ELEMENT_THREADS) at most.
+// copyrows_b32 (f32, i32), copyrows_b64: ELEMENT_THREADS, any; a thread for every 16 bytes of a row at most.
 typedef struct {
 	uint64_t dst, src;
 	uint64_t dst_rows, src_rows; // int32; 0 = 0, 1, 2, ...
@@ -549,7 +549,7 @@ typedef struct {
 	uint64_t fault; // int32 [1], set to 1 where an index lies past the end; such a pair is not copied
 } copyrows_params;
 
-// copy2d_b32, copy2d_b64: ELEMENT_THREADS, any; ceil_div(rows cols, ELEMENT_THREADS) at most.
+// copy2d_b32, copy2d_b64: ELEMENT_THREADS, any; a thread for every 16 bytes of a row at most.
 // dst and src point at the first number.
 typedef struct {
 	uint64_t dst, src;

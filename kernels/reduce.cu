@@ -1,5 +1,5 @@
 // reduce.cu: each problem to one number, in float64 with compensation, in a fixed order.
-#include "kernel.cuh"
+#include "stream.cuh"
 
 // Sum is a sum with what its roundings lost (Neumaier 1974).
 struct Sum {
@@ -47,18 +47,28 @@ template <class T> DEV void reduce_parts(const reduce_params &p) {
 	const int64_t chunks = ceil_div(p.n, REDUCE_CHUNK), b = block_id() / chunks, c = block_id() % chunks;
 	const int64_t first = b * p.n + c * REDUCE_CHUNK, left = p.n - c * REDUCE_CHUNK;
 	const int64_t count = left < REDUCE_CHUNK ? left : (int64_t)REDUCE_CHUNK;
-	Global<const T> x = global<const T>(p.x), y = global<const T>(p.y);
+	constexpr int V = Vec<T>::SIZE;
+	const bool two = p.op == REDUCE_DOT || p.op == REDUCE_SUM_ABS_DIFF;
+	Global<const T> x = global<const T>(p.x) + first, y = two ? global<const T>(p.y) + first : x;
+	const bool vec = aligned<T>(x, 0) && aligned<T>(y, 0);
 	Sum s = {0, 0};
-	for (int64_t i = threadIdx.x; i < count; i += ELEMENT_THREADS) {
-		const double v = x[first + i];
-		if (p.op == REDUCE_SUM) {
-			add(s, v);
-		} else if (p.op == REDUCE_DOT) {
-			if (v != 0) add(s, v * (double)y[first + i]);
-		} else if (p.op == REDUCE_SUM_ABS_DIFF) {
-			add(s, fabs(v - (double)y[first + i]));
-		} else {
-			join(s, Sum{fabs(v), 0}, p.op);
+#pragma unroll 4
+	for (int64_t i = V * threadIdx.x; i < count; i += V * ELEMENT_THREADS) {
+		const Vec<T> a = read(x + i, vec, count - i);
+		Vec<T> b = a;
+		if (two) b = read(y + i, vec, count - i);
+#pragma unroll
+		for (int e = 0; e < V; e++) { // past the end there are zeros, which change nothing
+			const double v = a.at[e];
+			if (p.op == REDUCE_SUM) {
+				add(s, v);
+			} else if (p.op == REDUCE_DOT) {
+				if (v != 0) add(s, v * (double)b.at[e]);
+			} else if (p.op == REDUCE_SUM_ABS_DIFF) {
+				add(s, fabs(v - (double)b.at[e]));
+			} else {
+				join(s, Sum{fabs(v), 0}, p.op);
+			}
 		}
 	}
 	s = join_block(s, p.op);

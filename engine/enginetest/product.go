@@ -27,6 +27,9 @@ func productTable() []Case {
 		{name: "batch-own", b: 5, n: 9, k: 17, m: 7},
 		{name: "batch-shared", b: 5, n: 9, k: 17, m: 7, shared: true},
 		{name: "batch-many", b: 129, n: 3, k: 2, m: 2},
+		{name: "narrow", b: 1, n: 130, k: 33, m: 8},
+		{name: "tile-edge", b: 1, n: 129, k: 48, m: 65},
+		{name: "long-sum", b: 1, n: 3, k: 3001, m: 17},
 		{name: "empty-sum", b: 2, n: 3, k: 0, m: 5},
 		{name: "no-rows", b: 1, n: 0, k: 3, m: 5},
 	} {

@@ -118,6 +118,28 @@ func SoftmaxCases() []SoftmaxCase {
 			list = append(list, c)
 		}
 	}
+	// Where engines change their ways: whole parts of keys and one key beside them, dimensions and widths of values
+	// about the powers of two, rows about a tile's.
+	const fused = LSE | Mean | Second | Max | Arg
+	for _, m := range []int{511, 512, 513, 1025} {
+		list = append(list, SoftmaxCase{Name: fmt.Sprintf("keys-%d", m), B: 1, N: 3, M: m, D: 3, Scale: .5, Bias: Potential, RankOne: true, Skip: true, Want: fused})
+	}
+	for _, d := range []int{4, 8, 9, 15, 16, 17, 31, 32, 33} {
+		list = append(list, SoftmaxCase{Name: fmt.Sprintf("fused-d%d", d), B: 1, N: 5, M: 130, D: d, Scale: .2, Bias: Potential, RowScale: true, Want: fused})
+	}
+	for _, dv := range []int{127, 128, 129} {
+		list = append(list, SoftmaxCase{Name: fmt.Sprintf("values-%d", dv), B: 1, N: 5, M: 70, D: 17, Dv: dv, Scale: .2, Want: Mean | Second})
+	}
+	list = append(list,
+		SoftmaxCase{Name: "lone-row-many-keys", B: 1, N: 1, M: 32_833, D: 1, Scale: .5, Bias: Potential, Want: fused},
+		SoftmaxCase{Name: "parts-wide", B: 1, N: 2, M: 1029, D: 33, Scale: .1, Bias: Distance, Want: LSE | Max | Arg},
+		SoftmaxCase{Name: "parts-batch", B: 3, N: 2, M: 600, D: 2, Dv: 5, Mixed: true, Bias: Potential, RankOne: true, Want: fused},
+		SoftmaxCase{Name: "parts-rising", B: 1, N: 3, M: 1100, D: 2, Scale: .5, Bias: Rising, Want: fused},
+		SoftmaxCase{Name: "parts-falling", B: 1, N: 3, M: 1100, D: 2, Scale: .5, Bias: Falling, Want: fused},
+		SoftmaxCase{Name: "parts-removed", B: 1, N: 3, M: 600, D: 2, Bias: Removed, Want: fused},
+		SoftmaxCase{Name: "parts-ties", B: 1, N: 5, M: 700, D: 2, Integers: true, Want: Max | Arg},
+		SoftmaxCase{Name: "wide-offset-1e3", B: 1, N: 33, M: 65, D: 65, Offset: 1e3, Scale: .01, Bias: Distance, Want: fused},
+	)
 	for o, name := range map[Outputs]string{LSE: "lse", Mean: "mean", Second: "second", TMean: "tmean", ColSum: "colsum", Max: "max", Arg: "arg", Mean | TMean: "mean-tmean", plan: "lse-colsum", Mean | Second: "mean-second"} {
 		list = append(list, SoftmaxCase{Name: "only-" + name, B: 1, N: 67, M: 71, D: 5, P: 2, Scale: .5, Bias: Potential, RankOne: true, Skip: true, Weights: true, Want: o})
 	}
