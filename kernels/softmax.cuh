@@ -29,7 +29,7 @@ DEV Part part_of(const softmax_params &p, int tile) {
 // ended tells whether nobody wants the results of problem b.
 DEV bool ended(const softmax_params &p, int64_t b) { return p.ended && global<const int32_t>(p.ended)[2 * b + 1]; }
 
-template <class T> DEV T row_scale(const softmax_params &p, int64_t row) { return p.s ? global<const T>(p.s)[row] : (T)p.scale; }
+template <class T> DEV T row_scale(const softmax_params &p, int64_t row, T shared) { return p.s ? global<const T>(p.s)[row] : shared; }
 
 // Mask changes logits to -inf where the key is past the end or left out by the row. The thread has the keys
 // j0 + TILE_ACROSS c.
@@ -65,12 +65,14 @@ template <class T, int R> struct Logits {
 	Product<T> g;
 	int64_t b, first, end; // the problem, the first row in all problems, and where the keys end
 	int rows;
+	T scale; // where rows have none
 
 	// start begins with rows from i on of problem b and the keys [j, end).
 	DEV void start(const softmax_params &p, int64_t problem, int64_t i, int count, int64_t j, int64_t keys_end, Vec<T> *shared) {
 		b = problem;
 		first = b * p.n + i;
 		rows = count;
+		scale = (T)p.scale;
 		end = keys_end;
 		g.x = global<const T>(p.q) + first * p.d;
 		g.y = global<const T>(p.k) + b * p.kstride + j * p.d;
@@ -98,10 +100,10 @@ template <class T, int R> struct Logits {
 #pragma unroll
 		for (int r = 0; r < R; r++) {
 			const int i = tile_row() + TILE_DOWN * r;
-			const T scale = row_scale<T>(p, first + (i < rows ? i : 0)); // by now in L1, and not worth a register
+			const T s = row_scale(p, first + (i < rows ? i : 0), scale); // by now in L1, and not worth a register
 			T z[TILE_C];
 #pragma unroll
-			for (int c = 0; c < TILE_C; c++) z[c] = scale * products.value(r, c) + u[c];
+			for (int c = 0; c < TILE_C; c++) z[c] = s * products.value(r, c) + u[c];
 			const T factor = i < rows ? row_factor<T>(p, first + i) : 0;
 			if (factor != 0) {
 #pragma unroll

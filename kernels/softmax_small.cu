@@ -73,7 +73,7 @@ template <class T, int D, bool MEAN> DEV void softmax_small(const softmax_params
 	for (int r = 0; r < R; r++) {
 		const int i = tile_row() + TILE_DOWN * r;
 		const int64_t row = first + (i < at.rows ? i : 0);
-		const T scale = row_scale<T>(p, row);
+		const T scale = row_scale(p, row, (T)p.scale);
 #pragma unroll
 		for (int x = 0; x < D; x++) query[r][x] = x < p.d ? scale * q[row * p.d + x] : 0;
 #pragma unroll
