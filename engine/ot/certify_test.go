@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"testing"
+	"time"
 
 	"monge/cpu"
 	"monge/engine"
@@ -174,6 +175,33 @@ func TestCertifyNearIdentity(t *testing.T) {
 	// Points are 1e-2 apart and move by 1e-7: no other pairing can be as good.
 	if !r.CertifiedOptimal || !(r.SlackMargin > 0) {
 		t.Errorf("relative upper %g, slack %g", r.RelativeUpper, r.SlackMargin)
+	}
+}
+
+// Where the exact solver may not help, the line integrals are asked for, once; and a cancelled context ends the
+// passes soon.
+func TestCertifyWithoutExact(t *testing.T) {
+	const n, d = 400, 3
+	x := normals(14, n, d)
+	y, u := make([]float64, n*d), make([]float64, n)
+	for i, v := range x {
+		y[i] = v * v * v // far from the quadratic guess
+		u[i/d] += v * v * v * v / 4
+	}
+	calls := 0
+	s := &ot.CertifySettings{MaxMemory: 1, Line: func(context.Context) ([]float64, error) { calls++; return u, nil }}
+	r, err := ot.Certify(context.Background(), engine.Points(x, n, d), engine.Points(y, n, d), s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !r.CertifiedOptimal || r.MovedFraction != 0 || calls != 1 {
+		t.Errorf("certified %v, moved %v, %d calls: %s", r.CertifiedOptimal, r.MovedFraction, calls, r.Note)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
+	defer cancel()
+	x, y = normals(15, 5000, 64), normals(16, 5000, 64)
+	if _, err := ot.Certify(ctx, engine.Points(x, 5000, 64), engine.Points(y, 5000, 64), nil); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("deadline: %v", err)
 	}
 }
 

@@ -267,6 +267,6 @@ func (c *certifier) passes() int {
 // describe adds the work to the note.
 func (c *certifier) describe() {
 	if c.sweeps > 0 {
-		c.note += fmt.Sprintf("; %d sweeps over %.3g of all pairs", c.sweeps, c.minPlus.pairs/(float64(c.n)*float64(c.n)))
+		c.note += fmt.Sprintf("; %.3g times all pairs, in sweeps: %d", c.minPlus.pairs/(float64(c.n)*float64(c.n)), c.sweeps)
 	}
 }
