@@ -23,7 +23,7 @@ func normals(seed uint64, n int) []float64 {
 
 // The kernels have the bits of the plain sum, at sizes that are no multiple of a tile.
 func TestDistanceKernels(t *testing.T) {
-	for _, c := range []struct{ n, m, d int }{{1, 1, 1}, {3, 17, 2}, {5, 33, 7}, {2, 16, 64}} {
+	for _, c := range []struct{ n, m, d int }{{1, 1, 1}, {3, 17, 2}, {5, 33, 7}, {2, 16, 64}, {5, 300, 2*blockCoords + 3}} {
 		x, y := normals(1, c.n*c.d), normals(2, c.m*c.d)
 		p := newPanels(y, c.d)
 		out := make([]float64, c.n*p.width())
