@@ -14,6 +14,14 @@ constexpr int MIX_EACH = MIX_TILE / 16; // rows and columns a thread
 constexpr int MIX_DEPTH = 16;           // of the contraction at a time
 constexpr int MIX_ROW = MIX_TILE + 1;   // one more, so that neighbours lie in different banks
 static_assert(MIX_THREADS == 256, "a thread for each place of the square of 16 x 16");
+// Compiled for blocks of twice the threads, the tiles leave registers for a second block on a multiprocessor, which
+// works while one waits for its tile. On sm_100 ptxas would spill for that in mixture_gather.
+constexpr int ROTATE_BOUND = 2 * MIX_THREADS;
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 1000
+constexpr int GATHER_BOUND = MIX_THREADS;
+#else
+constexpr int GATHER_BOUND = 2 * MIX_THREADS;
+#endif
 
 // mix_accumulate adds x y to z: x(i, k) and y(k, j) are the numbers of the tile, 0 past the end. Neighbouring threads
 // ask for neighbouring k of x, and of y too with TRANS; else for neighbouring j. All threads of the block call it.
@@ -270,13 +278,13 @@ template <class T> DEV void mixture_gather(const mixture_tiles_params &p) {
 	}
 }
 
-KERNEL(mixture_rotate_f64, mixture_tiles_params, MIX_THREADS) { mixture_rotate<double>(p); }
-KERNEL(mixture_rotate_f32, mixture_tiles_params, MIX_THREADS) { mixture_rotate<float>(p); }
+KERNEL(mixture_rotate_f64, mixture_tiles_params, ROTATE_BOUND) { mixture_rotate<double>(p); }
+KERNEL(mixture_rotate_f32, mixture_tiles_params, ROTATE_BOUND) { mixture_rotate<float>(p); }
 KERNEL(mixture_respond_f64, mixture_tiles_params, WARP_THREADS) { mixture_respond<double>(p); }
 KERNEL(mixture_respond_f32, mixture_tiles_params, WARP_THREADS) { mixture_respond<float>(p); }
 KERNEL(mixture_turns_f64, mixture_tiles_params, WARP_THREADS) { mixture_turns<double>(p); }
 KERNEL(mixture_turns_f32, mixture_tiles_params, WARP_THREADS) { mixture_turns<float>(p); }
 KERNEL(mixture_divergence_f64, mixture_tiles_params, WARP_THREADS) { mixture_divergence<double>(p); }
 KERNEL(mixture_divergence_f32, mixture_tiles_params, WARP_THREADS) { mixture_divergence<float>(p); }
-KERNEL(mixture_gather_f64, mixture_tiles_params, MIX_THREADS) { mixture_gather<double>(p); }
-KERNEL(mixture_gather_f32, mixture_tiles_params, MIX_THREADS) { mixture_gather<float>(p); }
+KERNEL(mixture_gather_f64, mixture_tiles_params, GATHER_BOUND) { mixture_gather<double>(p); }
+KERNEL(mixture_gather_f32, mixture_tiles_params, GATHER_BOUND) { mixture_gather<float>(p); }

@@ -186,6 +186,7 @@ func shapeTable() []Case {
 			return e.Normal(d.allocType(engine.I32, 1, 3, 4), 1, 2, 3)
 		}),
 	}
+	list = append(list, stepShapes()...)
 	for i, c := range list {
 		list[i].Name = "error-" + c.Name
 		list[i].run = func(d *device) error {

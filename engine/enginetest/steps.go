@@ -61,6 +61,7 @@ func stepsTable() []Case {
 			}},
 			Case{Op: "Steps", Name: name + "-broken-row", run: func(d *device) error { return d.stepsBroken(s) }})
 	}
+	list = append(list, Case{Op: "Steps", Name: "gaussian", run: (*device).stepsGaussian})
 	add("heun", g1, 3, flow.Settings{Method: "heun", Rtol: 1e-4, Atol: 1e-4}, false)
 	add("heun-d20", func() (dist.Distribution, error) { return diagonal(2, 20) }, 3, flow.Settings{Method: "heun", Rtol: 1e-3, Atol: 1e-3}, false)
 	add("rk4", g1, 3, flow.Settings{Method: "rk4", Steps: 13}, false)
@@ -205,6 +206,62 @@ func (d *device) stepsAlone(law dist.Distribution, n int, s flow.Settings) error
 	return nil
 }
 
+// stepsGaussian compares with the closed form of a Gaussian's encoder, (x_j - m_j) / sqrt(l_j), its Jacobian and its density.
+func (d *device) stepsGaussian() error {
+	mean, vars := []float64{1, -2, .5}, []float64{.3, 2, .05}
+	cov, err := dist.Diagonal(vars)
+	if err != nil {
+		return err
+	}
+	law, err := dist.NewGaussian(mean, cov)
+	if err != nil {
+		return err
+	}
+	x := law.Sample(5, 9)
+	var want, jac, logp []float64
+	for i, v := range numbers(x) {
+		j := i % 3
+		if j == 0 {
+			logp = append(logp, 0)
+		}
+		z := (v - mean[j]) / math.Sqrt(vars[j])
+		want = append(want, z)
+		logp[i/3] -= (z*z + math.Log(2*math.Pi*vars[j])) / 2
+		for k := range 3 {
+			if k == j {
+				jac = append(jac, 1/math.Sqrt(vars[j]))
+			} else {
+				jac = append(jac, 0)
+			}
+		}
+	}
+	for _, method := range []string{"adams", "dopri5"} {
+		s := flow.Settings{Method: method, Rtol: 1e-9, Atol: 1e-9, Jacobian: true, LogP: true}
+		// Dopri5's global error is some ten tolerances, and the encoder stretches it by up to 1/sqrt(.05); float32
+		// has steps of 4e-6 at the least.
+		tol := 1e-7
+		if d.t == engine.F32 {
+			s.Rtol, s.Atol, tol = 1e-5, 1e-5, 1e-3
+		}
+		for _, e := range append(ways(d.e), composed{d.e}) {
+			r, err := flow.Encode(context.Background(), e, d.t, law, x, &s)
+			if err == nil {
+				err = near("X", numbers(r.X), want, tol)
+			}
+			if err == nil {
+				err = near("Jacobian", numbers(r.Jacobian), jac, tol)
+			}
+			if err == nil {
+				err = near("LogP", r.LogP, logp, tol)
+			}
+			if err != nil {
+				return fmt.Errorf("%s, %T: %w", method, e, err)
+			}
+		}
+	}
+	return nil
+}
+
 // stepsBroken sends a row where squares are infinite and slopes no numbers: the error names it.
 func (d *device) stepsBroken(s flow.Settings) error {
 	s.Rtol, s.Atol = 1e-5, 1e-5
@@ -236,7 +293,7 @@ func near(name string, got, want []float64, tol float64) error {
 	}
 	for i, w := range want {
 		if !(math.Abs(got[i]-w) <= tol*size) {
-			return fmt.Errorf("%s[%d] = %v, composed %v: further than %g", name, i, got[i], w, tol*size)
+			return fmt.Errorf("%s[%d] = %v, want %v within %g", name, i, got[i], w, tol*size)
 		}
 	}
 	return nil

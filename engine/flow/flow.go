@@ -10,6 +10,10 @@
 // One file holds one method: adams.go (the default, with jump.go and land.go for the stretch near the data
 // that is known in closed form), rungekutta.go with a tableau each in euler.go, heun.go, rk4.go and dopri5.go,
 // and the exponential integrators in dpm.go.
+//
+// An engine that makes steps by itself (engine.Stepper, engine.Trajectories) keeps the rows' times, steps and
+// orders too, and the host looks at them now and then: whole.go, for Adams's and the Runge-Kutta methods on paths that
+// such engines know. The steps are the same.
 package flow
 
 import (
