@@ -8,7 +8,7 @@ TAG     ?= cuda
 # What builds with the tags cuda and emu need: cgo and the header cuda.h, for gorgonia.org/cu too.
 DEVICE = CGO_ENABLED=1 CGO_CFLAGS="$${CGO_CFLAGS:--O2 -g} -I$(CURDIR)/gpu/compat -I$(CURDIR)/build/toolkit/include"
 
-.PHONY: help run suite test build build-cuda toolkit kernels audit dist gpu-report test-emu test-cuda race lint bench bench-openblas clean
+.PHONY: help run suite test build build-cuda toolkit kernels audit roofline dist gpu-report test-emu test-cuda race lint bench bench-openblas clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -36,7 +36,10 @@ kernels: toolkit ## build/kernels: the device code for sm_80, sm_90, sm_100, and
 	@sh kernels/build.sh build/toolkit build/kernels && sh kernels/pack.sh build/kernels
 
 audit: kernels ## hold the kernels' machine code to kernels/audit.toml
-	$(GO) run ./kernels/audit -rules kernels/audit.toml build/toolkit build/kernels
+	$(GO) run ./kernels/audit build/toolkit build/kernels
+
+roofline: kernels ## write the bounds that the machine code gives into kernels/README.md
+	$(GO) run ./kernels/audit -readme kernels/README.md build/toolkit build/kernels
 
 dist: kernels ## build/monge-$(TAG).tar.gz: binary, tests, benchmarks for a machine with no more than a driver, gpu-report.sh runs them
 	rm -rf build/dist && mkdir -p build/dist

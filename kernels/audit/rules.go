@@ -44,10 +44,13 @@ type Bound struct {
 	Arch   []string
 }
 
-// Share is a loop's part in a unit of work. A trip of a warp does Units units for every Marks instructions of Mark.
+// Share is a loop's part in a unit of work.
 type Share struct {
-	Mark         string
-	Units, Marks float64
+	Mark   string  // finds an innermost loop: the one with the most of this instruction
+	Around int     // loops to go out from there
+	Count  string  // instruction that the way through the loop has the most of; empty = Mark
+	Units  float64 // that a warp does in a trip; with Marks, for every Marks instructions of Count
+	Marks  float64
 }
 
 // load reads the rules.
@@ -74,7 +77,7 @@ func load(r io.Reader) (*Rules, error) {
 			return nil, fmt.Errorf("audit: rules: bound %q of unit %q: want name, unit, and loops or bytes", b.Name, b.Unit)
 		}
 		for _, l := range b.Loops {
-			if l.Mark == "" || l.Units <= 0 || l.Marks <= 0 {
+			if l.Mark == "" || l.Units <= 0 || l.Marks < 0 || l.Around < 0 {
 				return nil, fmt.Errorf("audit: rules: bound %s: loop %+v", b.Name, l)
 			}
 		}

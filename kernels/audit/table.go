@@ -2,8 +2,10 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"monge/kernels/roofline"
@@ -96,23 +98,32 @@ func (row Bound) line(images []image, arch string, cards []roofline.Device) (str
 // work returns what a unit takes on the whole card, and the instructions of threads that it needs by pipe.
 func (row Bound) work(k sass.Kernel) (w roofline.Work, counts sass.Counts, err error) {
 	const warp = 32
-	loops := k.Loops()
+	innermost := slices.DeleteFunc(k.Loops(), func(l *sass.Loop) bool { return len(l.Inner) > 0 })
 	for _, share := range row.Loops {
-		l := sass.Main(loops, share.Mark)
+		l := sass.Main(innermost, share.Mark)
+		for i := 0; l != nil && i < share.Around; i++ {
+			l = l.Outer
+		}
 		if l == nil {
-			return w, counts, fmt.Errorf("audit: %s: no loop has %s", k.Name, share.Mark)
+			return w, counts, fmt.Errorf("audit: %s: no loop has %s, or none is around it", k.Name, share.Mark)
 		}
-		trip := l.Trip(share.Mark)
-		marks := 0
-		for _, i := range trip {
-			if i.Is(share.Mark) {
-				marks++
+		trip := l.Trip(cmp.Or(share.Count, share.Mark))
+		trips := 1 / share.Units // of a warp, a unit
+		if share.Marks > 0 {
+			marks := 0
+			for _, i := range trip {
+				if i.Is(cmp.Or(share.Count, share.Mark)) {
+					marks++
+				}
 			}
+			if marks == 0 {
+				return w, counts, fmt.Errorf("audit: %s: the loop at %#x has no %s", k.Name, l.Head, share.Count)
+			}
+			trips *= share.Marks / float64(marks)
 		}
-		f := share.Marks / share.Units / float64(marks) // trips of a warp a unit
-		w = w.Add(f, roofline.Of(trip))
+		w = w.Add(trips, roofline.Of(trip))
 		for p, n := range sass.ByPipe(trip) {
-			counts[p] += f * n * warp
+			counts[p] += trips * n * warp
 		}
 	}
 	w.Bytes = row.Bytes
