@@ -39,7 +39,7 @@ audit: kernels ## hold the kernels' machine code to kernels/audit.toml
 	$(GO) run ./kernels/audit build/toolkit build/kernels
 
 roofline: kernels ## write the bounds that the machine code gives into kernels/README.md
-	$(GO) run ./kernels/audit -readme kernels/README.md build/toolkit build/kernels
+	$(GO) run ./kernels/audit -readme kernels/README.md -write build/toolkit build/kernels
 
 dist: kernels ## build/monge-$(TAG).tar.gz: binary, tests, benchmarks for a machine with no more than a driver, gpu-report.sh runs them
 	rm -rf build/dist && mkdir -p build/dist
