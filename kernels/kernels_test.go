@@ -7,6 +7,20 @@ import (
 	"testing"
 )
 
+var macro = regexp.MustCompile(`(?m)^#define (\w+)\((\w+)\)\s*\\\n((?:.*\\\n)*.*\n)`)
+
+// expand writes out the uses of macros of one argument that define kernels, KERNEL(name_##X##_f32, ...).
+func expand(source string) string {
+	for _, m := range macro.FindAllStringSubmatch(source, -1) {
+		use := regexp.MustCompile(`(?m)^` + m[1] + `\((\w+)\)$`)
+		body := regexp.MustCompile(`(?m)^\s+`).ReplaceAllString(m[3], "")
+		source = use.ReplaceAllStringFunc(source, func(text string) string {
+			return strings.ReplaceAll(body, "##"+m[2]+"##", use.FindStringSubmatch(text)[1])
+		})
+	}
+	return source
+}
+
 // The kernels of a family are named OPERATION_TYPE, once in all modules, and params.h says of each operation
 // how it is launched.
 func TestNames(t *testing.T) {
@@ -22,7 +36,7 @@ func TestNames(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		kernels := head.FindAllStringSubmatch(string(source), -1)
+		kernels := head.FindAllStringSubmatch(expand(string(source)), -1)
 		if len(kernels) == 0 {
 			t.Errorf("%s.cu has no kernels", family)
 		}
