@@ -72,6 +72,9 @@ func TestSigmoidExperiment(t *testing.T) {
 // stochastic equation, on uneven spectra.
 func TestOrder(t *testing.T) {
 	for _, d := range []int{2, 64, 3072} {
+		if testing.Short() && d > 64 {
+			continue
+		}
 		for _, power := range []float64{.5, 1, 2} {
 			l := make([]float64, d)
 			mean := make([]float64, d)
@@ -121,6 +124,9 @@ func twin(t testing.TB, mean, vars []float64) *dist.Mixture {
 // TestSampledIsExact compares what samples, trajectories and samplers give for a law that is a Gaussian in disguise with
 // the closed forms.
 func TestSampledIsExact(t *testing.T) {
+	if testing.Short() {
+		t.Skip("many samples at many times")
+	}
 	mean, vars := []float64{.5, -1, 0}, []float64{.04, .5, 3}
 	c, err := dist.Diagonal(vars)
 	if err != nil {
@@ -169,6 +175,9 @@ func TestSampledIsExact(t *testing.T) {
 // TestSamplers compares the variances of samples with those of the linear recursions. A variance of 20,000 normal
 // samples has a relative standard error of .01.
 func TestSamplers(t *testing.T) {
+	if testing.Short() {
+		t.Skip("many samples")
+	}
 	const n = 20000
 	law := isotropic(t, 1, .25)
 	for name, p := range map[string]*bound.Process{"linear": ddpm(t), "discrete": sigmoid(t)} {
