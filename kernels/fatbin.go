@@ -10,9 +10,10 @@ import (
 	"io"
 )
 
-// fatbins is written by make kernels. The first name is there for the error message of a build by hand.
+// fatbins is written by make kernels. The first name is there for the error message of a build by hand; "all:" puts it
+// before the other, which go build would complain of first.
 //
-//go:embed fatbin/made-by-make-build-cuda
+//go:embed all:fatbin/made-by-make-build-cuda
 //go:embed fatbin/*.fatbin.gz
 var fatbins embed.FS
 
