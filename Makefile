@@ -44,7 +44,7 @@ roofline: kernels ## write the bounds that the machine code gives into kernels/R
 dist: kernels ## build/monge-$(TAG).tar.gz: binary, tests, benchmarks for a machine with no more than a driver, gpu-report.sh runs them
 	rm -rf build/dist && mkdir -p build/dist
 	$(DEVICE) $(GO) build -tags $(TAG) -ldflags '-s -w' -o build/dist/monge ./cmd/monge
-	for p in gpu kernels bench; do \
+	for p in gpu bench; do \
 		$(DEVICE) $(GO) test -c -tags $(TAG) -ldflags '-s -w' -o build/dist/$$p.test ./$$p || exit 1; done
 	cp bench/gpu-report.sh build/dist/
 	tar -C build -czf build/monge-$(TAG).tar.gz dist

@@ -50,7 +50,6 @@ report() {
 	"$here/monge" engines
 
 	section conformance
-	try "$here/kernels.test"
 	try "$here/gpu.test" -test.timeout 30m
 
 	section compute-sanitizer
