@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"monge/engine/bound"
+	"monge/engine/dist"
 )
 
 // TestTrainSameBits trains twice, with one and with several goroutines.
@@ -65,6 +66,23 @@ func TestTrainedBelowTheLine(t *testing.T) {
 	last := losses[len(losses)-1]
 	if !(last > floor && last < 1.03*floor) { // a trained network comes within some hundredths
 		t.Errorf("loss %v at the end, want above the floor %v by at most 3 %%; all: %v", last, floor, losses)
+	}
+}
+
+// TestBlownUp measures a network whose loss was maximised: its samples lie 1e17 away, where costs hold nothing of the data.
+func TestBlownUp(t *testing.T) {
+	law, err := dist.Moons(256, .05)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := sigmoid(t)
+	_, stops, r, err := bound.Trace(t.Context(), open(t), p, law, bound.TrainSettings{Epochs: 4, Ascend: 10, Every: 4, Seed: 2},
+		bound.Settings{Marginal: true, Lipschitz: bound.ByPower, Samples: 64, Clouds: 256, Seed: 1}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(stops) != 1 || !(r.Clouds.Exact > 1e6) || !(stops[0].Distance < stops[0].Line) {
+		t.Errorf("stops %v, distance %v", stops, r.Clouds.Exact)
 	}
 }
 

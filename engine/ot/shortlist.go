@@ -48,7 +48,16 @@ func newShortlists(w *work, in *instance, src pairs) shortlists {
 func (t *shortlists) fill(i int32, k int, s *scratch) {
 	k = min(k, t.m)
 	t.nearest(i, t.v, min(k+1, t.m), t.limit(i, k), s)
+	t.complete(i, k, s)
 	t.take(i, k, s)
+}
+
+// complete looks again without a limit where fewer than k columns were found below it: between clouds of very
+// different sizes the rounding of a bound may exceed the distance of the limit from the keys that it was made of.
+func (t *shortlists) complete(i int32, k int, s *scratch) {
+	if k > 0 && math.IsInf(s.key[k-1], 1) {
+		t.nearest(i, t.v, min(k+1, t.m), math.Inf(1), s)
+	}
 }
 
 // fillRows is fill for several rows, which pass over the points together where their costs are not stored.
@@ -67,6 +76,7 @@ func (t *shortlists) fillRows(rows []int32, k int, s *scratch) {
 	}
 	src.nearestRows(rows, t.v, min(k+1, t.m), s.limits, s)
 	for e, i := range rows {
+		t.complete(i, k, &s.strip[e])
 		t.take(i, k, &s.strip[e])
 	}
 }
