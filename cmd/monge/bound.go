@@ -2,12 +2,9 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"math"
-	"os"
 	"time"
 
 	"monge/engine"
@@ -170,13 +167,9 @@ func (f *boundFlags) run(ctx context.Context, a *app, path string, seeded bool) 
 
 // read reads the specification.
 func (f *boundFlags) read(a *app, path string) (*bound.Spec, error) {
-	text, err := os.ReadFile(path)
+	text, err := readText(path)
 	if err != nil {
-		var pe *fs.PathError
-		if errors.As(err, &pe) {
-			err = pe.Err
-		}
-		return nil, usagef("%s: %w", path, err)
+		return nil, err
 	}
 	spec, err := bound.Parse(path, text, func(path string) (*tensor.Dense, error) {
 		arr, err := arrayio.ReadPoints(path, arrayio.Options{})

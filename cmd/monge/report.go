@@ -69,11 +69,7 @@ result again.`,
 func pageOf(dir string) (*report.Page, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
-		var pe *fs.PathError
-		if errors.As(err, &pe) {
-			err = pe.Err
-		}
-		return nil, usagef("%s: %w", dir, err)
+		return nil, unreadable(dir, err)
 	}
 	page := &report.Page{Title: "monge: " + filepath.Base(filepath.Clean(dir))}
 	places := []string{dir}

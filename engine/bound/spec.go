@@ -1,15 +1,13 @@
 package bound
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"math"
 	"path/filepath"
 
 	"monge/engine/dist"
-
-	"github.com/pelletier/go-toml/v2"
+	"monge/engine/tomlfile"
 )
 
 // Spec is what a file of `monge bound` asks for.
@@ -121,9 +119,8 @@ func (r *specReader) only(key string, there bool, kind string) {
 // file names it in errors, and its folder is that of the files it names.
 func Parse(file string, text []byte, open dist.Opener) (*Spec, error) {
 	var doc document
-	dec := toml.NewDecoder(bytes.NewReader(text)).DisallowUnknownFields()
-	if err := dec.Decode(&doc); err != nil {
-		return nil, fmt.Errorf("%s: %s: %w", file, describe(err), ErrSpec)
+	if err := tomlfile.Decode(file, text, &doc); err != nil {
+		return nil, fmt.Errorf("%w: %w", err, ErrSpec)
 	}
 	r := &specReader{file: file}
 	for _, part := range []struct {
@@ -173,29 +170,6 @@ func lawOf(file string, t map[string]any, open dist.Opener) (*dist.Loaded, error
 		return loaded, nil
 	}
 	return dist.FromTable(file, "data", t, open)
-}
-
-// describe puts a decoder's error on one line.
-func describe(err error) string {
-	var missing *toml.StrictMissingError
-	if errors.As(err, &missing) && len(missing.Errors) > 0 {
-		e := missing.Errors[0]
-		row, _ := e.Position()
-		key := ""
-		for i, k := range e.Key() {
-			if i > 0 {
-				key += "."
-			}
-			key += k
-		}
-		return fmt.Sprintf("line %d: %s: unknown key", row, key)
-	}
-	var decode *toml.DecodeError
-	if errors.As(err, &decode) {
-		row, column := decode.Position()
-		return fmt.Sprintf("line %d, column %d: %v", row, column, decode)
-	}
-	return err.Error()
 }
 
 // beside returns the path of a file that the specification names.

@@ -10,7 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/pelletier/go-toml/v2"
+	"monge/engine/tomlfile"
+
 	"gorgonia.org/tensor"
 )
 
@@ -155,13 +156,8 @@ func (l *loader) named(n Name, list string) (Distribution, error) {
 // parse makes the law of a file's text.
 func (l *loader) parse(file string, text []byte) (Distribution, error) {
 	m := map[string]any{}
-	if err := toml.Unmarshal(text, &m); err != nil {
-		var d *toml.DecodeError
-		if errors.As(err, &d) {
-			row, col := d.Position()
-			return nil, bad("%s: row %d, column %d: %s", file, row, col, strings.TrimPrefix(d.Error(), "toml: "))
-		}
-		return nil, bad("%s: %s", file, strings.TrimPrefix(err.Error(), "toml: "))
+	if err := tomlfile.Decode(file, text, &m); err != nil {
+		return nil, bad("%v", err)
 	}
 	return l.table(&table{loader: l, file: file, dir: filepath.Dir(file), m: m})
 }

@@ -3,7 +3,6 @@
 package sweep
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"math"
@@ -11,7 +10,8 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/pelletier/go-toml/v2"
+	"monge/engine/tomlfile"
+
 	"github.com/pelletier/go-toml/v2/unstable"
 )
 
@@ -95,8 +95,8 @@ const maxRuns = 1_000_000
 // file names it in errors, and overrides are those of Override.
 func Parse(file string, text []byte, overrides ...string) (*Spec, error) {
 	var doc document
-	if err := toml.NewDecoder(bytes.NewReader(text)).DisallowUnknownFields().Decode(&doc); err != nil {
-		return nil, fmt.Errorf("%s: %s: %w", file, describe(err), ErrSpec)
+	if err := tomlfile.Decode(file, text, &doc); err != nil {
+		return nil, fmt.Errorf("%w: %w", err, ErrSpec)
 	}
 	order := keyOrder(text)
 	s := &Spec{Name: doc.Name, Command: doc.Command, Repeat: doc.Repeat, Args: doc.Args, Slurm: doc.Slurm}
@@ -299,20 +299,4 @@ func inline(n *unstable.Node, add func(string)) {
 			add(string(key.Node().Data))
 		}
 	}
-}
-
-// describe puts a decoder's error on one line.
-func describe(err error) string {
-	var missing *toml.StrictMissingError
-	if errors.As(err, &missing) && len(missing.Errors) > 0 {
-		e := missing.Errors[0]
-		row, _ := e.Position()
-		return fmt.Sprintf("line %d: %s: unknown key", row, strings.Join(e.Key(), "."))
-	}
-	var decode *toml.DecodeError
-	if errors.As(err, &decode) {
-		row, column := decode.Position()
-		return fmt.Sprintf("line %d, column %d: %v", row, column, decode)
-	}
-	return err.Error()
 }

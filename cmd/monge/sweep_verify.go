@@ -1,0 +1,73 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"strconv"
+
+	"monge/engine/sweep"
+
+	"github.com/spf13/cobra"
+)
+
+// verifyJSON is the result of sweep verify.
+type verifyJSON struct {
+	Schema      string           `json:"schema"`
+	Runs        int              `json:"runs"`
+	Numbers     int              `json:"numbers"`
+	Differences []differenceJSON `json:"differences"`
+}
+
+type differenceJSON struct {
+	ID        string `json:"id"`
+	Name      string `json:"name"`
+	Was       string `json:"was"`
+	Is        string `json:"is"`
+	Tolerance number `json:"tolerance"`
+}
+
+func (s *sweepFlags) verify(a *app) *cobra.Command {
+	c := &cobra.Command{
+		Use:     "verify DIR",
+		Short:   "Run a few runs again on the CPU in float64 and compare",
+		Example: `  monge sweep verify blindness -k 5`,
+		Args:    cobra.ExactArgs(1),
+	}
+	c.Flags().IntVarP(&s.k, "runs", "k", 5, "runs to do again, drawn with --seed")
+	c.RunE = a.command(func(ctx context.Context, args []string) error {
+		if s.k < 1 {
+			return usagef("-k %d: want at least 1", s.k)
+		}
+		store, err := sweep.Open(args[0])
+		if err != nil {
+			return err
+		}
+		w, err := startWorker("cpu", 0, runtime.GOMAXPROCS(0))
+		if err != nil {
+			return err
+		}
+		defer w.Close()
+		v, err := store.Verify(ctx, w, s.k, a.seed)
+		if err != nil {
+			return err
+		}
+		j := verifyJSON{Schema: "monge.sweep-verify/1", Runs: len(v.Runs), Numbers: v.Numbers, Differences: []differenceJSON{}}
+		t := a.table()
+		t.Section("verified on the CPU in float64")
+		t.Add("runs", strconv.Itoa(len(v.Runs)))
+		t.Add("numbers", strconv.Itoa(v.Numbers), fmt.Sprintf("%d differ", len(v.Differences)))
+		for _, d := range v.Differences {
+			j.Differences = append(j.Differences, differenceJSON{d.Run.ID, d.Name, d.Was, d.Is, number(d.Tolerance)})
+			t.Add(d.Run.ID[:12], d.Name, fmt.Sprintf("was %s, is %s", d.Was, d.Is))
+		}
+		if err := a.print(j, t); err != nil {
+			return err
+		}
+		if len(v.Differences) > 0 {
+			return fmt.Errorf("sweep: verify: %d numbers differ: %w", len(v.Differences), errRuns)
+		}
+		return nil
+	})
+	return c
+}

@@ -1,0 +1,32 @@
+package tomlfile_test
+
+import (
+	"testing"
+
+	"monge/engine/tomlfile"
+)
+
+func TestDecode(t *testing.T) {
+	type table struct {
+		N int
+		T struct{ X []float64 }
+	}
+	for text, want := range map[string]string{
+		"N = 3\n[T]\nX = [1.5]\n": "",
+		"N = 3\nM = 4\n":          "a.toml: line 2: M: unknown key",
+		"[T]\n[T.Y]\nz = 1\n":     "a.toml: line 2: T.Y: unknown key",
+		"\nN\n= 3":                "a.toml: line 2, column 2: expected character =",
+		"N = \"x\"":               "a.toml: line 1, column 5: cannot decode TOML string into struct field tomlfile_test.table.N of type int",
+	} {
+		var v table
+		got := ""
+		if err := tomlfile.Decode("a.toml", []byte(text), &v); err != nil {
+			got = err.Error()
+		} else if v.N != 3 || v.T.X[0] != 1.5 {
+			t.Errorf("%q: %+v", text, v)
+		}
+		if got != want {
+			t.Errorf("%q: %s, want %s", text, got, want)
+		}
+	}
+}
