@@ -1,5 +1,5 @@
 // softmax_mma.cuh: a block's way through the keys with products by the tensor cores. Rows is what a lane makes of the
-// products of its rows with a tile of keys: softmax_mma.cu sums exponentials, softmax_mma_max.cu takes maxima.
+// products of its rows with a tile of keys: softmax_mma_rows.cuh sums exponentials and takes maxima.
 //
 // Keys come in parts of fixed size. At the end of each, Rows stores a state and starts anew, so that the bits of a row do
 // not depend on how many blocks share the parts.
