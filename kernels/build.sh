@@ -3,42 +3,72 @@
 # for sm_80, sm_90 and sm_100, and PTX of sm_80 for the rest. OUT/NAME.SM.log keeps what ptxas says of registers.
 # The PTX version is lowered so that drivers from 525 on take it; ptxas refuses an instruction that needs a later one.
 # Spills and stack frames fail the build. An installed nvcc too old for an architecture leaves that one out.
+# As many compilers run side by side as there are processors, or JOBS; families that are up to date are left alone.
 set -eu
 toolkit=$(cd "$1" && pwd)
 mkdir -p "$2"
 out=$(cd "$2" && pwd)
 cd "$(dirname "$0")"
 PATH=$toolkit/bin:$PATH
+export PATH
 mkdir -p fatbin
 known=$(nvcc --list-gpu-arch)
 for f in fatbin/*.fatbin "$out"/*.fatbin; do # of a kernel that is no more
 	if [ -e "$f" ] && [ ! -e "$(basename "$f" .fatbin).cu" ]; then rm -f "$f"; fi
 done
 
+# virtuals prints what the PTX of a family is made for: VIRTUAL:VERSION:SM,SM... . For sm_80 and sm_90 the same PTX
+# serves, since nothing in the sources asks which of the two it is.
+virtuals() {
+	for target in 80:8.0:80,90 100:8.7:100; do
+		virtual=${target%%:*} sms=
+		for sm in $(echo "${target##*:}" | tr , ' '); do
+			case $known in *compute_"$sm"*) sms=${sms:+$sms,}$sm ;; esac
+		done
+		case $known in *compute_"$virtual"*) echo "${target%:*}:$sms" ;; esac
+	done
+}
+
+# current says whether the fatbin of a family is newer than all that it was made from.
+current() {
+	fat=$out/$1.fatbin
+	cmp -s "$fat" "fatbin/$1.fatbin" || return 1
+	sources=$(cat "$out/$1".*.d 2>/dev/null | tr -d '\\' | tr ' ' '\n' | grep -E '^[A-Za-z0-9_]+\.(cu|cuh|h)$' | sort -u)
+	# shellcheck disable=SC2086 # sources are words
+	[ -n "$sources" ] && [ -z "$(find $sources build.sh compile.sh "$toolkit/.ready" -newer "$fat" 2>&1)" ]
+}
+
+stale=
 for source in *.cu; do
 	name=${source%.cu}
-	fat=$out/$name.fatbin
-	if [ -z "$(find "$source" ./*.cuh params.h build.sh "$toolkit/.ready" -newer "$fat" 2>&1)" ] && cmp -s "$fat" "fatbin/$name.fatbin"; then
-		continue
-	fi
+	current "$name" || stale="$stale $name"
+done
+[ -n "$stale" ] || exit 0
+
+jobs=0
+for name in $stale; do
+	rm -f "$out/$name".*.d
+	for target in $(virtuals); do echo "$out $name $(echo "$target" | tr :, '  ')"; done
+done | tr '\n' '\0' | xargs -0 -P "${JOBS:-$(getconf _NPROCESSORS_ONLN)}" -I JOB sh -c 'exec sh compile.sh JOB' || jobs=$?
+
+failed=
+for name in $stale; do
 	images=
-	for target in 80:8.0 90:8.0 100:8.7; do
-		sm=${target%:*} version=${target#*:} base=$out/$name.${target%:*}
-		case $known in *compute_"$sm"*) ;; *) continue ;; esac
-		nvcc -O3 -std=c++17 -arch=compute_"$sm" -ptx -o "$base.ptx" "$source"
-		sed -i -e '/pragma "used_bytes_mask/d' "$base.ptx"
-		if [ "$(sed -n 's/^\.version //p' "$base.ptx" | tr -d .)" -gt "$(echo "$version" | tr -d .)" ]; then
-			sed -i -e "s/^\.version .*/.version $version/" "$base.ptx"
+	for target in $(virtuals); do
+		virtual=${target%%:*}
+		if [ -e "$out/$name.$virtual.failed" ]; then
+			failed="$failed $name"
+			sed "s/^/$name: /" "$out/$name.$virtual.failed" >&2
+			continue 2
 		fi
-		ptxas -v -O3 -arch=sm_"$sm" "$base.ptx" -o "$base.cubin" 2>"$base.log" || { cat "$base.log" >&2; exit 1; }
-		if grep -E '[1-9][0-9]* bytes (stack frame|spill)' "$base.log" >&2; then
-			echo "build.sh: $source spills on sm_$sm: $base.log" >&2
-			exit 1
-		fi
-		images="$images --image3=kind=elf,sm=$sm,file=$base.cubin"
+		for sm in $(echo "${target##*:}" | tr , ' '); do images="$images --image3=kind=elf,sm=$sm,file=$out/$name.$sm.cubin"; done
 	done
 	# shellcheck disable=SC2086 # images are words
-	fatbinary --64 --compress=false --create="$fat" $images --image3=kind=ptx,sm=80,file="$out/$name.80.ptx"
-	cp "$fat" "fatbin/$name.fatbin"
+	fatbinary --64 --compress=false --create="$out/$name.fatbin" $images --image3=kind=ptx,sm=80,file="$out/$name.80.ptx"
+	cp "$out/$name.fatbin" "fatbin/$name.fatbin"
 	echo "kernels: $name"
 done
+if [ -n "$failed" ] || [ "$jobs" != 0 ]; then
+	echo "build.sh:$failed not built" >&2
+	exit 1
+fi
