@@ -4,11 +4,12 @@ GO      ?= go
 COUNT   ?= 6
 BENCH   ?= .
 TAG     ?= cuda
+PEERS   ?=
 
 # What builds with the tags cuda and emu need: cgo and the header cuda.h, for gorgonia.org/cu too.
 DEVICE = CGO_ENABLED=1 CGO_CFLAGS="$${CGO_CFLAGS:--O2 -g} -I$(CURDIR)/gpu/compat -I$(CURDIR)/build/toolkit/include"
 
-.PHONY: help run suite test build build-cuda toolkit kernels audit roofline dist gpu-report test-emu test-cuda race lint bench bench-openblas clean
+.PHONY: help run suite test build build-cuda toolkit kernels audit roofline dist gpu-report test-emu test-cuda race lint bench bench-openblas bench-peers bench-peers-cuda growth clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -73,6 +74,25 @@ bench: ## benchmarks of the workloads; BENCH=regexp COUNT=n, output for benchsta
 
 bench-openblas: ## the same with OpenBLAS behind gonum (tag netlib; needs libopenblas-dev)
 	CGO_LDFLAGS="$${CGO_LDFLAGS:--lopenblas}" $(GO) test -tags netlib -run '^$$' -bench '$(BENCH)' -count $(COUNT) -timeout 0 ./bench/... ./cpu/...
+
+# The peers' libraries with exact versions; 6 GB, most of it what torch's build brings along.
+build/peers/venv/.done: bench/peers/requirements.txt
+	python3 -m venv build/peers/venv
+	build/peers/venv/bin/pip install -q -r bench/peers/requirements.txt
+	build/peers/venv/bin/pip install -q --no-deps --upgrade --target build/peers/lapx lapx==0.11.1
+	touch $@
+
+bench-peers: build/peers/venv/.done ## Python's libraries beside monge, in turn, as a table and a plot in build/peers: ten minutes; PEERS='--only NAME'
+	$(GO) build -o build/peers/monge-peers ./bench/peers
+	build/peers/venv/bin/python bench/peers/peers.py $(PEERS)
+
+bench-peers-cuda: build/peers/venv/.done kernels ## the same on a CUDA device, with the libraries that want one
+	build/peers/venv/bin/pip install -q -r bench/peers/requirements-cuda.txt
+	$(DEVICE) $(GO) build -tags cuda -o build/peers/monge-peers ./bench/peers
+	build/peers/venv/bin/python bench/peers/peers.py --device cuda $(PEERS)
+
+growth: ## time against points, dimensions and problems, with the fitted order, as build/growth.md and .png: two minutes
+	$(GO) run ./bench/growth -o build/growth
 
 clean: ## remove what was built
 	rm -rf bin build kernels/fatbin
