@@ -29,8 +29,9 @@ type app struct {
 	key                   string
 	columns               []string
 
-	out outputs
-	bar progress
+	out     outputs
+	bar     progress
+	service service // of a worker; the zero value otherwise
 }
 
 // newRoot makes the command tree.
@@ -151,8 +152,21 @@ func (a *app) dtype() engine.Dtype {
 	return t
 }
 
-// open opens the engine that --engine names.
+// open opens the engine that --engine names; release gives it back.
 func (a *app) open() (engine.Engine, error) {
+	if a.service.engines != nil {
+		return a.service.engines.get(a)
+	}
+	return a.openNew()
+}
+
+func (a *app) release(e engine.Engine) {
+	if a.service.engines == nil {
+		_ = e.Close() // what it computed is on the host
+	}
+}
+
+func (a *app) openNew() (engine.Engine, error) {
 	e, notice, err := auto.Open(a.engineName, auto.Options{Threads: a.threads})
 	if err != nil {
 		return nil, usage(fmt.Errorf("--engine %s: %w", a.engineName, err))

@@ -135,7 +135,7 @@ func (f *boundFlags) run(ctx context.Context, a *app, path string, seeded bool) 
 	if err != nil {
 		return err
 	}
-	defer e.Close()
+	defer a.release(e)
 	network, stops, r, err := f.estimate(ctx, a, e, spec, s, seeded)
 	if err != nil {
 		return err

@@ -127,7 +127,7 @@ func (f *certifyFlags) run(ctx context.Context, a *app, args []string) error {
 	if err != nil {
 		return err
 	}
-	defer e.Close()
+	defer a.release(e)
 	s.Engine = e
 	s.Progress = func(passes int, _ float64) { a.bar.set("passes", passes, 100) }
 	began := time.Now()

@@ -134,7 +134,7 @@ func (f *compareFlags) run(ctx context.Context, a *app, c *cobra.Command) error 
 	if err != nil {
 		return err
 	}
-	defer e.Close()
+	defer a.release(e)
 	n := s.N
 	if s.Points != nil {
 		n = s.Points.Shape()[0]

@@ -104,7 +104,7 @@ func newFlowCommand(a *app, f integrate, name string, c *cobra.Command) *cobra.C
 		if err != nil {
 			return err
 		}
-		defer e.Close()
+		defer a.release(e)
 		rows := float64(n) * float64(d)
 		if err := fits(fmt.Sprintf("%d points in %d dimensions", n, d), 2*rows); err != nil {
 			return err

@@ -23,16 +23,20 @@ const patience = 400 * time.Millisecond
 
 // run executes one command line and returns its exit code.
 func run(args []string, stdout, stderr io.Writer) int {
+	return (&app{stdout: stdout, stderr: stderr}).execute(args)
+}
+
+// execute is run of an invocation.
+func (a *app) execute(args []string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	limitMemory()
-	a := &app{stdout: stdout, stderr: stderr}
 	done := make(chan error, 1)
 	go func() {
 		defer func() {
 			if p := recover(); p != nil {
 				if a.verbose {
-					fmt.Fprintf(stderr, "%s", debug.Stack())
+					fmt.Fprintf(a.stderr, "%s", debug.Stack())
 				}
 				done <- &runError{fmt.Errorf("internal error: %v", p)}
 			}
@@ -58,11 +62,11 @@ func run(args []string, stdout, stderr io.Writer) int {
 	code := exitCode(err)
 	switch {
 	case code == codeInterrupted && len(kept) == 0:
-		fmt.Fprintln(stderr, "monge: interrupted; nothing was written")
+		fmt.Fprintln(a.stderr, "monge: interrupted; nothing was written")
 	case code == codeInterrupted:
-		fmt.Fprintf(stderr, "monge: interrupted; kept %s\n", strings.Join(kept, ", "))
+		fmt.Fprintf(a.stderr, "monge: interrupted; kept %s\n", strings.Join(kept, ", "))
 	case err != nil:
-		fmt.Fprintf(stderr, "monge: %s\n", oneLine(err))
+		fmt.Fprintf(a.stderr, "monge: %s\n", oneLine(err))
 	}
 	return code
 }

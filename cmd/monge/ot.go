@@ -197,7 +197,7 @@ func (f *otFlags) run(ctx context.Context, a *app, c *cobra.Command, args []stri
 	if err != nil {
 		return err
 	}
-	defer e.Close()
+	defer a.release(e)
 
 	r, err := f.solve(ctx, a, e, clouds)
 	if err != nil {
@@ -254,7 +254,7 @@ func (f *otFlags) solve(ctx context.Context, a *app, e engine.Engine, clouds ot.
 		if f.tol == 0 {
 			s.Tol = -1
 		}
-		return ot.Sinkhorn(ctx, e, clouds, s)
+		return a.service.sinkhorn(ctx, e, clouds, s)
 	case "sliced":
 		return ot.Sliced(ctx, clouds, &ot.SlicedSettings{Projections: f.projections, Seed: a.seed, Threads: a.threads})
 	case "gaussian":

@@ -79,7 +79,7 @@ seed and i alone, so a longer draw begins with a shorter one.`,
 		if err != nil {
 			return err
 		}
-		defer e.Close()
+		defer a.release(e)
 		d := l.law.Dim()
 		// Laws made of others hold their parts beside the whole.
 		if err := fits(fmt.Sprintf("-n %d in %d dimensions", n, d), 2*float64(n)*float64(d)); err != nil {

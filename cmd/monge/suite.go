@@ -114,7 +114,7 @@ func (f *suiteFlags) run(ctx context.Context, a *app, ids []string) error {
 	if err != nil {
 		return err
 	}
-	defer e.Close()
+	defer a.release(e)
 	j := suiteJSON{Schema: "monge.suite/1", Quick: f.quick, Seed: a.seed, Engine: describeEngine(e, a.dtype()), Cases: []caseJSON{}}
 	var figures []study.Figure
 	for _, c := range cases {

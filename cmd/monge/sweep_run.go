@@ -62,6 +62,7 @@ func (s *sweepFlags) settings(a *app) (sweep.RunSettings, error) {
 		threads = max(1, runtime.GOMAXPROCS(0)/s.workers)
 	}
 	engine := a.engineName
+	set.Work = newWorks(s).of
 	set.Open = func(i int) (sweep.Worker, error) { return startWorker(engine, i, threads) }
 	return set, nil
 }

@@ -58,13 +58,16 @@ func (s *sweepFlags) report(a *app, j sweepJSON) error {
 		}
 	}
 	if j.Running > 0 && text(j.Left) != "-" {
-		t.Add("time left", time.Duration(float64(j.Left)*float64(time.Second)).Round(time.Second).String(), "about, from the runs that are done")
+		t.Add("time left", time.Duration(float64(j.Left)*float64(time.Second)).Round(time.Second).String(), "about, as sweep plan estimates it")
 	}
 	if err := a.print(j, t); err != nil {
 		return err
 	}
 	if j.Failed > 0 {
 		return fmt.Errorf("sweep: %d of %d runs %w", j.Failed, j.Runs, errRuns)
+	}
+	if j.NotConverged > 0 {
+		return fmt.Errorf("sweep: %d of %d runs %w", j.NotConverged, j.Runs, errNotConverged)
 	}
 	return nil
 }
@@ -87,7 +90,7 @@ func (s *sweepFlags) status(a *app) *cobra.Command {
 			a.warn("%v", err)
 		}
 		j.Running, j.Pending = q.Running, q.Pending
-		if left, ok := store.Left(version(), q.Running); ok {
+		if left, ok := store.Left(version(), newWorks(s).of, q.Running); ok {
 			j.Left = number(left)
 		}
 		return s.report(a, j)

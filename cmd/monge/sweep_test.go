@@ -63,25 +63,77 @@ func TestSweepKilled(t *testing.T) {
 			}
 		}
 	}
-	killed, calm := table(t, filepath.Join(dir, "killed", "results.csv")), table(t, filepath.Join(dir, "calm", "results.csv"))
-	if len(killed) != 13 || len(calm) != 13 {
-		t.Fatalf("%d and %d lines, want a head and 12 runs", len(killed), len(calm))
+	sameSweeps(t, filepath.Join(dir, "killed"), filepath.Join(dir, "calm"), 12)
+}
+
+// sameSweeps compares the collected results of two directories: every run once, with the same bits in everything but times,
+// memory and threads.
+func sameSweeps(t *testing.T, one, other string, runs int) {
+	t.Helper()
+	a, b := table(t, filepath.Join(one, "results.csv")), table(t, filepath.Join(other, "results.csv"))
+	if len(a) != runs+1 || len(b) != runs+1 {
+		t.Fatalf("%d and %d lines, want a head and %d runs", len(a), len(b), runs)
 	}
 	ids := map[string]bool{}
-	for i, row := range killed {
+	for i, row := range a {
 		ids[row[0]] = true
 		for j, cell := range row {
-			name := killed[0][j]
+			name := a[0][j]
 			if strings.HasSuffix(name, "seconds") || name == "peak_bytes" || name == "engine.threads" {
 				continue
 			}
-			if cell != calm[i][j] {
-				t.Errorf("run %d, %s: %s, undisturbed %s", i, name, cell, calm[i][j])
+			if cell != b[i][j] {
+				t.Errorf("run %d, %s: %s and %s", i, name, cell, b[i][j])
 			}
 		}
 	}
-	if len(ids) != 13 {
-		t.Errorf("%d different ids in 13 lines", len(ids))
+	if len(ids) != runs+1 {
+		t.Errorf("%d different ids in %d lines", len(ids), len(a))
+	}
+}
+
+const launchSpec = `
+command = "ot"
+args = ["{from}.npy", "y.npy"]
+repeat = ["from"]
+[set]
+solver = "sinkhorn"
+max-iter = 60
+[grid]
+from = ["x", "y", "none"]
+tol = [0, 1e-4]
+schedule-eps = ["on", "off"]
+eps-rel = [1, 0.05, 0.3]
+`
+
+// TestSweepLaunches: a run has the bits of a run by itself, whether it goes into a launch with others or not, and one that
+// fails, for want of a file, does not take the others with it.
+func TestSweepLaunches(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "s.toml"), []byte(launchSpec), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	codes := map[int]bool{}
+	for _, line := range []string{
+		"sample G1 -n 50 -o x.npy", "sample moons -n 50 -o y.npy", "sweep run s.toml -o launches",
+		"sweep run s.toml -o single --shard 1/5", "sweep run s.toml -o single --workers 12", "sweep collect launches", "sweep collect single",
+	} {
+		c := program(t, dir, strings.Fields(line)...)
+		out, err := c.CombinedOutput()
+		if err != nil && c.ProcessState.ExitCode() != codeNotConverged {
+			t.Fatalf("%s: %v: %s", line, err, out)
+		}
+		codes[c.ProcessState.ExitCode()] = true
+	}
+	sameSweeps(t, filepath.Join(dir, "launches"), filepath.Join(dir, "single"), 36)
+	failed := 0
+	for _, row := range table(t, filepath.Join(dir, "launches", "results.csv"))[1:] {
+		if row[1] == "failed" {
+			failed++
+		}
+	}
+	if failed != 12 {
+		t.Errorf("%d runs failed, want the 12 of the file that is not there", failed)
 	}
 }
 

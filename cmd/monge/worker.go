@@ -12,6 +12,8 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
+	"sync"
+	"time"
 
 	"monge/engine/sweep"
 
@@ -21,16 +23,13 @@ import (
 // A worker is this program in a process of its own, which does one run after another: a run that takes all memory or breaks
 // down ends its worker alone, and no run pays for the start of a process.
 
-// workerRequest and workerReply are the lines that go to and come from a worker.
-type workerRequest struct {
-	Args []string `json:"args"`
-}
-
+// workerReply is the line that comes from a worker for each run of a line that goes to it, a list of sweep.Request.
 type workerReply struct {
-	Code      int    `json:"code"`
-	Stdout    []byte `json:"stdout"`
-	Stderr    []byte `json:"stderr"`
-	PeakBytes int64  `json:"peak_bytes"`
+	Code   int    `json:"code"`
+	Stdout []byte `json:"stdout"`
+	Stderr []byte `json:"stderr"`
+	// PeakBytes is that of the process, for all runs of a launch.
+	PeakBytes int64 `json:"peak_bytes"`
 }
 
 // newSweepWorker serves requests until its input ends, which is also how it notices that the sweep was killed.
@@ -38,11 +37,11 @@ func newSweepWorker(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use: "worker", Hidden: true, Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			requests := make(chan workerRequest)
+			requests := make(chan []sweep.Request)
 			go func() {
 				in := json.NewDecoder(os.Stdin)
 				for {
-					var r workerRequest
+					var r []sweep.Request
 					if err := in.Decode(&r); err != nil {
 						os.Exit(codeDone)
 					}
@@ -50,17 +49,48 @@ func newSweepWorker(a *app) *cobra.Command {
 				}
 			}()
 			out := json.NewEncoder(a.stdout)
+			var kept engines
 			for r := range requests {
-				var stdout, stderr bytes.Buffer
-				resetPeak()
-				code := run(r.Args, &stdout, &stderr)
-				if err := out.Encode(workerReply{code, stdout.Bytes(), stderr.Bytes(), peakMemory()}); err != nil {
+				if err := out.Encode(serve(&kept, r)); err != nil {
 					return &runError{err}
 				}
 			}
 			return nil
 		},
 	}
+}
+
+// serve does a run, or all runs of a launch at a time.
+func serve(kept *engines, runs []sweep.Request) []workerReply {
+	resetPeak()
+	replies := make([]workerReply, len(runs))
+	places := make([]*place, len(runs))
+	if len(runs) > 1 {
+		places = newMeeting(len(runs))
+	}
+	var wg sync.WaitGroup
+	for i, r := range runs {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			var stdout, stderr bytes.Buffer
+			a := &app{stdout: &stdout, stderr: &stderr, service: service{engines: kept, place: places[i]}}
+			replies[i].Code = a.execute(r.Args)
+			if places[i] != nil {
+				places[i].leave()
+			}
+			replies[i].Stdout, replies[i].Stderr = stdout.Bytes(), stderr.Bytes()
+		}()
+	}
+	wg.Wait()
+	peak := peakMemory()
+	for i, r := range replies {
+		replies[i].PeakBytes = peak
+		if r.Code == codeFailed {
+			kept.drop()
+		}
+	}
+	return replies
 }
 
 // process is a worker seen from the sweep.
@@ -97,33 +127,53 @@ func startWorker(engine string, i, threads int) (sweep.Worker, error) {
 	return w, w.cmd.Start()
 }
 
-// Run implements sweep.Worker. When ctx ends the process is killed.
-func (w *process) Run(ctx context.Context, args []string) (sweep.Outcome, error) {
-	if w.engine != "auto" && w.engine != "" && !strings.Contains(strings.Join(args, " "), "--engine=") {
-		args = append(args, "--engine="+w.engine)
+// patienceOver is how long a worker that is told to end may take to keep what it has done.
+const patienceOver = 2 * time.Second
+
+// Run implements sweep.Worker. When ctx ends the process is told to, and killed where it does not.
+func (w *process) Run(ctx context.Context, lines []sweep.Request) ([]sweep.Outcome, error) {
+	for i, l := range lines {
+		if w.engine != "auto" && w.engine != "" && !strings.Contains(strings.Join(l.Args, " "), "--engine=") {
+			lines[i].Args = append(l.Args, "--engine="+w.engine)
+		}
 	}
-	stop := context.AfterFunc(ctx, func() { _ = w.cmd.Process.Kill() }) // it may have ended by itself
-	defer stop()
-	err := json.NewEncoder(w.stdin).Encode(workerRequest{args})
+	ended := make(chan struct{})
+	defer close(ended)
+	defer context.AfterFunc(ctx, func() {
+		terminate(w.cmd.Process)
+		select {
+		case <-ended:
+		case <-time.After(patienceOver):
+			_ = w.cmd.Process.Kill() // it may have ended by itself
+		}
+	})()
+	err := json.NewEncoder(w.stdin).Encode(lines)
 	var line []byte
 	if err == nil {
 		line, err = w.out.ReadBytes('\n')
 	}
 	if ctx.Err() != nil {
-		return sweep.Outcome{}, ctx.Err()
+		return nil, ctx.Err()
 	}
-	var r workerReply
+	var replies []workerReply
 	if err == nil {
-		err = json.Unmarshal(line, &r)
+		err = json.Unmarshal(line, &replies)
+	}
+	if err == nil && len(replies) != len(lines) {
+		err = io.ErrUnexpectedEOF
 	}
 	if err != nil {
 		text := "the worker ended: killed, or out of memory"
 		if lines := strings.TrimSpace(w.stderr.String()); lines != "" {
 			text += ": " + lines[strings.LastIndexByte(lines, '\n')+1:]
 		}
-		return sweep.Outcome{}, errors.New(text)
+		return nil, errors.New(text)
 	}
-	return sweep.Outcome{Code: r.Code, Stdout: r.Stdout, Stderr: r.Stderr, PeakBytes: r.PeakBytes}, nil
+	out := make([]sweep.Outcome, len(replies))
+	for i, r := range replies {
+		out[i] = sweep.Outcome{Code: r.Code, Stdout: r.Stdout, Stderr: r.Stderr, PeakBytes: r.PeakBytes}
+	}
+	return out, nil
 }
 
 // Close ends the process.

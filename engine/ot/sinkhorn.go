@@ -19,6 +19,8 @@ type SinkhornSettings struct {
 	// cost sum_ij a_i b_j |x_i - y_j|^2. Exactly one of them is positive. (Where the mean cost is 0, EpsRel
 	// is the regularisation itself.)
 	Eps, EpsRel float64
+	// EachEps or EachEpsRel are those of the problems of [SinkhornBatch], in place of one for all.
+	EachEps, EachEpsRel []float64
 	// Tol is the L1 norm of the row marginal's error at which the iteration ends. 0 = 1e-6; a negative
 	// one runs exactly MaxIter iterations, not accelerated.
 	Tol float64

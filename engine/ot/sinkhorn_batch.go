@@ -12,8 +12,9 @@ import (
 
 // SinkhornBatch solves problems of equal sizes as [Sinkhorn] does, all at a time: for many small ones, which by
 // themselves would leave most of a device idle. EpsRel is of each problem's own mean cost, and each stops by
-// itself. The iterations are not accelerated; eps comes down in as many steps for all. A result's bits do not
-// depend on the other problems where they have a schedule of the same length or none. Seconds is that of all.
+// itself; EachEps and EachEpsRel give every problem its own. The iterations are not accelerated, and none ends by its
+// tolerance before the longest schedule has. In float64 a result's bits do not depend on the other problems where there
+// is no schedule or the tolerance is negative: they are those of [Sinkhorn]. Seconds is that of all.
 //
 // Progress is told the most iterations of a problem so far and the largest of the errors last measured. F0 and G0
 // are an error, as are problems of different sizes; the others are Sinkhorn's, with the problem's number.
@@ -27,12 +28,9 @@ func SinkhornBatch(ctx context.Context, e engine.Engine, problems []Clouds, s *S
 		return nil, err
 	}
 	limit, tol := s.limits()
-	steps := 0
 	for _, k := range b.runs {
-		steps = max(steps, k.scheduled(s, limit))
-	}
-	for _, k := range b.runs {
-		k.schedule(steps)
+		k.schedule(k.scheduled(s, limit))
+		b.steps = max(b.steps, len(k.steps))
 	}
 	for _, stage := range b.plan.stages {
 		goal := tol
@@ -69,15 +67,31 @@ type batch struct {
 	runs    []*sinkhorn
 	results []*Result
 	plan    *sinkhornPlan
+	steps   int // of the longest schedule
 }
 
 func newBatch(e engine.Engine, problems []Clouds, s *SinkhornSettings) (*batch, error) {
-	if s != nil && (s.F0 != nil || s.G0 != nil) {
+	if s == nil {
+		s = new(SinkhornSettings)
+	}
+	if s.F0 != nil || s.G0 != nil {
 		return nil, fmt.Errorf("ot: sinkhorn: potentials to start from, for %d problems: %w", len(problems), ErrSettings)
+	}
+	for _, each := range [][]float64{s.EachEps, s.EachEpsRel} {
+		if each != nil && len(each) != len(problems) {
+			return nil, fmt.Errorf("ot: sinkhorn: %d values of eps for %d problems: %w", len(each), len(problems), ErrSettings)
+		}
 	}
 	b := &batch{e: e}
 	for i, c := range problems {
-		k, err := newSinkhorn(c, s)
+		one := *s
+		if s.EachEps != nil {
+			one.Eps = s.EachEps[i]
+		}
+		if s.EachEpsRel != nil {
+			one.EpsRel = s.EachEpsRel[i]
+		}
+		k, err := newSinkhorn(c, &one)
 		if err != nil {
 			return nil, fmt.Errorf("problem %d: %w", i, err)
 		}
@@ -146,7 +160,13 @@ func (b *batch) iterate(ctx context.Context, t engine.Dtype, goal float64, limit
 	}
 	l, err := newLoop(b.e, points[rowsOfX], points[rowsOfY],
 		b.join(func(k *sinkhorn) []float64 { return k.logA }), b.join(func(k *sinkhorn) []float64 { return k.logB }),
-		b.join(func(k *sinkhorn) []float64 { return append(k.steps[:len(k.steps):len(k.steps)], k.eps) }), len(first.steps))
+		b.join(func(k *sinkhorn) []float64 {
+			eps := k.steps[:len(k.steps):len(k.steps)]
+			for len(eps) <= b.steps {
+				eps = append(eps, k.eps)
+			}
+			return eps
+		}), b.steps)
 	if err != nil {
 		return err
 	}

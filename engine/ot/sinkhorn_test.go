@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"testing"
 
 	"monge/cpu"
@@ -426,6 +427,34 @@ func TestSinkhornBatch(t *testing.T) {
 		if r.Status != ot.Converged || !(r.Trace[0].Eps > 2*r.Eps) || r.Trace[len(r.Trace)-1].Eps != r.Eps {
 			t.Errorf("problem %d: %s after %d iterations from eps %g to %g", b, r.Status, r.Iterations, r.Trace[0].Eps, r.Eps)
 		}
+	}
+	// Each with its own eps: the bits of a problem by itself, schedules of different lengths or none.
+	each := []float64{.5, .02, .1, .05, .005}
+	for _, s := range []ot.SinkhornSettings{{EachEpsRel: each, Tol: -1, MaxIter: 40}, {EachEps: each, NoSchedule: true, Tol: 1e-3, MaxIter: 60}} {
+		all, err := ot.SinkhornBatch(context.Background(), e, problems, &s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for b, got := range all {
+			one := s
+			one.EachEps, one.EachEpsRel = nil, nil
+			if s.EachEps != nil {
+				one.Eps = each[b]
+			} else {
+				one.EpsRel = each[b]
+			}
+			want, err := ot.Sinkhorn(context.Background(), e, problems[b], &one)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got.Cost != want.Cost || got.Dual != want.Dual || got.Lower != want.Lower || got.Upper != want.Upper || got.MarginalError != want.MarginalError ||
+				got.Iterations != want.Iterations || got.Eps != want.Eps || got.Status != want.Status || !slices.Equal(got.F, want.F) || !slices.Equal(got.G, want.G) {
+				t.Errorf("problem %d, own eps %v: cost %v after %d iterations, alone %v after %d", b, got.Eps, got.Cost, got.Iterations, want.Cost, want.Iterations)
+			}
+		}
+	}
+	if _, err := ot.SinkhornBatch(context.Background(), e, problems, &ot.SinkhornSettings{EachEps: each[:2]}); !errors.Is(err, ot.ErrSettings) {
+		t.Errorf("two values of eps for five problems: %v", err)
 	}
 	other := measures(make([]float64, 3*d), make([]float64, m*d), nil, nil, d)
 	if _, err := ot.SinkhornBatch(context.Background(), e, append(problems[:1:1], other), &ot.SinkhornSettings{Eps: 1}); !errors.Is(err, engine.ErrShape) {

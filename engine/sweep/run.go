@@ -20,19 +20,30 @@ type Outcome struct {
 	PeakBytes int64 // the largest resident memory while it ran
 }
 
-// Worker runs commands, one at a time.
+// Request is a command line, with the directory in which it may keep what it has done so far; "" = none.
+type Request struct {
+	Args       []string `json:"args"`
+	Checkpoint string   `json:"checkpoint"`
+}
+
+// Worker runs commands.
 type Worker interface {
-	// Run runs a command line. Its error says that the worker is lost, or ctx's end: the command's own failure is an
-	// Outcome.
-	Run(ctx context.Context, args []string) (Outcome, error)
+	// Run runs one command line, or several of one launch at a time, and returns an outcome for each. Its error says
+	// that the worker is lost, or ctx's end: a command's own failure is an Outcome.
+	Run(ctx context.Context, lines []Request) ([]Outcome, error)
 	Close() error
 }
+
+// MaxLaunch is the most runs of one launch: enough to fill a device with small problems, and few to lose.
+const MaxLaunch = 64
 
 // RunSettings say how the runs of a plan are done. The zero value does all that are missing, one at a time.
 type RunSettings struct {
 	Workers int                         // 0 = 1
 	Open    func(i int) (Worker, error) // makes worker i
 	Version string                      // of the code: results of another one are stale, and done again
+	// Work tells which runs are done in one launch; nil = none.
+	Work func(Run) Work
 	// Shard and Shards: only runs whose place in the plan is Shard - 1 modulo Shards; 0 = all.
 	Shard, Shards int
 	Only          []int         // places in the plan; nil = all
@@ -70,18 +81,19 @@ func (s *Store) Execute(ctx context.Context, set RunSettings) (*Summary, error) 
 			sum.Kept++
 		}
 	}
+	launches := set.launches(queue)
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var mu sync.Mutex
 	next, done := 0, 0
-	take := func() (Run, bool) {
+	take := func() []Run {
 		mu.Lock()
 		defer mu.Unlock()
-		if next == len(queue) || ctx.Err() != nil {
-			return Run{}, false
+		if next == len(launches) || ctx.Err() != nil {
+			return nil
 		}
 		next++
-		return queue[next-1], true
+		return launches[next-1]
 	}
 	note := func(r Run, rec *Record) {
 		mu.Lock()
@@ -106,7 +118,7 @@ func (s *Store) Execute(ctx context.Context, set RunSettings) (*Summary, error) 
 		}
 	}
 	var wg sync.WaitGroup
-	for i := range min(max(1, set.Workers), len(queue)) {
+	for i := range min(max(1, set.Workers), len(launches)) {
 		wg.Add(1)
 		go func() {
 			defer wg.Done()
@@ -123,18 +135,52 @@ func (s *Store) Execute(ctx context.Context, set RunSettings) (*Summary, error) 
 	return sum, nil
 }
 
-// work does runs on one worker, which is made anew where it is lost.
-func (s *Store) work(ctx context.Context, i int, set RunSettings, take func() (Run, bool), note func(Run, *Record)) (err error) {
+// launches cuts a queue of runs into launches, in its order, with no more runs in one than leave work for every worker.
+func (set *RunSettings) launches(queue []Run) [][]Run {
+	workers := max(1, set.Workers)
+	most := max(1, min(MaxLaunch, (len(queue)+workers-1)/workers))
+	var out [][]Run
+	open := map[string]int{} // the launch that still takes runs
+	for _, r := range queue {
+		name := ""
+		if set.Work != nil {
+			name = set.Work(r).Launch
+		}
+		if k, ok := open[name]; ok && name != "" && len(out[k]) < most {
+			out[k] = append(out[k], r)
+			continue
+		}
+		open[name] = len(out)
+		out = append(out, []Run{r})
+	}
+	return out
+}
+
+// work does runs on one worker, which is made anew where it is lost. Results are written while the next runs are done.
+func (s *Store) work(ctx context.Context, i int, set RunSettings, take func() []Run, note func(Run, *Record)) (err error) {
 	var w Worker
+	var writing chan error // nil = nothing is being written
+	settle := func() error {
+		if writing == nil {
+			return nil
+		}
+		err := <-writing
+		writing = nil
+		return err
+	}
 	defer func() {
+		err = errors.Join(err, settle())
 		if w != nil {
 			err = errors.Join(err, w.Close())
 		}
 	}()
 	host, _ := os.Hostname() // a name for people alone
+	var again []Run          // of a launch that came to nothing, to be done one by one
 	for {
-		r, ok := take()
-		if !ok {
+		var runs []Run
+		if len(again) > 0 && ctx.Err() == nil {
+			runs, again = again[:1], again[1:]
+		} else if runs = take(); runs == nil {
 			return nil
 		}
 		if w == nil {
@@ -142,43 +188,72 @@ func (s *Store) work(ctx context.Context, i int, set RunSettings, take func() (R
 				return fmt.Errorf("sweep: worker %d: %w", i, err)
 			}
 		}
-		rec := &Record{Schema: recordSchema, ID: r.ID, Args: r.Args, Version: set.Version, Host: host, Started: time.Now().UTC()}
-		one, stop := ctx, context.CancelFunc(func() {})
-		if set.Timeout > 0 {
-			one, stop = context.WithTimeout(ctx, set.Timeout)
+		lines := make([]Request, len(runs))
+		for k, r := range runs {
+			lines[k] = Request{append(slices.Clone(r.Args), "--json"), s.checkpoint(r)}
 		}
-		out, err := w.Run(one, append(slices.Clone(r.Args), "--json"))
+		limit := set.Timeout * time.Duration(len(runs))
+		started := time.Now().UTC()
+		one, stop := ctx, context.CancelFunc(func() {})
+		if limit > 0 {
+			one, stop = context.WithTimeout(ctx, limit)
+		}
+		out, err := w.Run(one, lines)
 		late := one.Err() != nil
 		stop()
-		if ctx.Err() != nil {
-			if err != nil {
-				w = discard(w)
-			}
-			return nil
-		}
-		rec.Seconds, rec.PeakBytes, rec.Code = time.Since(rec.Started).Seconds(), out.PeakBytes, out.Code
-		switch {
-		case late:
-			rec.Error = fmt.Sprintf("it took longer than %v", set.Timeout)
-		case err != nil:
-			rec.Error = err.Error()
-		case out.Code != 0 && out.Code != codeNotConverged:
-			rec.Error = lastLine(out.Stderr, fmt.Sprintf("exit code %d", out.Code))
-		case !json.Valid(out.Stdout):
-			rec.Error = "its output is no JSON"
-		default:
-			rec.Result = out.Stdout
-		}
 		if err != nil {
 			w = discard(w)
 		}
-		if err := writeFile(s.Log(r), out.Stderr); err != nil {
+		if ctx.Err() != nil && err != nil {
+			return nil
+		}
+		if (err != nil || late) && len(runs) > 1 {
+			again = runs
+			continue
+		}
+		if err != nil {
+			out = make([]Outcome, 1)
+		}
+		records := make([]*Record, len(runs))
+		for k, r := range runs {
+			rec := &Record{
+				Schema: recordSchema, ID: r.ID, Args: r.Args, Version: set.Version, Host: host, Started: started,
+				Seconds: time.Since(started).Seconds() / float64(len(runs)), PeakBytes: out[k].PeakBytes, Code: out[k].Code,
+			}
+			switch {
+			case late:
+				rec.Error = fmt.Sprintf("it took longer than %v", set.Timeout)
+			case err != nil:
+				rec.Error = err.Error()
+			case rec.Code != 0 && rec.Code != codeNotConverged:
+				rec.Error = lastLine(out[k].Stderr, fmt.Sprintf("exit code %d", rec.Code))
+			case !json.Valid(out[k].Stdout):
+				rec.Error = "its output is no JSON"
+			default:
+				rec.Result = out[k].Stdout
+			}
+			records[k] = rec
+		}
+		if err := settle(); err != nil {
 			return err
 		}
-		if err := s.keep(r, rec); err != nil {
-			return err
+		written := make(chan error, 1)
+		writing = written
+		go func() {
+			for k, r := range runs {
+				if err := s.keep(r, records[k], out[k].Stderr); err != nil {
+					written <- err
+					return
+				}
+				note(r, records[k])
+			}
+			written <- nil
+		}()
+		if set.FailFast {
+			if err := settle(); err != nil {
+				return err
+			}
 		}
-		note(r, rec)
 	}
 }
 

@@ -24,7 +24,18 @@ type worker struct {
 
 func (w worker) Close() error { return nil }
 
-func (w worker) Run(ctx context.Context, args []string) (Outcome, error) {
+func (w worker) Run(ctx context.Context, lines []Request) (out []Outcome, err error) {
+	for _, l := range lines {
+		o, err := w.one(ctx, l.Args)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, o)
+	}
+	return out, nil
+}
+
+func (w worker) one(ctx context.Context, args []string) (Outcome, error) {
 	w.runs.Add(1)
 	var seed int
 	for _, a := range args {
@@ -271,9 +282,11 @@ func TestCollectAndSeries(t *testing.T) {
 // wrong gives other numbers than worker.
 type wrong struct{ worker }
 
-func (w wrong) Run(ctx context.Context, args []string) (Outcome, error) {
-	out, err := w.worker.Run(ctx, args)
-	out.Stdout = []byte(strings.Replace(string(out.Stdout), `"square": `, `"square": 1`, 1))
+func (w wrong) Run(ctx context.Context, lines []Request) ([]Outcome, error) {
+	out, err := w.worker.Run(ctx, lines)
+	for i := range out {
+		out[i].Stdout = []byte(strings.Replace(string(out[i].Stdout), `"square": `, `"square": 1`, 1))
+	}
 	return out, err
 }
 

@@ -227,23 +227,3 @@ func (s *Store) Cancel(ctx context.Context, run Command) ([]Job, error) {
 	}
 	return jobs, nil
 }
-
-// Left estimates the seconds until a sweep is done from the mean time of the runs that are, with so many tasks at a time.
-// ok is false where runs are left and nothing is known of them.
-func (s *Store) Left(version string, tasks int) (seconds float64, ok bool) {
-	var sum float64
-	done, left := 0, 0
-	for _, r := range s.Plan.Runs {
-		switch state, rec := s.Look(r, version); state {
-		case Done, NotConverged:
-			sum += rec.Seconds
-			done++
-		case Missing, Stale:
-			left++
-		}
-	}
-	if done == 0 || tasks < 1 {
-		return 0, left == 0
-	}
-	return sum / float64(done) * float64(left) / float64(tasks), true
-}

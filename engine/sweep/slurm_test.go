@@ -82,7 +82,7 @@ func TestSubmit(t *testing.T) {
 	if job, err = s.Submit(t.Context(), f.run, SubmitSettings{}); job != nil || err != nil {
 		t.Errorf("nothing left: %+v, %v", job, err)
 	}
-	if left, ok := s.Left("", 2); !ok || left != 0 {
+	if left, ok := s.Left("", nothing, 2); !ok || left != 0 {
 		t.Errorf("left %v, %v", left, ok)
 	}
 }
@@ -105,7 +105,10 @@ func TestSubmitErrors(t *testing.T) {
 	if q, err := s.Queued(t.Context(), f.run); err != nil || q != (Queue{}) || len(f.asked) != 0 {
 		t.Errorf("without jobs: %v, %v, asked %v", q, err, f.asked)
 	}
-	if _, ok := s.Left("", 1); ok {
+	if _, ok := s.Left("", nothing, 1); ok {
 		t.Error("an estimate from nothing")
 	}
 }
+
+// nothing is known of a run.
+func nothing(Run) Work { return Work{} }

@@ -19,6 +19,8 @@ const (
 	resultName   = "result.json"
 	failureName  = "failed.json"
 	logName      = "log.txt"
+
+	checkpointName = "checkpoint"
 )
 
 // State of a run.
@@ -141,6 +143,9 @@ func (s *Store) path(r Run, name string) string {
 // Log returns the path of a run's log.
 func (s *Store) Log(r Run) string { return s.path(r, logName) }
 
+// checkpoint returns the directory in which a run may keep what it has done so far.
+func (s *Store) checkpoint(r Run) string { return s.path(r, checkpointName) }
+
 // Look returns a run's state for a version of the code, and its record where there is one. A file that is cut short or
 // another run's counts as missing.
 func (s *Store) Look(r Run, version string) (State, *Record) {
@@ -171,23 +176,26 @@ func (s *Store) read(r Run, name string) *Record {
 	return &rec
 }
 
-// keep writes a finished run's record, and takes away a failure that it makes good.
-func (s *Store) keep(r Run, rec *Record) error {
+// keep writes a finished run's log and record, and takes away a failure that it makes good and what the run kept on its way.
+func (s *Store) keep(r Run, rec *Record, log []byte) error {
 	text, err := json.MarshalIndent(rec, "", " ")
 	if err != nil {
 		return fmt.Errorf("sweep: %w", err)
 	}
-	name := resultName
-	if rec.Error != "" {
-		name = failureName
-	}
-	if err := writeFile(s.path(r, name), append(text, '\n')); err != nil {
+	if err := writeFile(s.Log(r), log); err != nil {
 		return err
 	}
-	if name == resultName {
-		if err := os.Remove(s.path(r, failureName)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("sweep: %w", err)
-		}
+	if rec.Error != "" {
+		return writeFile(s.path(r, failureName), append(text, '\n'))
+	}
+	if err := writeFile(s.path(r, resultName), append(text, '\n')); err != nil {
+		return err
+	}
+	if err := os.Remove(s.path(r, failureName)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("sweep: %w", err)
+	}
+	if err := os.RemoveAll(s.checkpoint(r)); err != nil {
+		return fmt.Errorf("sweep: %w", err)
 	}
 	return nil
 }

@@ -54,10 +54,11 @@ func (s *Store) Verify(ctx context.Context, w Worker, k int, seed uint64) (*Veri
 		args := slices.DeleteFunc(slices.Clone(r.Args), func(a string) bool {
 			return strings.HasPrefix(a, "--engine=") || strings.HasPrefix(a, "--dtype=")
 		})
-		out, err := w.Run(ctx, append(args, "--engine=cpu", "--dtype=f64", "--json"))
+		outs, err := w.Run(ctx, []Request{{Args: append(args, "--engine=cpu", "--dtype=f64", "--json")}})
 		if err != nil {
 			return nil, fmt.Errorf("sweep: verify: %w", err)
 		}
+		out := outs[0]
 		if out.Code != 0 && out.Code != codeNotConverged {
 			return nil, fmt.Errorf("sweep: verify: %s: %s", strings.Join(r.Args, " "), lastLine(out.Stderr, fmt.Sprintf("exit code %d", out.Code)))
 		}
