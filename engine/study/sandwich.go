@@ -17,7 +17,7 @@ import (
 // and the encoder's cost. Gelbrich's bound is the cost itself where the encoder is affine, and the sum of the
 // marginals' where it acts coordinate by coordinate, in the frame where it does.
 func sandwichCase(t *trial) error {
-	fig := Figure{Title: "lower bounds over the encoder's cost", X: "d", Y: "", LogX: true, Curves: []Curve{
+	fig := Figure{Title: "lower bounds over the encoder's cost", X: "d", Y: "bound / cost", LogX: true, Curves: []Curve{
 		{Name: "Gelbrich"}, {Name: "marginals, axes"}, {Name: "marginals, right frame"}, {Name: "sliced"}, {Name: "dual"}}}
 	dims := of(t, []int{2, 16, 64}, []int{2, 16, 64, 784, 3072})
 	for i, d := range dims {
