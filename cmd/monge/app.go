@@ -191,7 +191,7 @@ func hostMemory() (int64, error) {
 }
 
 // limitMemory makes the garbage collector work harder before memory runs out, so that what fits is what is
-// alive. GOMEMLIMIT, where it is set, stands.
+// alive. GOMEMLIMIT, where it is set, stands. What is free is counted within the limit: it is set once in a process.
 func limitMemory() {
 	if limit, err := hostMemory(); err == nil && os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(limit)

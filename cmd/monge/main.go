@@ -14,6 +14,7 @@ import (
 )
 
 func main() {
+	limitMemory()
 	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
 }
 
@@ -30,7 +31,6 @@ func run(args []string, stdout, stderr io.Writer) int {
 func (a *app) execute(args []string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	limitMemory()
 	done := make(chan error, 1)
 	go func() {
 		defer func() {

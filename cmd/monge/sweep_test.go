@@ -43,9 +43,7 @@ func TestSweepKilled(t *testing.T) {
 		t.Skip("starts processes for some seconds")
 	}
 	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "s.toml"), []byte(killedSpec), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	write(t, filepath.Join(dir, "s.toml"), killedSpec)
 	rnd := rand.New(rand.NewPCG(3, 4))
 	for range 20 {
 		c := program(t, dir, "sweep", "run", "s.toml", "-o", "killed", "--workers", "2")
@@ -110,9 +108,7 @@ eps-rel = [1, 0.05, 0.3]
 // fails, for want of a file, does not take the others with it.
 func TestSweepLaunches(t *testing.T) {
 	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "s.toml"), []byte(launchSpec), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	write(t, filepath.Join(dir, "s.toml"), launchSpec)
 	codes := map[int]bool{}
 	for _, line := range []string{
 		"sample G1 -n 50 -o x.npy", "sample moons -n 50 -o y.npy", "sweep run s.toml -o launches",
@@ -134,6 +130,13 @@ func TestSweepLaunches(t *testing.T) {
 	}
 	if failed != 12 {
 		t.Errorf("%d runs failed, want the 12 of the file that is not there", failed)
+	}
+}
+
+func write(t testing.TB, path, text string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
 	}
 }
 
