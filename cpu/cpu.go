@@ -8,7 +8,7 @@
 // sizes alone. (Under the build tag netlib the products are OpenBLAS's, which promises neither.)
 //
 // Logits and sums are kept in float64 for both types. What float32 computes in its own accuracy are
-// products, those of the means in partial sums of meanKeys keys, and exponentials. A zero times an
+// products, those of the means in partial sums of meanKeys keys, and exponentials; in [Engine.Sinkhorn] logits as well. A zero times an
 // infinity in a product may count 0 (gonum) or NaN.
 package cpu
 

@@ -76,6 +76,19 @@ func get[T number](h *heap, n int) ([]T, bool) {
 	return aligned[T](n), true
 }
 
+// reserve counts bytes as used that lie in no array of get, or says that they do not fit.
+func (h *heap) reserve(bytes int64) bool {
+	if bytes > h.free() {
+		return false
+	}
+	if h.used += bytes; h.idle+h.used > h.limit {
+		h.drain()
+	}
+	return true
+}
+
+func (h *heap) unreserve(bytes int64) { h.used -= bytes }
+
 // giveBack returns an array of get.
 func giveBack[T number](h *heap, x []T) {
 	n := len(x)

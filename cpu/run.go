@@ -87,10 +87,15 @@ func (w *worker) reset() {
 	w.i32.reset()
 }
 
+// mark returns how much scratch memory is taken; release gives back what was taken since.
+func (w *worker) mark() [3]int { return [...]int{w.f64.used, w.f32.used, w.i32.used} }
+
+func (w *worker) release(used [3]int) { w.f64.used, w.f32.used, w.i32.used = used[0], used[1], used[2] }
+
 // arena hands out scratch arrays until its reset.
 type arena[T number] struct {
 	buf        []T
-	used, need int
+	used, need int // numbers handed out, now and at most
 }
 
 func (a *arena[T]) reset() {
@@ -100,17 +105,16 @@ func (a *arena[T]) reset() {
 	a.used, a.need = 0, 0
 }
 
-// take returns n numbers of any value, aligned to a cache line, valid until the next reset.
+// take returns n numbers of any value, aligned to a cache line, valid until the next reset or a release.
 func (a *arena[T]) take(n int) []T {
 	const line = align / 4 // numbers, for the smallest type
-	m := (n + line - 1) / line * line
-	a.need += m
-	if a.used+m > len(a.buf) {
+	at := a.used
+	a.used += (n + line - 1) / line * line
+	a.need = max(a.need, a.used)
+	if a.used > len(a.buf) {
 		return aligned[T](n)
 	}
-	x := a.buf[a.used : a.used+n : a.used+n]
-	a.used += m
-	return x
+	return a.buf[at : at+n : at+n]
 }
 
 // scratch returns n numbers of w's memory, of any value.

@@ -57,7 +57,52 @@ type Sinkhorn struct {
 	Limit   int
 	Passes  int
 	Columns bool
+	// Store says what becomes of the products <x_i, y_j> between passes, and Memory bounds in bytes what an engine
+	// may take to keep them; 0 = a quarter of what it has free. Neither changes a bit of what comes out.
+	Store  SinkhornStore
+	Memory int64
+	// Kept is what an engine keeps from call to call of what follows from X and Y alone, nil for nothing. A call
+	// sets it and uses it again; the caller frees it, and sets nil, after the last call and before X or Y change.
+	Kept SinkhornKept
 	// Fast lets an engine round the points' numbers to the eleven bits of TF32 and fp16 where their products
 	// then take less time. Errors are those of the rounded problem.
 	Fast bool
+}
+
+// SinkhornStore says what becomes of the products of all pairs between passes.
+type SinkhornStore uint8
+
+const (
+	StoreAuto   SinkhornStore = iota // what takes less time and fits
+	StoreNone                        // they are made again in every pass: O((N + M) D) memory
+	StoreAlways                      // they are kept: O(N M) memory; ErrOutOfMemory where they do not fit
+)
+
+// SinkhornKept is an engine's own memory for a run of Sinkhorn's method.
+type SinkhornKept interface {
+	Free()
+	// String tells what is kept, and why.
+	String() string
+}
+
+// Advance decides what a pass makes of a problem that has not ended after k iterations, and writes the error that
+// became known to the problem's places of the trace: rowError and columnError find those of the rows' marginal of
+// the plan (F, G), and of the columns' after the rows' half. iterate says that iteration k is to be made, ended that
+// the problem ends, after it where both are set.
+func (a *Sinkhorn) Advance(s SinkhornDims, k int, trace []float64, rowError, columnError func() float64) (iterate, ended bool) {
+	if !a.Columns && k >= s.S {
+		residual := rowError()
+		if trace[(k-1)%s.K] = residual; residual <= a.Tol {
+			return false, true
+		}
+	}
+	if k >= a.Limit {
+		return false, true
+	}
+	if a.Columns || k < s.S-1 {
+		residual := columnError()
+		trace[k%s.K] = residual
+		ended = a.Columns && (k+1 >= a.Limit || k >= s.S-1 && residual <= a.Tol)
+	}
+	return true, ended
 }

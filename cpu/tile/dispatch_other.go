@@ -37,6 +37,9 @@ func (l Level) accumulate32Blocks(_ []float64, _, _ []float32, _ float64) { pani
 func transpose64(_ *float64, _ int, _ *float64, _, _ int) { panic(never) }
 func transpose32(_ *float32, _ int, _ *float32, _, _ int) { panic(never) }
 
+func (l Level) sinkhorn64(_ bool) *Sinkhorn[float64] { panic(never) }
+func (l Level) sinkhorn32(_ bool) *Sinkhorn[float32] { panic(never) }
+
 func (l Level) product64(_, _ int, _ *float64, _ int, _ *float64, _ int, _ *float64, _, _ int, _ bool) {
 	panic(never)
 }

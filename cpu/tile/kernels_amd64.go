@@ -96,6 +96,42 @@ func variancesAVX2(inv *float64, l *float64, n int, a2 float64, s2 float64, out 
 func ratiosAVX2(a *float64, l *float64, inv *float64, n int, f float64, c float64)
 
 //go:noescape
+func rowSums64AVX2(sum *float64, r *float64, n int)
+
+//go:noescape
+func stream64AVX2_6(e *float64, a *float64, b *float64, u *float64, nb int, d int, scale float64, ref *float64, s *float64, r *float64, c *float64)
+
+//go:noescape
+func dots64AVX2_6(z *float64, a *float64, b *float64, nb int, d int)
+
+//go:noescape
+func cached64AVX2_6(e *float64, z *float64, u *float64, nb int, scale float64, ref *float64, s *float64, r *float64, c *float64)
+
+//go:noescape
+func peaks64AVX2_6(z *float64, u *float64, nb int, scale float64, r *float64)
+
+//go:noescape
+func columns64AVX2_6(e *float64, nb int, s *float64, c *float64)
+
+//go:noescape
+func rowSums32AVX2(sum *float64, r *float32, n int)
+
+//go:noescape
+func stream32AVX2_6(e *float32, a *float32, b *float32, u *float32, nb int, d int, scale float32, ref *float32, s *float32, r *float32, c *float32)
+
+//go:noescape
+func dots32AVX2_6(z *float32, a *float32, b *float32, nb int, d int)
+
+//go:noescape
+func cached32AVX2_6(e *float32, z *float32, u *float32, nb int, scale float32, ref *float32, s *float32, r *float32, c *float32)
+
+//go:noescape
+func peaks32AVX2_6(z *float32, u *float32, nb int, scale float32, r *float32)
+
+//go:noescape
+func columns32AVX2_6(e *float32, nb int, s *float32, c *float32)
+
+//go:noescape
 func product64AVX512_12x1(a *float64, lda int, b *float64, ldb int, c *float64, ldc int, k int, add bool)
 
 //go:noescape
@@ -187,6 +223,66 @@ func variancesAVX512(inv *float64, l *float64, n int, a2 float64, s2 float64, ou
 
 //go:noescape
 func ratiosAVX512(a *float64, l *float64, inv *float64, n int, f float64, c float64)
+
+//go:noescape
+func rowSums64AVX512(sum *float64, r *float64, n int)
+
+//go:noescape
+func stream64AVX512_12(e *float64, a *float64, b *float64, u *float64, nb int, d int, scale float64, ref *float64, s *float64, r *float64, c *float64)
+
+//go:noescape
+func dots64AVX512_12(z *float64, a *float64, b *float64, nb int, d int)
+
+//go:noescape
+func cached64AVX512_12(e *float64, z *float64, u *float64, nb int, scale float64, ref *float64, s *float64, r *float64, c *float64)
+
+//go:noescape
+func peaks64AVX512_12(z *float64, u *float64, nb int, scale float64, r *float64)
+
+//go:noescape
+func columns64AVX512_12(e *float64, nb int, s *float64, c *float64)
+
+//go:noescape
+func dots64AVX512_8(z *float64, a *float64, b *float64, nb int, d int)
+
+//go:noescape
+func cached64AVX512_8(e *float64, z *float64, u *float64, nb int, scale float64, ref *float64, s *float64, r *float64, c *float64)
+
+//go:noescape
+func peaks64AVX512_8(z *float64, u *float64, nb int, scale float64, r *float64)
+
+//go:noescape
+func columns64AVX512_8(e *float64, nb int, s *float64, c *float64)
+
+//go:noescape
+func rowSums32AVX512(sum *float64, r *float32, n int)
+
+//go:noescape
+func stream32AVX512_12(e *float32, a *float32, b *float32, u *float32, nb int, d int, scale float32, ref *float32, s *float32, r *float32, c *float32)
+
+//go:noescape
+func dots32AVX512_12(z *float32, a *float32, b *float32, nb int, d int)
+
+//go:noescape
+func cached32AVX512_12(e *float32, z *float32, u *float32, nb int, scale float32, ref *float32, s *float32, r *float32, c *float32)
+
+//go:noescape
+func peaks32AVX512_12(z *float32, u *float32, nb int, scale float32, r *float32)
+
+//go:noescape
+func columns32AVX512_12(e *float32, nb int, s *float32, c *float32)
+
+//go:noescape
+func dots32AVX512_8(z *float32, a *float32, b *float32, nb int, d int)
+
+//go:noescape
+func cached32AVX512_8(e *float32, z *float32, u *float32, nb int, scale float32, ref *float32, s *float32, r *float32, c *float32)
+
+//go:noescape
+func peaks32AVX512_8(z *float32, u *float32, nb int, scale float32, r *float32)
+
+//go:noescape
+func columns32AVX512_8(e *float32, nb int, s *float32, c *float32)
 
 //go:noescape
 func transpose64(dst *float64, width int, src *float64, ld int, k4 int)

@@ -1825,6 +1825,2028 @@ done:
 	VZEROUPPER
 	RET
 
+DATA sinkhorn_p0_64AVX2<>+0(SB)/8, $0x3ff0000000000000
+DATA sinkhorn_p0_64AVX2<>+8(SB)/8, $0x3ff0000000000000
+DATA sinkhorn_p0_64AVX2<>+16(SB)/8, $0x3ff0000000000000
+DATA sinkhorn_p0_64AVX2<>+24(SB)/8, $0x3ff0000000000000
+GLOBL sinkhorn_p0_64AVX2<>(SB), RODATA|NOPTR, $32
+
+DATA sinkhorn_p1_64AVX2<>+0(SB)/8, $0x3fe62e42fefa3a17
+DATA sinkhorn_p1_64AVX2<>+8(SB)/8, $0x3fe62e42fefa3a17
+DATA sinkhorn_p1_64AVX2<>+16(SB)/8, $0x3fe62e42fefa3a17
+DATA sinkhorn_p1_64AVX2<>+24(SB)/8, $0x3fe62e42fefa3a17
+GLOBL sinkhorn_p1_64AVX2<>(SB), RODATA|NOPTR, $32
+
+DATA sinkhorn_p2_64AVX2<>+0(SB)/8, $0x3fcebfbdff82c3b9
+DATA sinkhorn_p2_64AVX2<>+8(SB)/8, $0x3fcebfbdff82c3b9
+DATA sinkhorn_p2_64AVX2<>+16(SB)/8, $0x3fcebfbdff82c3b9
+DATA sinkhorn_p2_64AVX2<>+24(SB)/8, $0x3fcebfbdff82c3b9
+GLOBL sinkhorn_p2_64AVX2<>(SB), RODATA|NOPTR, $32
+
+DATA sinkhorn_p3_64AVX2<>+0(SB)/8, $0x3fac6b08d703d48a
+DATA sinkhorn_p3_64AVX2<>+8(SB)/8, $0x3fac6b08d703d48a
+DATA sinkhorn_p3_64AVX2<>+16(SB)/8, $0x3fac6b08d703d48a
+DATA sinkhorn_p3_64AVX2<>+24(SB)/8, $0x3fac6b08d703d48a
+GLOBL sinkhorn_p3_64AVX2<>(SB), RODATA|NOPTR, $32
+
+DATA sinkhorn_p4_64AVX2<>+0(SB)/8, $0x3f83b2ab6fbde0f5
+DATA sinkhorn_p4_64AVX2<>+8(SB)/8, $0x3f83b2ab6fbde0f5
+DATA sinkhorn_p4_64AVX2<>+16(SB)/8, $0x3f83b2ab6fbde0f5
+DATA sinkhorn_p4_64AVX2<>+24(SB)/8, $0x3f83b2ab6fbde0f5
+GLOBL sinkhorn_p4_64AVX2<>(SB), RODATA|NOPTR, $32
+
+DATA sinkhorn_p5_64AVX2<>+0(SB)/8, $0x3f55d87fe9cc5d00
+DATA sinkhorn_p5_64AVX2<>+8(SB)/8, $0x3f55d87fe9cc5d00
+DATA sinkhorn_p5_64AVX2<>+16(SB)/8, $0x3f55d87fe9cc5d00
+DATA sinkhorn_p5_64AVX2<>+24(SB)/8, $0x3f55d87fe9cc5d00
+GLOBL sinkhorn_p5_64AVX2<>(SB), RODATA|NOPTR, $32
+
+DATA sinkhorn_p6_64AVX2<>+0(SB)/8, $0x3f24309126056dc2
+DATA sinkhorn_p6_64AVX2<>+8(SB)/8, $0x3f24309126056dc2
+DATA sinkhorn_p6_64AVX2<>+16(SB)/8, $0x3f24309126056dc2
+DATA sinkhorn_p6_64AVX2<>+24(SB)/8, $0x3f24309126056dc2
+GLOBL sinkhorn_p6_64AVX2<>(SB), RODATA|NOPTR, $32
+
+DATA sinkhorn_p7_64AVX2<>+0(SB)/8, $0x3eeffcb55e84359d
+DATA sinkhorn_p7_64AVX2<>+8(SB)/8, $0x3eeffcb55e84359d
+DATA sinkhorn_p7_64AVX2<>+16(SB)/8, $0x3eeffcb55e84359d
+DATA sinkhorn_p7_64AVX2<>+24(SB)/8, $0x3eeffcb55e84359d
+GLOBL sinkhorn_p7_64AVX2<>(SB), RODATA|NOPTR, $32
+
+DATA sinkhorn_p8_64AVX2<>+0(SB)/8, $0x3eb62c157ed7b60a
+DATA sinkhorn_p8_64AVX2<>+8(SB)/8, $0x3eb62c157ed7b60a
+DATA sinkhorn_p8_64AVX2<>+16(SB)/8, $0x3eb62c157ed7b60a
+DATA sinkhorn_p8_64AVX2<>+24(SB)/8, $0x3eb62c157ed7b60a
+GLOBL sinkhorn_p8_64AVX2<>(SB), RODATA|NOPTR, $32
+
+DATA sinkhorn_p9_64AVX2<>+0(SB)/8, $0x3e7b6740faf8f662
+DATA sinkhorn_p9_64AVX2<>+8(SB)/8, $0x3e7b6740faf8f662
+DATA sinkhorn_p9_64AVX2<>+16(SB)/8, $0x3e7b6740faf8f662
+DATA sinkhorn_p9_64AVX2<>+24(SB)/8, $0x3e7b6740faf8f662
+GLOBL sinkhorn_p9_64AVX2<>(SB), RODATA|NOPTR, $32
+
+DATA sinkhorn_p10_64AVX2<>+0(SB)/8, $0x3e3e3991face9d27
+DATA sinkhorn_p10_64AVX2<>+8(SB)/8, $0x3e3e3991face9d27
+DATA sinkhorn_p10_64AVX2<>+16(SB)/8, $0x3e3e3991face9d27
+DATA sinkhorn_p10_64AVX2<>+24(SB)/8, $0x3e3e3991face9d27
+GLOBL sinkhorn_p10_64AVX2<>(SB), RODATA|NOPTR, $32
+
+DATA sinkhorn_low_64AVX2<>+0(SB)/8, $0xc08ff00000000000
+DATA sinkhorn_low_64AVX2<>+8(SB)/8, $0xc08ff00000000000
+DATA sinkhorn_low_64AVX2<>+16(SB)/8, $0xc08ff00000000000
+DATA sinkhorn_low_64AVX2<>+24(SB)/8, $0xc08ff00000000000
+GLOBL sinkhorn_low_64AVX2<>(SB), RODATA|NOPTR, $32
+
+DATA sinkhorn_high_64AVX2<>+0(SB)/8, $0x408ff80000000000
+DATA sinkhorn_high_64AVX2<>+8(SB)/8, $0x408ff80000000000
+DATA sinkhorn_high_64AVX2<>+16(SB)/8, $0x408ff80000000000
+DATA sinkhorn_high_64AVX2<>+24(SB)/8, $0x408ff80000000000
+GLOBL sinkhorn_high_64AVX2<>(SB), RODATA|NOPTR, $32
+
+DATA sinkhorn_magic_64AVX2<>+0(SB)/8, $0x43380000000003ff
+DATA sinkhorn_magic_64AVX2<>+8(SB)/8, $0x43380000000003ff
+DATA sinkhorn_magic_64AVX2<>+16(SB)/8, $0x43380000000003ff
+DATA sinkhorn_magic_64AVX2<>+24(SB)/8, $0x43380000000003ff
+GLOBL sinkhorn_magic_64AVX2<>(SB), RODATA|NOPTR, $32
+
+// func rowSums64AVX2(sum *float64, r *float64, n int)
+// Requires: AVX
+TEXT ·rowSums64AVX2(SB), NOSPLIT, $0-24
+	MOVQ   sum+0(FP), AX
+	MOVQ   r+8(FP), CX
+	MOVQ   n+16(FP), DX
+	VXORPD Y0, Y0, Y0
+
+row:
+	VMOVUPD      (CX), Y1
+	VMOVUPD      Y0, (CX)
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VPERMILPD    $0x01, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       (AX), X1, X1
+	VMOVSD       X1, (AX)
+	ADDQ         $0x08, AX
+	ADDQ         $0x00000020, CX
+	DECQ         DX
+	JNE          row
+	VZEROUPPER
+	RET
+
+// func stream64AVX2_6(e *float64, a *float64, b *float64, u *float64, nb int, d int, scale float64, ref *float64, s *float64, r *float64, c *float64)
+// Requires: AVX, AVX2, FMA3, SSE, SSE2
+TEXT ·stream64AVX2_6(SB), NOSPLIT, $8-88
+	MOVQ         e+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         b+16(FP), DX
+	MOVQ         u+24(FP), BX
+	MOVQ         d+40(FP), SI
+	MOVQ         ref+56(FP), DI
+	MOVQ         s+64(FP), R8
+	MOVQ         r+72(FP), R9
+	MOVQ         c+80(FP), R10
+	MOVSD        scale+48(FP), X0
+	VBROADCASTSD X0, Y0
+	STMXCSR      (SP)
+	MOVL         (SP), R11
+	ORL          $0x00008040, R11
+	MOVL         R11, 4(SP)
+	LDMXCSR      4(SP)
+	MOVQ         nb+32(FP), R11
+	TESTQ        R11, R11
+	JE           done
+
+tile:
+	VMOVUPD      (R10), Y1
+	VMOVUPD      32(R10), Y2
+	VBROADCASTSD (R8), Y3
+	VFMADD231PD  (AX), Y3, Y1
+	VFMADD231PD  32(AX), Y3, Y2
+	VBROADCASTSD 8(R8), Y3
+	VFMADD231PD  64(AX), Y3, Y1
+	VFMADD231PD  96(AX), Y3, Y2
+	VBROADCASTSD 16(R8), Y3
+	VFMADD231PD  128(AX), Y3, Y1
+	VFMADD231PD  160(AX), Y3, Y2
+	VBROADCASTSD 24(R8), Y3
+	VFMADD231PD  192(AX), Y3, Y1
+	VFMADD231PD  224(AX), Y3, Y2
+	VBROADCASTSD 32(R8), Y3
+	VFMADD231PD  256(AX), Y3, Y1
+	VFMADD231PD  288(AX), Y3, Y2
+	VBROADCASTSD 40(R8), Y3
+	VFMADD231PD  320(AX), Y3, Y1
+	VFMADD231PD  352(AX), Y3, Y2
+	VMOVUPD      Y1, (R10)
+	VMOVUPD      Y2, 32(R10)
+	ADDQ         $0x00000040, R10
+	VXORPD       Y1, Y1, Y1
+	VXORPD       Y2, Y2, Y2
+	VXORPD       Y3, Y3, Y3
+	VXORPD       Y4, Y4, Y4
+	VXORPD       Y5, Y5, Y5
+	VXORPD       Y6, Y6, Y6
+	VXORPD       Y7, Y7, Y7
+	VXORPD       Y8, Y8, Y8
+	VXORPD       Y9, Y9, Y9
+	VXORPD       Y10, Y10, Y10
+	VXORPD       Y11, Y11, Y11
+	VXORPD       Y12, Y12, Y12
+	MOVQ         CX, R12
+	MOVQ         SI, R13
+
+coordinate:
+	VMOVUPD      (DX), Y13
+	VMOVUPD      32(DX), Y14
+	VBROADCASTSD (R12), Y15
+	VFMADD231PD  Y13, Y15, Y1
+	VFMADD231PD  Y14, Y15, Y2
+	VBROADCASTSD 8(R12), Y15
+	VFMADD231PD  Y13, Y15, Y3
+	VFMADD231PD  Y14, Y15, Y4
+	VBROADCASTSD 16(R12), Y15
+	VFMADD231PD  Y13, Y15, Y5
+	VFMADD231PD  Y14, Y15, Y6
+	VBROADCASTSD 24(R12), Y15
+	VFMADD231PD  Y13, Y15, Y7
+	VFMADD231PD  Y14, Y15, Y8
+	VBROADCASTSD 32(R12), Y15
+	VFMADD231PD  Y13, Y15, Y9
+	VFMADD231PD  Y14, Y15, Y10
+	VBROADCASTSD 40(R12), Y15
+	VFMADD231PD  Y13, Y15, Y11
+	VFMADD231PD  Y14, Y15, Y12
+	ADDQ         $0x00000030, R12
+	ADDQ         $0x00000040, DX
+	DECQ         R13
+	JNE          coordinate
+	VBROADCASTSD (DI), Y13
+	VADDPD       (BX), Y13, Y15
+	VFMADD213PD  Y15, Y0, Y1
+	VADDPD       32(BX), Y13, Y16
+	VFMADD213PD  Y16, Y0, Y2
+	VMOVUPD      sinkhorn_low_64AVX2<>+0(SB), Y13
+	VMOVUPD      sinkhorn_low_64AVX2<>+0(SB), Y14
+	VMAXPD       Y1, Y13, Y1
+	VMAXPD       Y2, Y14, Y2
+	VMOVUPD      sinkhorn_high_64AVX2<>+0(SB), Y13
+	VMOVUPD      sinkhorn_high_64AVX2<>+0(SB), Y14
+	VMINPD       Y1, Y13, Y1
+	VMINPD       Y2, Y14, Y2
+	VADDPD       sinkhorn_magic_64AVX2<>+0(SB), Y1, Y13
+	VADDPD       sinkhorn_magic_64AVX2<>+0(SB), Y2, Y14
+	VSUBPD       sinkhorn_magic_64AVX2<>+0(SB), Y13, Y15
+	VSUBPD       sinkhorn_magic_64AVX2<>+0(SB), Y14, Y16
+	VSUBPD       Y15, Y1, Y1
+	VSUBPD       Y16, Y2, Y2
+	VMOVUPD      sinkhorn_p10_64AVX2<>+0(SB), Y15
+	VMOVUPD      sinkhorn_p10_64AVX2<>+0(SB), Y16
+	VFMADD213PD  sinkhorn_p9_64AVX2<>+0(SB), Y1, Y15
+	VFMADD213PD  sinkhorn_p9_64AVX2<>+0(SB), Y2, Y16
+	VFMADD213PD  sinkhorn_p8_64AVX2<>+0(SB), Y1, Y15
+	VFMADD213PD  sinkhorn_p8_64AVX2<>+0(SB), Y2, Y16
+	VFMADD213PD  sinkhorn_p7_64AVX2<>+0(SB), Y1, Y15
+	VFMADD213PD  sinkhorn_p7_64AVX2<>+0(SB), Y2, Y16
+	VFMADD213PD  sinkhorn_p6_64AVX2<>+0(SB), Y1, Y15
+	VFMADD213PD  sinkhorn_p6_64AVX2<>+0(SB), Y2, Y16
+	VFMADD213PD  sinkhorn_p5_64AVX2<>+0(SB), Y1, Y15
+	VFMADD213PD  sinkhorn_p5_64AVX2<>+0(SB), Y2, Y16
+	VFMADD213PD  sinkhorn_p4_64AVX2<>+0(SB), Y1, Y15
+	VFMADD213PD  sinkhorn_p4_64AVX2<>+0(SB), Y2, Y16
+	VFMADD213PD  sinkhorn_p3_64AVX2<>+0(SB), Y1, Y15
+	VFMADD213PD  sinkhorn_p3_64AVX2<>+0(SB), Y2, Y16
+	VFMADD213PD  sinkhorn_p2_64AVX2<>+0(SB), Y1, Y15
+	VFMADD213PD  sinkhorn_p2_64AVX2<>+0(SB), Y2, Y16
+	VFMADD213PD  sinkhorn_p1_64AVX2<>+0(SB), Y1, Y15
+	VFMADD213PD  sinkhorn_p1_64AVX2<>+0(SB), Y2, Y16
+	VFMADD213PD  sinkhorn_p0_64AVX2<>+0(SB), Y1, Y15
+	VFMADD213PD  sinkhorn_p0_64AVX2<>+0(SB), Y2, Y16
+	VPSLLQ       $0x34, Y13, Y13
+	VPSLLQ       $0x34, Y14, Y14
+	VMULPD       Y13, Y15, Y15
+	VMULPD       Y14, Y16, Y16
+	VMOVUPD      Y15, (AX)
+	VMOVUPD      Y16, 32(AX)
+	VADDPD       Y15, Y16, Y15
+	VADDPD       (R9), Y15, Y15
+	VMOVUPD      Y15, (R9)
+	VBROADCASTSD 8(DI), Y1
+	VADDPD       (BX), Y1, Y13
+	VFMADD213PD  Y13, Y0, Y3
+	VADDPD       32(BX), Y1, Y14
+	VFMADD213PD  Y14, Y0, Y4
+	VMOVUPD      sinkhorn_low_64AVX2<>+0(SB), Y1
+	VMOVUPD      sinkhorn_low_64AVX2<>+0(SB), Y2
+	VMAXPD       Y3, Y1, Y3
+	VMAXPD       Y4, Y2, Y4
+	VMOVUPD      sinkhorn_high_64AVX2<>+0(SB), Y1
+	VMOVUPD      sinkhorn_high_64AVX2<>+0(SB), Y2
+	VMINPD       Y3, Y1, Y3
+	VMINPD       Y4, Y2, Y4
+	VADDPD       sinkhorn_magic_64AVX2<>+0(SB), Y3, Y1
+	VADDPD       sinkhorn_magic_64AVX2<>+0(SB), Y4, Y2
+	VSUBPD       sinkhorn_magic_64AVX2<>+0(SB), Y1, Y13
+	VSUBPD       sinkhorn_magic_64AVX2<>+0(SB), Y2, Y14
+	VSUBPD       Y13, Y3, Y3
+	VSUBPD       Y14, Y4, Y4
+	VMOVUPD      sinkhorn_p10_64AVX2<>+0(SB), Y13
+	VMOVUPD      sinkhorn_p10_64AVX2<>+0(SB), Y14
+	VFMADD213PD  sinkhorn_p9_64AVX2<>+0(SB), Y3, Y13
+	VFMADD213PD  sinkhorn_p9_64AVX2<>+0(SB), Y4, Y14
+	VFMADD213PD  sinkhorn_p8_64AVX2<>+0(SB), Y3, Y13
+	VFMADD213PD  sinkhorn_p8_64AVX2<>+0(SB), Y4, Y14
+	VFMADD213PD  sinkhorn_p7_64AVX2<>+0(SB), Y3, Y13
+	VFMADD213PD  sinkhorn_p7_64AVX2<>+0(SB), Y4, Y14
+	VFMADD213PD  sinkhorn_p6_64AVX2<>+0(SB), Y3, Y13
+	VFMADD213PD  sinkhorn_p6_64AVX2<>+0(SB), Y4, Y14
+	VFMADD213PD  sinkhorn_p5_64AVX2<>+0(SB), Y3, Y13
+	VFMADD213PD  sinkhorn_p5_64AVX2<>+0(SB), Y4, Y14
+	VFMADD213PD  sinkhorn_p4_64AVX2<>+0(SB), Y3, Y13
+	VFMADD213PD  sinkhorn_p4_64AVX2<>+0(SB), Y4, Y14
+	VFMADD213PD  sinkhorn_p3_64AVX2<>+0(SB), Y3, Y13
+	VFMADD213PD  sinkhorn_p3_64AVX2<>+0(SB), Y4, Y14
+	VFMADD213PD  sinkhorn_p2_64AVX2<>+0(SB), Y3, Y13
+	VFMADD213PD  sinkhorn_p2_64AVX2<>+0(SB), Y4, Y14
+	VFMADD213PD  sinkhorn_p1_64AVX2<>+0(SB), Y3, Y13
+	VFMADD213PD  sinkhorn_p1_64AVX2<>+0(SB), Y4, Y14
+	VFMADD213PD  sinkhorn_p0_64AVX2<>+0(SB), Y3, Y13
+	VFMADD213PD  sinkhorn_p0_64AVX2<>+0(SB), Y4, Y14
+	VPSLLQ       $0x34, Y1, Y1
+	VPSLLQ       $0x34, Y2, Y2
+	VMULPD       Y1, Y13, Y13
+	VMULPD       Y2, Y14, Y14
+	VMOVUPD      Y13, 64(AX)
+	VMOVUPD      Y14, 96(AX)
+	VADDPD       Y13, Y14, Y13
+	VADDPD       32(R9), Y13, Y13
+	VMOVUPD      Y13, 32(R9)
+	VBROADCASTSD 16(DI), Y1
+	VADDPD       (BX), Y1, Y3
+	VFMADD213PD  Y3, Y0, Y5
+	VADDPD       32(BX), Y1, Y4
+	VFMADD213PD  Y4, Y0, Y6
+	VMOVUPD      sinkhorn_low_64AVX2<>+0(SB), Y1
+	VMOVUPD      sinkhorn_low_64AVX2<>+0(SB), Y2
+	VMAXPD       Y5, Y1, Y5
+	VMAXPD       Y6, Y2, Y6
+	VMOVUPD      sinkhorn_high_64AVX2<>+0(SB), Y1
+	VMOVUPD      sinkhorn_high_64AVX2<>+0(SB), Y2
+	VMINPD       Y5, Y1, Y5
+	VMINPD       Y6, Y2, Y6
+	VADDPD       sinkhorn_magic_64AVX2<>+0(SB), Y5, Y1
+	VADDPD       sinkhorn_magic_64AVX2<>+0(SB), Y6, Y2
+	VSUBPD       sinkhorn_magic_64AVX2<>+0(SB), Y1, Y3
+	VSUBPD       sinkhorn_magic_64AVX2<>+0(SB), Y2, Y4
+	VSUBPD       Y3, Y5, Y5
+	VSUBPD       Y4, Y6, Y6
+	VMOVUPD      sinkhorn_p10_64AVX2<>+0(SB), Y3
+	VMOVUPD      sinkhorn_p10_64AVX2<>+0(SB), Y4
+	VFMADD213PD  sinkhorn_p9_64AVX2<>+0(SB), Y5, Y3
+	VFMADD213PD  sinkhorn_p9_64AVX2<>+0(SB), Y6, Y4
+	VFMADD213PD  sinkhorn_p8_64AVX2<>+0(SB), Y5, Y3
+	VFMADD213PD  sinkhorn_p8_64AVX2<>+0(SB), Y6, Y4
+	VFMADD213PD  sinkhorn_p7_64AVX2<>+0(SB), Y5, Y3
+	VFMADD213PD  sinkhorn_p7_64AVX2<>+0(SB), Y6, Y4
+	VFMADD213PD  sinkhorn_p6_64AVX2<>+0(SB), Y5, Y3
+	VFMADD213PD  sinkhorn_p6_64AVX2<>+0(SB), Y6, Y4
+	VFMADD213PD  sinkhorn_p5_64AVX2<>+0(SB), Y5, Y3
+	VFMADD213PD  sinkhorn_p5_64AVX2<>+0(SB), Y6, Y4
+	VFMADD213PD  sinkhorn_p4_64AVX2<>+0(SB), Y5, Y3
+	VFMADD213PD  sinkhorn_p4_64AVX2<>+0(SB), Y6, Y4
+	VFMADD213PD  sinkhorn_p3_64AVX2<>+0(SB), Y5, Y3
+	VFMADD213PD  sinkhorn_p3_64AVX2<>+0(SB), Y6, Y4
+	VFMADD213PD  sinkhorn_p2_64AVX2<>+0(SB), Y5, Y3
+	VFMADD213PD  sinkhorn_p2_64AVX2<>+0(SB), Y6, Y4
+	VFMADD213PD  sinkhorn_p1_64AVX2<>+0(SB), Y5, Y3
+	VFMADD213PD  sinkhorn_p1_64AVX2<>+0(SB), Y6, Y4
+	VFMADD213PD  sinkhorn_p0_64AVX2<>+0(SB), Y5, Y3
+	VFMADD213PD  sinkhorn_p0_64AVX2<>+0(SB), Y6, Y4
+	VPSLLQ       $0x34, Y1, Y1
+	VPSLLQ       $0x34, Y2, Y2
+	VMULPD       Y1, Y3, Y3
+	VMULPD       Y2, Y4, Y4
+	VMOVUPD      Y3, 128(AX)
+	VMOVUPD      Y4, 160(AX)
+	VADDPD       Y3, Y4, Y3
+	VADDPD       64(R9), Y3, Y3
+	VMOVUPD      Y3, 64(R9)
+	VBROADCASTSD 24(DI), Y1
+	VADDPD       (BX), Y1, Y3
+	VFMADD213PD  Y3, Y0, Y7
+	VADDPD       32(BX), Y1, Y4
+	VFMADD213PD  Y4, Y0, Y8
+	VMOVUPD      sinkhorn_low_64AVX2<>+0(SB), Y1
+	VMOVUPD      sinkhorn_low_64AVX2<>+0(SB), Y2
+	VMAXPD       Y7, Y1, Y7
+	VMAXPD       Y8, Y2, Y8
+	VMOVUPD      sinkhorn_high_64AVX2<>+0(SB), Y1
+	VMOVUPD      sinkhorn_high_64AVX2<>+0(SB), Y2
+	VMINPD       Y7, Y1, Y7
+	VMINPD       Y8, Y2, Y8
+	VADDPD       sinkhorn_magic_64AVX2<>+0(SB), Y7, Y1
+	VADDPD       sinkhorn_magic_64AVX2<>+0(SB), Y8, Y2
+	VSUBPD       sinkhorn_magic_64AVX2<>+0(SB), Y1, Y3
+	VSUBPD       sinkhorn_magic_64AVX2<>+0(SB), Y2, Y4
+	VSUBPD       Y3, Y7, Y7
+	VSUBPD       Y4, Y8, Y8
+	VMOVUPD      sinkhorn_p10_64AVX2<>+0(SB), Y3
+	VMOVUPD      sinkhorn_p10_64AVX2<>+0(SB), Y4
+	VFMADD213PD  sinkhorn_p9_64AVX2<>+0(SB), Y7, Y3
+	VFMADD213PD  sinkhorn_p9_64AVX2<>+0(SB), Y8, Y4
+	VFMADD213PD  sinkhorn_p8_64AVX2<>+0(SB), Y7, Y3
+	VFMADD213PD  sinkhorn_p8_64AVX2<>+0(SB), Y8, Y4
+	VFMADD213PD  sinkhorn_p7_64AVX2<>+0(SB), Y7, Y3
+	VFMADD213PD  sinkhorn_p7_64AVX2<>+0(SB), Y8, Y4
+	VFMADD213PD  sinkhorn_p6_64AVX2<>+0(SB), Y7, Y3
+	VFMADD213PD  sinkhorn_p6_64AVX2<>+0(SB), Y8, Y4
+	VFMADD213PD  sinkhorn_p5_64AVX2<>+0(SB), Y7, Y3
+	VFMADD213PD  sinkhorn_p5_64AVX2<>+0(SB), Y8, Y4
+	VFMADD213PD  sinkhorn_p4_64AVX2<>+0(SB), Y7, Y3
+	VFMADD213PD  sinkhorn_p4_64AVX2<>+0(SB), Y8, Y4
+	VFMADD213PD  sinkhorn_p3_64AVX2<>+0(SB), Y7, Y3
+	VFMADD213PD  sinkhorn_p3_64AVX2<>+0(SB), Y8, Y4
+	VFMADD213PD  sinkhorn_p2_64AVX2<>+0(SB), Y7, Y3
+	VFMADD213PD  sinkhorn_p2_64AVX2<>+0(SB), Y8, Y4
+	VFMADD213PD  sinkhorn_p1_64AVX2<>+0(SB), Y7, Y3
+	VFMADD213PD  sinkhorn_p1_64AVX2<>+0(SB), Y8, Y4
+	VFMADD213PD  sinkhorn_p0_64AVX2<>+0(SB), Y7, Y3
+	VFMADD213PD  sinkhorn_p0_64AVX2<>+0(SB), Y8, Y4
+	VPSLLQ       $0x34, Y1, Y1
+	VPSLLQ       $0x34, Y2, Y2
+	VMULPD       Y1, Y3, Y3
+	VMULPD       Y2, Y4, Y4
+	VMOVUPD      Y3, 192(AX)
+	VMOVUPD      Y4, 224(AX)
+	VADDPD       Y3, Y4, Y3
+	VADDPD       96(R9), Y3, Y3
+	VMOVUPD      Y3, 96(R9)
+	VBROADCASTSD 32(DI), Y1
+	VADDPD       (BX), Y1, Y3
+	VFMADD213PD  Y3, Y0, Y9
+	VADDPD       32(BX), Y1, Y4
+	VFMADD213PD  Y4, Y0, Y10
+	VMOVUPD      sinkhorn_low_64AVX2<>+0(SB), Y1
+	VMOVUPD      sinkhorn_low_64AVX2<>+0(SB), Y2
+	VMAXPD       Y9, Y1, Y9
+	VMAXPD       Y10, Y2, Y10
+	VMOVUPD      sinkhorn_high_64AVX2<>+0(SB), Y1
+	VMOVUPD      sinkhorn_high_64AVX2<>+0(SB), Y2
+	VMINPD       Y9, Y1, Y9
+	VMINPD       Y10, Y2, Y10
+	VADDPD       sinkhorn_magic_64AVX2<>+0(SB), Y9, Y1
+	VADDPD       sinkhorn_magic_64AVX2<>+0(SB), Y10, Y2
+	VSUBPD       sinkhorn_magic_64AVX2<>+0(SB), Y1, Y3
+	VSUBPD       sinkhorn_magic_64AVX2<>+0(SB), Y2, Y4
+	VSUBPD       Y3, Y9, Y9
+	VSUBPD       Y4, Y10, Y10
+	VMOVUPD      sinkhorn_p10_64AVX2<>+0(SB), Y3
+	VMOVUPD      sinkhorn_p10_64AVX2<>+0(SB), Y4
+	VFMADD213PD  sinkhorn_p9_64AVX2<>+0(SB), Y9, Y3
+	VFMADD213PD  sinkhorn_p9_64AVX2<>+0(SB), Y10, Y4
+	VFMADD213PD  sinkhorn_p8_64AVX2<>+0(SB), Y9, Y3
+	VFMADD213PD  sinkhorn_p8_64AVX2<>+0(SB), Y10, Y4
+	VFMADD213PD  sinkhorn_p7_64AVX2<>+0(SB), Y9, Y3
+	VFMADD213PD  sinkhorn_p7_64AVX2<>+0(SB), Y10, Y4
+	VFMADD213PD  sinkhorn_p6_64AVX2<>+0(SB), Y9, Y3
+	VFMADD213PD  sinkhorn_p6_64AVX2<>+0(SB), Y10, Y4
+	VFMADD213PD  sinkhorn_p5_64AVX2<>+0(SB), Y9, Y3
+	VFMADD213PD  sinkhorn_p5_64AVX2<>+0(SB), Y10, Y4
+	VFMADD213PD  sinkhorn_p4_64AVX2<>+0(SB), Y9, Y3
+	VFMADD213PD  sinkhorn_p4_64AVX2<>+0(SB), Y10, Y4
+	VFMADD213PD  sinkhorn_p3_64AVX2<>+0(SB), Y9, Y3
+	VFMADD213PD  sinkhorn_p3_64AVX2<>+0(SB), Y10, Y4
+	VFMADD213PD  sinkhorn_p2_64AVX2<>+0(SB), Y9, Y3
+	VFMADD213PD  sinkhorn_p2_64AVX2<>+0(SB), Y10, Y4
+	VFMADD213PD  sinkhorn_p1_64AVX2<>+0(SB), Y9, Y3
+	VFMADD213PD  sinkhorn_p1_64AVX2<>+0(SB), Y10, Y4
+	VFMADD213PD  sinkhorn_p0_64AVX2<>+0(SB), Y9, Y3
+	VFMADD213PD  sinkhorn_p0_64AVX2<>+0(SB), Y10, Y4
+	VPSLLQ       $0x34, Y1, Y1
+	VPSLLQ       $0x34, Y2, Y2
+	VMULPD       Y1, Y3, Y3
+	VMULPD       Y2, Y4, Y4
+	VMOVUPD      Y3, 256(AX)
+	VMOVUPD      Y4, 288(AX)
+	VADDPD       Y3, Y4, Y3
+	VADDPD       128(R9), Y3, Y3
+	VMOVUPD      Y3, 128(R9)
+	VBROADCASTSD 40(DI), Y1
+	VADDPD       (BX), Y1, Y3
+	VFMADD213PD  Y3, Y0, Y11
+	VADDPD       32(BX), Y1, Y4
+	VFMADD213PD  Y4, Y0, Y12
+	VMOVUPD      sinkhorn_low_64AVX2<>+0(SB), Y1
+	VMOVUPD      sinkhorn_low_64AVX2<>+0(SB), Y2
+	VMAXPD       Y11, Y1, Y11
+	VMAXPD       Y12, Y2, Y12
+	VMOVUPD      sinkhorn_high_64AVX2<>+0(SB), Y1
+	VMOVUPD      sinkhorn_high_64AVX2<>+0(SB), Y2
+	VMINPD       Y11, Y1, Y11
+	VMINPD       Y12, Y2, Y12
+	VADDPD       sinkhorn_magic_64AVX2<>+0(SB), Y11, Y1
+	VADDPD       sinkhorn_magic_64AVX2<>+0(SB), Y12, Y2
+	VSUBPD       sinkhorn_magic_64AVX2<>+0(SB), Y1, Y3
+	VSUBPD       sinkhorn_magic_64AVX2<>+0(SB), Y2, Y4
+	VSUBPD       Y3, Y11, Y11
+	VSUBPD       Y4, Y12, Y12
+	VMOVUPD      sinkhorn_p10_64AVX2<>+0(SB), Y3
+	VMOVUPD      sinkhorn_p10_64AVX2<>+0(SB), Y4
+	VFMADD213PD  sinkhorn_p9_64AVX2<>+0(SB), Y11, Y3
+	VFMADD213PD  sinkhorn_p9_64AVX2<>+0(SB), Y12, Y4
+	VFMADD213PD  sinkhorn_p8_64AVX2<>+0(SB), Y11, Y3
+	VFMADD213PD  sinkhorn_p8_64AVX2<>+0(SB), Y12, Y4
+	VFMADD213PD  sinkhorn_p7_64AVX2<>+0(SB), Y11, Y3
+	VFMADD213PD  sinkhorn_p7_64AVX2<>+0(SB), Y12, Y4
+	VFMADD213PD  sinkhorn_p6_64AVX2<>+0(SB), Y11, Y3
+	VFMADD213PD  sinkhorn_p6_64AVX2<>+0(SB), Y12, Y4
+	VFMADD213PD  sinkhorn_p5_64AVX2<>+0(SB), Y11, Y3
+	VFMADD213PD  sinkhorn_p5_64AVX2<>+0(SB), Y12, Y4
+	VFMADD213PD  sinkhorn_p4_64AVX2<>+0(SB), Y11, Y3
+	VFMADD213PD  sinkhorn_p4_64AVX2<>+0(SB), Y12, Y4
+	VFMADD213PD  sinkhorn_p3_64AVX2<>+0(SB), Y11, Y3
+	VFMADD213PD  sinkhorn_p3_64AVX2<>+0(SB), Y12, Y4
+	VFMADD213PD  sinkhorn_p2_64AVX2<>+0(SB), Y11, Y3
+	VFMADD213PD  sinkhorn_p2_64AVX2<>+0(SB), Y12, Y4
+	VFMADD213PD  sinkhorn_p1_64AVX2<>+0(SB), Y11, Y3
+	VFMADD213PD  sinkhorn_p1_64AVX2<>+0(SB), Y12, Y4
+	VFMADD213PD  sinkhorn_p0_64AVX2<>+0(SB), Y11, Y3
+	VFMADD213PD  sinkhorn_p0_64AVX2<>+0(SB), Y12, Y4
+	VPSLLQ       $0x34, Y1, Y1
+	VPSLLQ       $0x34, Y2, Y2
+	VMULPD       Y1, Y3, Y3
+	VMULPD       Y2, Y4, Y4
+	VMOVUPD      Y3, 320(AX)
+	VMOVUPD      Y4, 352(AX)
+	VADDPD       Y3, Y4, Y3
+	VADDPD       160(R9), Y3, Y3
+	VMOVUPD      Y3, 160(R9)
+	ADDQ         $0x00000040, BX
+	ADDQ         $0x00000180, AX
+	DECQ         R11
+	JNE          tile
+
+done:
+	LDMXCSR (SP)
+	VZEROUPPER
+	RET
+
+// func dots64AVX2_6(z *float64, a *float64, b *float64, nb int, d int)
+// Requires: AVX, FMA3
+TEXT ·dots64AVX2_6(SB), NOSPLIT, $0-40
+	MOVQ  z+0(FP), AX
+	MOVQ  a+8(FP), CX
+	MOVQ  b+16(FP), DX
+	MOVQ  d+32(FP), BX
+	MOVQ  nb+24(FP), SI
+	TESTQ SI, SI
+	JE    done
+
+tile:
+	VXORPD Y0, Y0, Y0
+	VXORPD Y1, Y1, Y1
+	VXORPD Y2, Y2, Y2
+	VXORPD Y3, Y3, Y3
+	VXORPD Y4, Y4, Y4
+	VXORPD Y5, Y5, Y5
+	VXORPD Y6, Y6, Y6
+	VXORPD Y7, Y7, Y7
+	VXORPD Y8, Y8, Y8
+	VXORPD Y9, Y9, Y9
+	VXORPD Y10, Y10, Y10
+	VXORPD Y11, Y11, Y11
+	MOVQ   CX, DI
+	MOVQ   BX, R8
+
+coordinate:
+	VMOVUPD      (DX), Y12
+	VMOVUPD      32(DX), Y13
+	VBROADCASTSD (DI), Y14
+	VFMADD231PD  Y12, Y14, Y0
+	VFMADD231PD  Y13, Y14, Y1
+	VBROADCASTSD 8(DI), Y14
+	VFMADD231PD  Y12, Y14, Y2
+	VFMADD231PD  Y13, Y14, Y3
+	VBROADCASTSD 16(DI), Y14
+	VFMADD231PD  Y12, Y14, Y4
+	VFMADD231PD  Y13, Y14, Y5
+	VBROADCASTSD 24(DI), Y14
+	VFMADD231PD  Y12, Y14, Y6
+	VFMADD231PD  Y13, Y14, Y7
+	VBROADCASTSD 32(DI), Y14
+	VFMADD231PD  Y12, Y14, Y8
+	VFMADD231PD  Y13, Y14, Y9
+	VBROADCASTSD 40(DI), Y14
+	VFMADD231PD  Y12, Y14, Y10
+	VFMADD231PD  Y13, Y14, Y11
+	ADDQ         $0x00000030, DI
+	ADDQ         $0x00000040, DX
+	DECQ         R8
+	JNE          coordinate
+	VMOVUPD      Y0, (AX)
+	VMOVUPD      Y1, 32(AX)
+	VMOVUPD      Y2, 64(AX)
+	VMOVUPD      Y3, 96(AX)
+	VMOVUPD      Y4, 128(AX)
+	VMOVUPD      Y5, 160(AX)
+	VMOVUPD      Y6, 192(AX)
+	VMOVUPD      Y7, 224(AX)
+	VMOVUPD      Y8, 256(AX)
+	VMOVUPD      Y9, 288(AX)
+	VMOVUPD      Y10, 320(AX)
+	VMOVUPD      Y11, 352(AX)
+	ADDQ         $0x00000180, AX
+	DECQ         SI
+	JNE          tile
+
+done:
+	VZEROUPPER
+	RET
+
+// func cached64AVX2_6(e *float64, z *float64, u *float64, nb int, scale float64, ref *float64, s *float64, r *float64, c *float64)
+// Requires: AVX, AVX2, FMA3, MMX+, SSE, SSE2
+TEXT ·cached64AVX2_6(SB), NOSPLIT, $8-72
+	MOVQ         e+0(FP), AX
+	MOVQ         z+8(FP), CX
+	MOVQ         u+16(FP), DX
+	MOVQ         ref+40(FP), BX
+	MOVQ         s+48(FP), SI
+	MOVQ         r+56(FP), DI
+	MOVQ         c+64(FP), R8
+	MOVSD        scale+32(FP), X0
+	VBROADCASTSD X0, Y0
+	STMXCSR      (SP)
+	MOVL         (SP), R9
+	ORL          $0x00008040, R9
+	MOVL         R9, 4(SP)
+	LDMXCSR      4(SP)
+	VMOVUPD      (DI), Y1
+	VMOVUPD      32(DI), Y2
+	VMOVUPD      64(DI), Y3
+	VMOVUPD      96(DI), Y4
+	VMOVUPD      128(DI), Y5
+	VMOVUPD      160(DI), Y6
+	MOVQ         nb+24(FP), R9
+	TESTQ        R9, R9
+	JE           done
+
+tile:
+	VMOVUPD      (R8), Y7
+	VMOVUPD      32(R8), Y8
+	VBROADCASTSD (SI), Y9
+	VFMADD231PD  (AX), Y9, Y7
+	VFMADD231PD  32(AX), Y9, Y8
+	VBROADCASTSD 8(SI), Y9
+	VFMADD231PD  64(AX), Y9, Y7
+	VFMADD231PD  96(AX), Y9, Y8
+	VBROADCASTSD 16(SI), Y9
+	VFMADD231PD  128(AX), Y9, Y7
+	VFMADD231PD  160(AX), Y9, Y8
+	VBROADCASTSD 24(SI), Y9
+	VFMADD231PD  192(AX), Y9, Y7
+	VFMADD231PD  224(AX), Y9, Y8
+	VBROADCASTSD 32(SI), Y9
+	VFMADD231PD  256(AX), Y9, Y7
+	VFMADD231PD  288(AX), Y9, Y8
+	VBROADCASTSD 40(SI), Y9
+	VFMADD231PD  320(AX), Y9, Y7
+	VFMADD231PD  352(AX), Y9, Y8
+	VMOVUPD      Y7, (R8)
+	VMOVUPD      Y8, 32(R8)
+	ADDQ         $0x00000040, R8
+	PREFETCHT1   16384(CX)
+	PREFETCHT1   16448(CX)
+	PREFETCHT1   16512(CX)
+	PREFETCHT1   16576(CX)
+	PREFETCHT1   16640(CX)
+	PREFETCHT1   16704(CX)
+	VMOVUPD      (DX), Y7
+	VMOVUPD      32(DX), Y8
+	VBROADCASTSD (BX), Y10
+	VADDPD       Y7, Y10, Y9
+	VFMADD231PD  (CX), Y0, Y9
+	VADDPD       Y8, Y10, Y12
+	VFMADD231PD  32(CX), Y0, Y12
+	VMOVUPD      sinkhorn_low_64AVX2<>+0(SB), Y10
+	VMOVUPD      sinkhorn_low_64AVX2<>+0(SB), Y13
+	VMAXPD       Y9, Y10, Y9
+	VMAXPD       Y12, Y13, Y12
+	VMOVUPD      sinkhorn_high_64AVX2<>+0(SB), Y10
+	VMOVUPD      sinkhorn_high_64AVX2<>+0(SB), Y13
+	VMINPD       Y9, Y10, Y9
+	VMINPD       Y12, Y13, Y12
+	VADDPD       sinkhorn_magic_64AVX2<>+0(SB), Y9, Y10
+	VADDPD       sinkhorn_magic_64AVX2<>+0(SB), Y12, Y13
+	VSUBPD       sinkhorn_magic_64AVX2<>+0(SB), Y10, Y11
+	VSUBPD       sinkhorn_magic_64AVX2<>+0(SB), Y13, Y14
+	VSUBPD       Y11, Y9, Y9
+	VSUBPD       Y14, Y12, Y12
+	VMOVUPD      sinkhorn_p10_64AVX2<>+0(SB), Y11
+	VMOVUPD      sinkhorn_p10_64AVX2<>+0(SB), Y14
+	VFMADD213PD  sinkhorn_p9_64AVX2<>+0(SB), Y9, Y11
+	VFMADD213PD  sinkhorn_p9_64AVX2<>+0(SB), Y12, Y14
+	VFMADD213PD  sinkhorn_p8_64AVX2<>+0(SB), Y9, Y11
+	VFMADD213PD  sinkhorn_p8_64AVX2<>+0(SB), Y12, Y14
+	VFMADD213PD  sinkhorn_p7_64AVX2<>+0(SB), Y9, Y11
+	VFMADD213PD  sinkhorn_p7_64AVX2<>+0(SB), Y12, Y14
+	VFMADD213PD  sinkhorn_p6_64AVX2<>+0(SB), Y9, Y11
+	VFMADD213PD  sinkhorn_p6_64AVX2<>+0(SB), Y12, Y14
+	VFMADD213PD  sinkhorn_p5_64AVX2<>+0(SB), Y9, Y11
+	VFMADD213PD  sinkhorn_p5_64AVX2<>+0(SB), Y12, Y14
+	VFMADD213PD  sinkhorn_p4_64AVX2<>+0(SB), Y9, Y11
+	VFMADD213PD  sinkhorn_p4_64AVX2<>+0(SB), Y12, Y14
+	VFMADD213PD  sinkhorn_p3_64AVX2<>+0(SB), Y9, Y11
+	VFMADD213PD  sinkhorn_p3_64AVX2<>+0(SB), Y12, Y14
+	VFMADD213PD  sinkhorn_p2_64AVX2<>+0(SB), Y9, Y11
+	VFMADD213PD  sinkhorn_p2_64AVX2<>+0(SB), Y12, Y14
+	VFMADD213PD  sinkhorn_p1_64AVX2<>+0(SB), Y9, Y11
+	VFMADD213PD  sinkhorn_p1_64AVX2<>+0(SB), Y12, Y14
+	VFMADD213PD  sinkhorn_p0_64AVX2<>+0(SB), Y9, Y11
+	VFMADD213PD  sinkhorn_p0_64AVX2<>+0(SB), Y12, Y14
+	VPSLLQ       $0x34, Y10, Y10
+	VPSLLQ       $0x34, Y13, Y13
+	VMULPD       Y10, Y11, Y11
+	VMULPD       Y13, Y14, Y14
+	VMOVUPD      Y11, (AX)
+	VMOVUPD      Y14, 32(AX)
+	VADDPD       Y11, Y14, Y11
+	VADDPD       Y11, Y1, Y1
+	VBROADCASTSD 8(BX), Y10
+	VADDPD       Y7, Y10, Y9
+	VFMADD231PD  64(CX), Y0, Y9
+	VADDPD       Y8, Y10, Y12
+	VFMADD231PD  96(CX), Y0, Y12
+	VMOVUPD      sinkhorn_low_64AVX2<>+0(SB), Y10
+	VMOVUPD      sinkhorn_low_64AVX2<>+0(SB), Y13
+	VMAXPD       Y9, Y10, Y9
+	VMAXPD       Y12, Y13, Y12
+	VMOVUPD      sinkhorn_high_64AVX2<>+0(SB), Y10
+	VMOVUPD      sinkhorn_high_64AVX2<>+0(SB), Y13
+	VMINPD       Y9, Y10, Y9
+	VMINPD       Y12, Y13, Y12
+	VADDPD       sinkhorn_magic_64AVX2<>+0(SB), Y9, Y10
+	VADDPD       sinkhorn_magic_64AVX2<>+0(SB), Y12, Y13
+	VSUBPD       sinkhorn_magic_64AVX2<>+0(SB), Y10, Y11
+	VSUBPD       sinkhorn_magic_64AVX2<>+0(SB), Y13, Y14
+	VSUBPD       Y11, Y9, Y9
+	VSUBPD       Y14, Y12, Y12
+	VMOVUPD      sinkhorn_p10_64AVX2<>+0(SB), Y11
+	VMOVUPD      sinkhorn_p10_64AVX2<>+0(SB), Y14
+	VFMADD213PD  sinkhorn_p9_64AVX2<>+0(SB), Y9, Y11
+	VFMADD213PD  sinkhorn_p9_64AVX2<>+0(SB), Y12, Y14
+	VFMADD213PD  sinkhorn_p8_64AVX2<>+0(SB), Y9, Y11
+	VFMADD213PD  sinkhorn_p8_64AVX2<>+0(SB), Y12, Y14
+	VFMADD213PD  sinkhorn_p7_64AVX2<>+0(SB), Y9, Y11
+	VFMADD213PD  sinkhorn_p7_64AVX2<>+0(SB), Y12, Y14
+	VFMADD213PD  sinkhorn_p6_64AVX2<>+0(SB), Y9, Y11
+	VFMADD213PD  sinkhorn_p6_64AVX2<>+0(SB), Y12, Y14
+	VFMADD213PD  sinkhorn_p5_64AVX2<>+0(SB), Y9, Y11
+	VFMADD213PD  sinkhorn_p5_64AVX2<>+0(SB), Y12, Y14
+	VFMADD213PD  sinkhorn_p4_64AVX2<>+0(SB), Y9, Y11
+	VFMADD213PD  sinkhorn_p4_64AVX2<>+0(SB), Y12, Y14
+	VFMADD213PD  sinkhorn_p3_64AVX2<>+0(SB), Y9, Y11
+	VFMADD213PD  sinkhorn_p3_64AVX2<>+0(SB), Y12, Y14
+	VFMADD213PD  sinkhorn_p2_64AVX2<>+0(SB), Y9, Y11
+	VFMADD213PD  sinkhorn_p2_64AVX2<>+0(SB), Y12, Y14
+	VFMADD213PD  sinkhorn_p1_64AVX2<>+0(SB), Y9, Y11
+	VFMADD213PD  sinkhorn_p1_64AVX2<>+0(SB), Y12, Y14
+	VFMADD213PD  sinkhorn_p0_64AVX2<>+0(SB), Y9, Y11
+	VFMADD213PD  sinkhorn_p0_64AVX2<>+0(SB), Y12, Y14
+	VPSLLQ       $0x34, Y10, Y10
+	VPSLLQ       $0x34, Y13, Y13
+	VMULPD       Y10, Y11, Y11
+	VMULPD       Y13, Y14, Y14
+	VMOVUPD      Y11, 64(AX)
+	VMOVUPD      Y14, 96(AX)
+	VADDPD       Y11, Y14, Y11
+	VADDPD       Y11, Y2, Y2
+	VBROADCASTSD 16(BX), Y10
+	VADDPD       Y7, Y10, Y9
+	VFMADD231PD  128(CX), Y0, Y9
+	VADDPD       Y8, Y10, Y12
+	VFMADD231PD  160(CX), Y0, Y12
+	VMOVUPD      sinkhorn_low_64AVX2<>+0(SB), Y10
+	VMOVUPD      sinkhorn_low_64AVX2<>+0(SB), Y13
+	VMAXPD       Y9, Y10, Y9
+	VMAXPD       Y12, Y13, Y12
+	VMOVUPD      sinkhorn_high_64AVX2<>+0(SB), Y10
+	VMOVUPD      sinkhorn_high_64AVX2<>+0(SB), Y13
+	VMINPD       Y9, Y10, Y9
+	VMINPD       Y12, Y13, Y12
+	VADDPD       sinkhorn_magic_64AVX2<>+0(SB), Y9, Y10
+	VADDPD       sinkhorn_magic_64AVX2<>+0(SB), Y12, Y13
+	VSUBPD       sinkhorn_magic_64AVX2<>+0(SB), Y10, Y11
+	VSUBPD       sinkhorn_magic_64AVX2<>+0(SB), Y13, Y14
+	VSUBPD       Y11, Y9, Y9
+	VSUBPD       Y14, Y12, Y12
+	VMOVUPD      sinkhorn_p10_64AVX2<>+0(SB), Y11
+	VMOVUPD      sinkhorn_p10_64AVX2<>+0(SB), Y14
+	VFMADD213PD  sinkhorn_p9_64AVX2<>+0(SB), Y9, Y11
+	VFMADD213PD  sinkhorn_p9_64AVX2<>+0(SB), Y12, Y14
+	VFMADD213PD  sinkhorn_p8_64AVX2<>+0(SB), Y9, Y11
+	VFMADD213PD  sinkhorn_p8_64AVX2<>+0(SB), Y12, Y14
+	VFMADD213PD  sinkhorn_p7_64AVX2<>+0(SB), Y9, Y11
+	VFMADD213PD  sinkhorn_p7_64AVX2<>+0(SB), Y12, Y14
+	VFMADD213PD  sinkhorn_p6_64AVX2<>+0(SB), Y9, Y11
+	VFMADD213PD  sinkhorn_p6_64AVX2<>+0(SB), Y12, Y14
+	VFMADD213PD  sinkhorn_p5_64AVX2<>+0(SB), Y9, Y11
+	VFMADD213PD  sinkhorn_p5_64AVX2<>+0(SB), Y12, Y14
+	VFMADD213PD  sinkhorn_p4_64AVX2<>+0(SB), Y9, Y11
+	VFMADD213PD  sinkhorn_p4_64AVX2<>+0(SB), Y12, Y14
+	VFMADD213PD  sinkhorn_p3_64AVX2<>+0(SB), Y9, Y11
+	VFMADD213PD  sinkhorn_p3_64AVX2<>+0(SB), Y12, Y14
+	VFMADD213PD  sinkhorn_p2_64AVX2<>+0(SB), Y9, Y11
+	VFMADD213PD  sinkhorn_p2_64AVX2<>+0(SB), Y12, Y14
+	VFMADD213PD  sinkhorn_p1_64AVX2<>+0(SB), Y9, Y11
+	VFMADD213PD  sinkhorn_p1_64AVX2<>+0(SB), Y12, Y14
+	VFMADD213PD  sinkhorn_p0_64AVX2<>+0(SB), Y9, Y11
+	VFMADD213PD  sinkhorn_p0_64AVX2<>+0(SB), Y12, Y14
+	VPSLLQ       $0x34, Y10, Y10
+	VPSLLQ       $0x34, Y13, Y13
+	VMULPD       Y10, Y11, Y11
+	VMULPD       Y13, Y14, Y14
+	VMOVUPD      Y11, 128(AX)
+	VMOVUPD      Y14, 160(AX)
+	VADDPD       Y11, Y14, Y11
+	VADDPD       Y11, Y3, Y3
+	VBROADCASTSD 24(BX), Y10
+	VADDPD       Y7, Y10, Y9
+	VFMADD231PD  192(CX), Y0, Y9
+	VADDPD       Y8, Y10, Y12
+	VFMADD231PD  224(CX), Y0, Y12
+	VMOVUPD      sinkhorn_low_64AVX2<>+0(SB), Y10
+	VMOVUPD      sinkhorn_low_64AVX2<>+0(SB), Y13
+	VMAXPD       Y9, Y10, Y9
+	VMAXPD       Y12, Y13, Y12
+	VMOVUPD      sinkhorn_high_64AVX2<>+0(SB), Y10
+	VMOVUPD      sinkhorn_high_64AVX2<>+0(SB), Y13
+	VMINPD       Y9, Y10, Y9
+	VMINPD       Y12, Y13, Y12
+	VADDPD       sinkhorn_magic_64AVX2<>+0(SB), Y9, Y10
+	VADDPD       sinkhorn_magic_64AVX2<>+0(SB), Y12, Y13
+	VSUBPD       sinkhorn_magic_64AVX2<>+0(SB), Y10, Y11
+	VSUBPD       sinkhorn_magic_64AVX2<>+0(SB), Y13, Y14
+	VSUBPD       Y11, Y9, Y9
+	VSUBPD       Y14, Y12, Y12
+	VMOVUPD      sinkhorn_p10_64AVX2<>+0(SB), Y11
+	VMOVUPD      sinkhorn_p10_64AVX2<>+0(SB), Y14
+	VFMADD213PD  sinkhorn_p9_64AVX2<>+0(SB), Y9, Y11
+	VFMADD213PD  sinkhorn_p9_64AVX2<>+0(SB), Y12, Y14
+	VFMADD213PD  sinkhorn_p8_64AVX2<>+0(SB), Y9, Y11
+	VFMADD213PD  sinkhorn_p8_64AVX2<>+0(SB), Y12, Y14
+	VFMADD213PD  sinkhorn_p7_64AVX2<>+0(SB), Y9, Y11
+	VFMADD213PD  sinkhorn_p7_64AVX2<>+0(SB), Y12, Y14
+	VFMADD213PD  sinkhorn_p6_64AVX2<>+0(SB), Y9, Y11
+	VFMADD213PD  sinkhorn_p6_64AVX2<>+0(SB), Y12, Y14
+	VFMADD213PD  sinkhorn_p5_64AVX2<>+0(SB), Y9, Y11
+	VFMADD213PD  sinkhorn_p5_64AVX2<>+0(SB), Y12, Y14
+	VFMADD213PD  sinkhorn_p4_64AVX2<>+0(SB), Y9, Y11
+	VFMADD213PD  sinkhorn_p4_64AVX2<>+0(SB), Y12, Y14
+	VFMADD213PD  sinkhorn_p3_64AVX2<>+0(SB), Y9, Y11
+	VFMADD213PD  sinkhorn_p3_64AVX2<>+0(SB), Y12, Y14
+	VFMADD213PD  sinkhorn_p2_64AVX2<>+0(SB), Y9, Y11
+	VFMADD213PD  sinkhorn_p2_64AVX2<>+0(SB), Y12, Y14
+	VFMADD213PD  sinkhorn_p1_64AVX2<>+0(SB), Y9, Y11
+	VFMADD213PD  sinkhorn_p1_64AVX2<>+0(SB), Y12, Y14
+	VFMADD213PD  sinkhorn_p0_64AVX2<>+0(SB), Y9, Y11
+	VFMADD213PD  sinkhorn_p0_64AVX2<>+0(SB), Y12, Y14
+	VPSLLQ       $0x34, Y10, Y10
+	VPSLLQ       $0x34, Y13, Y13
+	VMULPD       Y10, Y11, Y11
+	VMULPD       Y13, Y14, Y14
+	VMOVUPD      Y11, 192(AX)
+	VMOVUPD      Y14, 224(AX)
+	VADDPD       Y11, Y14, Y11
+	VADDPD       Y11, Y4, Y4
+	VBROADCASTSD 32(BX), Y10
+	VADDPD       Y7, Y10, Y9
+	VFMADD231PD  256(CX), Y0, Y9
+	VADDPD       Y8, Y10, Y12
+	VFMADD231PD  288(CX), Y0, Y12
+	VMOVUPD      sinkhorn_low_64AVX2<>+0(SB), Y10
+	VMOVUPD      sinkhorn_low_64AVX2<>+0(SB), Y13
+	VMAXPD       Y9, Y10, Y9
+	VMAXPD       Y12, Y13, Y12
+	VMOVUPD      sinkhorn_high_64AVX2<>+0(SB), Y10
+	VMOVUPD      sinkhorn_high_64AVX2<>+0(SB), Y13
+	VMINPD       Y9, Y10, Y9
+	VMINPD       Y12, Y13, Y12
+	VADDPD       sinkhorn_magic_64AVX2<>+0(SB), Y9, Y10
+	VADDPD       sinkhorn_magic_64AVX2<>+0(SB), Y12, Y13
+	VSUBPD       sinkhorn_magic_64AVX2<>+0(SB), Y10, Y11
+	VSUBPD       sinkhorn_magic_64AVX2<>+0(SB), Y13, Y14
+	VSUBPD       Y11, Y9, Y9
+	VSUBPD       Y14, Y12, Y12
+	VMOVUPD      sinkhorn_p10_64AVX2<>+0(SB), Y11
+	VMOVUPD      sinkhorn_p10_64AVX2<>+0(SB), Y14
+	VFMADD213PD  sinkhorn_p9_64AVX2<>+0(SB), Y9, Y11
+	VFMADD213PD  sinkhorn_p9_64AVX2<>+0(SB), Y12, Y14
+	VFMADD213PD  sinkhorn_p8_64AVX2<>+0(SB), Y9, Y11
+	VFMADD213PD  sinkhorn_p8_64AVX2<>+0(SB), Y12, Y14
+	VFMADD213PD  sinkhorn_p7_64AVX2<>+0(SB), Y9, Y11
+	VFMADD213PD  sinkhorn_p7_64AVX2<>+0(SB), Y12, Y14
+	VFMADD213PD  sinkhorn_p6_64AVX2<>+0(SB), Y9, Y11
+	VFMADD213PD  sinkhorn_p6_64AVX2<>+0(SB), Y12, Y14
+	VFMADD213PD  sinkhorn_p5_64AVX2<>+0(SB), Y9, Y11
+	VFMADD213PD  sinkhorn_p5_64AVX2<>+0(SB), Y12, Y14
+	VFMADD213PD  sinkhorn_p4_64AVX2<>+0(SB), Y9, Y11
+	VFMADD213PD  sinkhorn_p4_64AVX2<>+0(SB), Y12, Y14
+	VFMADD213PD  sinkhorn_p3_64AVX2<>+0(SB), Y9, Y11
+	VFMADD213PD  sinkhorn_p3_64AVX2<>+0(SB), Y12, Y14
+	VFMADD213PD  sinkhorn_p2_64AVX2<>+0(SB), Y9, Y11
+	VFMADD213PD  sinkhorn_p2_64AVX2<>+0(SB), Y12, Y14
+	VFMADD213PD  sinkhorn_p1_64AVX2<>+0(SB), Y9, Y11
+	VFMADD213PD  sinkhorn_p1_64AVX2<>+0(SB), Y12, Y14
+	VFMADD213PD  sinkhorn_p0_64AVX2<>+0(SB), Y9, Y11
+	VFMADD213PD  sinkhorn_p0_64AVX2<>+0(SB), Y12, Y14
+	VPSLLQ       $0x34, Y10, Y10
+	VPSLLQ       $0x34, Y13, Y13
+	VMULPD       Y10, Y11, Y11
+	VMULPD       Y13, Y14, Y14
+	VMOVUPD      Y11, 256(AX)
+	VMOVUPD      Y14, 288(AX)
+	VADDPD       Y11, Y14, Y11
+	VADDPD       Y11, Y5, Y5
+	VBROADCASTSD 40(BX), Y9
+	VADDPD       Y7, Y9, Y7
+	VFMADD231PD  320(CX), Y0, Y7
+	VADDPD       Y8, Y9, Y10
+	VFMADD231PD  352(CX), Y0, Y10
+	VMOVUPD      sinkhorn_low_64AVX2<>+0(SB), Y9
+	VMOVUPD      sinkhorn_low_64AVX2<>+0(SB), Y11
+	VMAXPD       Y7, Y9, Y7
+	VMAXPD       Y10, Y11, Y10
+	VMOVUPD      sinkhorn_high_64AVX2<>+0(SB), Y9
+	VMOVUPD      sinkhorn_high_64AVX2<>+0(SB), Y11
+	VMINPD       Y7, Y9, Y7
+	VMINPD       Y10, Y11, Y10
+	VADDPD       sinkhorn_magic_64AVX2<>+0(SB), Y7, Y9
+	VADDPD       sinkhorn_magic_64AVX2<>+0(SB), Y10, Y11
+	VSUBPD       sinkhorn_magic_64AVX2<>+0(SB), Y9, Y8
+	VSUBPD       sinkhorn_magic_64AVX2<>+0(SB), Y11, Y12
+	VSUBPD       Y8, Y7, Y7
+	VSUBPD       Y12, Y10, Y10
+	VMOVUPD      sinkhorn_p10_64AVX2<>+0(SB), Y8
+	VMOVUPD      sinkhorn_p10_64AVX2<>+0(SB), Y12
+	VFMADD213PD  sinkhorn_p9_64AVX2<>+0(SB), Y7, Y8
+	VFMADD213PD  sinkhorn_p9_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p8_64AVX2<>+0(SB), Y7, Y8
+	VFMADD213PD  sinkhorn_p8_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p7_64AVX2<>+0(SB), Y7, Y8
+	VFMADD213PD  sinkhorn_p7_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p6_64AVX2<>+0(SB), Y7, Y8
+	VFMADD213PD  sinkhorn_p6_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p5_64AVX2<>+0(SB), Y7, Y8
+	VFMADD213PD  sinkhorn_p5_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p4_64AVX2<>+0(SB), Y7, Y8
+	VFMADD213PD  sinkhorn_p4_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p3_64AVX2<>+0(SB), Y7, Y8
+	VFMADD213PD  sinkhorn_p3_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p2_64AVX2<>+0(SB), Y7, Y8
+	VFMADD213PD  sinkhorn_p2_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p1_64AVX2<>+0(SB), Y7, Y8
+	VFMADD213PD  sinkhorn_p1_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p0_64AVX2<>+0(SB), Y7, Y8
+	VFMADD213PD  sinkhorn_p0_64AVX2<>+0(SB), Y10, Y12
+	VPSLLQ       $0x34, Y9, Y9
+	VPSLLQ       $0x34, Y11, Y11
+	VMULPD       Y9, Y8, Y8
+	VMULPD       Y11, Y12, Y12
+	VMOVUPD      Y8, 320(AX)
+	VMOVUPD      Y12, 352(AX)
+	VADDPD       Y8, Y12, Y8
+	VADDPD       Y8, Y6, Y6
+	ADDQ         $0x00000040, DX
+	ADDQ         $0x00000180, AX
+	ADDQ         $0x00000180, CX
+	DECQ         R9
+	JNE          tile
+
+done:
+	VMOVUPD Y1, (DI)
+	VMOVUPD Y2, 32(DI)
+	VMOVUPD Y3, 64(DI)
+	VMOVUPD Y4, 96(DI)
+	VMOVUPD Y5, 128(DI)
+	VMOVUPD Y6, 160(DI)
+	LDMXCSR (SP)
+	VZEROUPPER
+	RET
+
+// func peaks64AVX2_6(z *float64, u *float64, nb int, scale float64, r *float64)
+// Requires: AVX, AVX2, FMA3, SSE2
+TEXT ·peaks64AVX2_6(SB), NOSPLIT, $0-40
+	MOVQ         z+0(FP), AX
+	MOVQ         u+8(FP), CX
+	MOVQ         r+32(FP), DX
+	MOVSD        scale+24(FP), X0
+	VBROADCASTSD X0, Y0
+	VMOVUPD      (DX), Y1
+	VMOVUPD      32(DX), Y2
+	VMOVUPD      64(DX), Y3
+	VMOVUPD      96(DX), Y4
+	VMOVUPD      128(DX), Y5
+	VMOVUPD      160(DX), Y6
+	MOVQ         nb+16(FP), BX
+	TESTQ        BX, BX
+	JE           done
+
+tile:
+	VMOVUPD     (CX), Y7
+	VMOVUPD     (AX), Y8
+	VFMADD213PD Y7, Y0, Y8
+	VMAXPD      Y8, Y1, Y1
+	VMOVUPD     64(AX), Y8
+	VFMADD213PD Y7, Y0, Y8
+	VMAXPD      Y8, Y2, Y2
+	VMOVUPD     128(AX), Y8
+	VFMADD213PD Y7, Y0, Y8
+	VMAXPD      Y8, Y3, Y3
+	VMOVUPD     192(AX), Y8
+	VFMADD213PD Y7, Y0, Y8
+	VMAXPD      Y8, Y4, Y4
+	VMOVUPD     256(AX), Y8
+	VFMADD213PD Y7, Y0, Y8
+	VMAXPD      Y8, Y5, Y5
+	VMOVUPD     320(AX), Y8
+	VFMADD213PD Y7, Y0, Y8
+	VMAXPD      Y8, Y6, Y6
+	VMOVUPD     32(CX), Y7
+	VMOVUPD     32(AX), Y8
+	VFMADD213PD Y7, Y0, Y8
+	VMAXPD      Y8, Y1, Y1
+	VMOVUPD     96(AX), Y8
+	VFMADD213PD Y7, Y0, Y8
+	VMAXPD      Y8, Y2, Y2
+	VMOVUPD     160(AX), Y8
+	VFMADD213PD Y7, Y0, Y8
+	VMAXPD      Y8, Y3, Y3
+	VMOVUPD     224(AX), Y8
+	VFMADD213PD Y7, Y0, Y8
+	VMAXPD      Y8, Y4, Y4
+	VMOVUPD     288(AX), Y8
+	VFMADD213PD Y7, Y0, Y8
+	VMAXPD      Y8, Y5, Y5
+	VMOVUPD     352(AX), Y8
+	VFMADD213PD Y7, Y0, Y8
+	VMAXPD      Y8, Y6, Y6
+	ADDQ        $0x00000040, CX
+	ADDQ        $0x00000180, AX
+	DECQ        BX
+	JNE         tile
+
+done:
+	VMOVUPD Y1, (DX)
+	VMOVUPD Y2, 32(DX)
+	VMOVUPD Y3, 64(DX)
+	VMOVUPD Y4, 96(DX)
+	VMOVUPD Y5, 128(DX)
+	VMOVUPD Y6, 160(DX)
+	VZEROUPPER
+	RET
+
+// func columns64AVX2_6(e *float64, nb int, s *float64, c *float64)
+// Requires: AVX, FMA3, SSE
+TEXT ·columns64AVX2_6(SB), NOSPLIT, $8-32
+	MOVQ    e+0(FP), AX
+	MOVQ    s+16(FP), CX
+	MOVQ    c+24(FP), DX
+	STMXCSR (SP)
+	MOVL    (SP), BX
+	ORL     $0x00008040, BX
+	MOVL    BX, 4(SP)
+	LDMXCSR 4(SP)
+	MOVQ    nb+8(FP), BX
+	TESTQ   BX, BX
+	JE      done
+
+tile:
+	VMOVUPD      (DX), Y0
+	VMOVUPD      32(DX), Y1
+	VBROADCASTSD (CX), Y2
+	VFMADD231PD  (AX), Y2, Y0
+	VFMADD231PD  32(AX), Y2, Y1
+	VBROADCASTSD 8(CX), Y2
+	VFMADD231PD  64(AX), Y2, Y0
+	VFMADD231PD  96(AX), Y2, Y1
+	VBROADCASTSD 16(CX), Y2
+	VFMADD231PD  128(AX), Y2, Y0
+	VFMADD231PD  160(AX), Y2, Y1
+	VBROADCASTSD 24(CX), Y2
+	VFMADD231PD  192(AX), Y2, Y0
+	VFMADD231PD  224(AX), Y2, Y1
+	VBROADCASTSD 32(CX), Y2
+	VFMADD231PD  256(AX), Y2, Y0
+	VFMADD231PD  288(AX), Y2, Y1
+	VBROADCASTSD 40(CX), Y2
+	VFMADD231PD  320(AX), Y2, Y0
+	VFMADD231PD  352(AX), Y2, Y1
+	VMOVUPD      Y0, (DX)
+	VMOVUPD      Y1, 32(DX)
+	ADDQ         $0x00000040, DX
+	ADDQ         $0x00000180, AX
+	DECQ         BX
+	JNE          tile
+
+done:
+	LDMXCSR (SP)
+	VZEROUPPER
+	RET
+
+DATA sinkhorn_p0_32AVX2<>+0(SB)/4, $0x3f800001
+DATA sinkhorn_p0_32AVX2<>+4(SB)/4, $0x3f800001
+DATA sinkhorn_p0_32AVX2<>+8(SB)/4, $0x3f800001
+DATA sinkhorn_p0_32AVX2<>+12(SB)/4, $0x3f800001
+DATA sinkhorn_p0_32AVX2<>+16(SB)/4, $0x3f800001
+DATA sinkhorn_p0_32AVX2<>+20(SB)/4, $0x3f800001
+DATA sinkhorn_p0_32AVX2<>+24(SB)/4, $0x3f800001
+DATA sinkhorn_p0_32AVX2<>+28(SB)/4, $0x3f800001
+GLOBL sinkhorn_p0_32AVX2<>(SB), RODATA|NOPTR, $32
+
+DATA sinkhorn_p1_32AVX2<>+0(SB)/4, $0x3f317214
+DATA sinkhorn_p1_32AVX2<>+4(SB)/4, $0x3f317214
+DATA sinkhorn_p1_32AVX2<>+8(SB)/4, $0x3f317214
+DATA sinkhorn_p1_32AVX2<>+12(SB)/4, $0x3f317214
+DATA sinkhorn_p1_32AVX2<>+16(SB)/4, $0x3f317214
+DATA sinkhorn_p1_32AVX2<>+20(SB)/4, $0x3f317214
+DATA sinkhorn_p1_32AVX2<>+24(SB)/4, $0x3f317214
+DATA sinkhorn_p1_32AVX2<>+28(SB)/4, $0x3f317214
+GLOBL sinkhorn_p1_32AVX2<>(SB), RODATA|NOPTR, $32
+
+DATA sinkhorn_p2_32AVX2<>+0(SB)/4, $0x3e75fc8c
+DATA sinkhorn_p2_32AVX2<>+4(SB)/4, $0x3e75fc8c
+DATA sinkhorn_p2_32AVX2<>+8(SB)/4, $0x3e75fc8c
+DATA sinkhorn_p2_32AVX2<>+12(SB)/4, $0x3e75fc8c
+DATA sinkhorn_p2_32AVX2<>+16(SB)/4, $0x3e75fc8c
+DATA sinkhorn_p2_32AVX2<>+20(SB)/4, $0x3e75fc8c
+DATA sinkhorn_p2_32AVX2<>+24(SB)/4, $0x3e75fc8c
+DATA sinkhorn_p2_32AVX2<>+28(SB)/4, $0x3e75fc8c
+GLOBL sinkhorn_p2_32AVX2<>(SB), RODATA|NOPTR, $32
+
+DATA sinkhorn_p3_32AVX2<>+0(SB)/4, $0x3d635b72
+DATA sinkhorn_p3_32AVX2<>+4(SB)/4, $0x3d635b72
+DATA sinkhorn_p3_32AVX2<>+8(SB)/4, $0x3d635b72
+DATA sinkhorn_p3_32AVX2<>+12(SB)/4, $0x3d635b72
+DATA sinkhorn_p3_32AVX2<>+16(SB)/4, $0x3d635b72
+DATA sinkhorn_p3_32AVX2<>+20(SB)/4, $0x3d635b72
+DATA sinkhorn_p3_32AVX2<>+24(SB)/4, $0x3d635b72
+DATA sinkhorn_p3_32AVX2<>+28(SB)/4, $0x3d635b72
+GLOBL sinkhorn_p3_32AVX2<>(SB), RODATA|NOPTR, $32
+
+DATA sinkhorn_p4_32AVX2<>+0(SB)/4, $0x3c1e8629
+DATA sinkhorn_p4_32AVX2<>+4(SB)/4, $0x3c1e8629
+DATA sinkhorn_p4_32AVX2<>+8(SB)/4, $0x3c1e8629
+DATA sinkhorn_p4_32AVX2<>+12(SB)/4, $0x3c1e8629
+DATA sinkhorn_p4_32AVX2<>+16(SB)/4, $0x3c1e8629
+DATA sinkhorn_p4_32AVX2<>+20(SB)/4, $0x3c1e8629
+DATA sinkhorn_p4_32AVX2<>+24(SB)/4, $0x3c1e8629
+DATA sinkhorn_p4_32AVX2<>+28(SB)/4, $0x3c1e8629
+GLOBL sinkhorn_p4_32AVX2<>(SB), RODATA|NOPTR, $32
+
+DATA sinkhorn_p5_32AVX2<>+0(SB)/4, $0x3aae0473
+DATA sinkhorn_p5_32AVX2<>+4(SB)/4, $0x3aae0473
+DATA sinkhorn_p5_32AVX2<>+8(SB)/4, $0x3aae0473
+DATA sinkhorn_p5_32AVX2<>+12(SB)/4, $0x3aae0473
+DATA sinkhorn_p5_32AVX2<>+16(SB)/4, $0x3aae0473
+DATA sinkhorn_p5_32AVX2<>+20(SB)/4, $0x3aae0473
+DATA sinkhorn_p5_32AVX2<>+24(SB)/4, $0x3aae0473
+DATA sinkhorn_p5_32AVX2<>+28(SB)/4, $0x3aae0473
+GLOBL sinkhorn_p5_32AVX2<>(SB), RODATA|NOPTR, $32
+
+DATA sinkhorn_low_32AVX2<>+0(SB)/4, $0xc2fc0000
+DATA sinkhorn_low_32AVX2<>+4(SB)/4, $0xc2fc0000
+DATA sinkhorn_low_32AVX2<>+8(SB)/4, $0xc2fc0000
+DATA sinkhorn_low_32AVX2<>+12(SB)/4, $0xc2fc0000
+DATA sinkhorn_low_32AVX2<>+16(SB)/4, $0xc2fc0000
+DATA sinkhorn_low_32AVX2<>+20(SB)/4, $0xc2fc0000
+DATA sinkhorn_low_32AVX2<>+24(SB)/4, $0xc2fc0000
+DATA sinkhorn_low_32AVX2<>+28(SB)/4, $0xc2fc0000
+GLOBL sinkhorn_low_32AVX2<>(SB), RODATA|NOPTR, $32
+
+DATA sinkhorn_high_32AVX2<>+0(SB)/4, $0x42fe0000
+DATA sinkhorn_high_32AVX2<>+4(SB)/4, $0x42fe0000
+DATA sinkhorn_high_32AVX2<>+8(SB)/4, $0x42fe0000
+DATA sinkhorn_high_32AVX2<>+12(SB)/4, $0x42fe0000
+DATA sinkhorn_high_32AVX2<>+16(SB)/4, $0x42fe0000
+DATA sinkhorn_high_32AVX2<>+20(SB)/4, $0x42fe0000
+DATA sinkhorn_high_32AVX2<>+24(SB)/4, $0x42fe0000
+DATA sinkhorn_high_32AVX2<>+28(SB)/4, $0x42fe0000
+GLOBL sinkhorn_high_32AVX2<>(SB), RODATA|NOPTR, $32
+
+DATA sinkhorn_magic_32AVX2<>+0(SB)/4, $0x4b40007f
+DATA sinkhorn_magic_32AVX2<>+4(SB)/4, $0x4b40007f
+DATA sinkhorn_magic_32AVX2<>+8(SB)/4, $0x4b40007f
+DATA sinkhorn_magic_32AVX2<>+12(SB)/4, $0x4b40007f
+DATA sinkhorn_magic_32AVX2<>+16(SB)/4, $0x4b40007f
+DATA sinkhorn_magic_32AVX2<>+20(SB)/4, $0x4b40007f
+DATA sinkhorn_magic_32AVX2<>+24(SB)/4, $0x4b40007f
+DATA sinkhorn_magic_32AVX2<>+28(SB)/4, $0x4b40007f
+GLOBL sinkhorn_magic_32AVX2<>(SB), RODATA|NOPTR, $32
+
+// func rowSums32AVX2(sum *float64, r *float32, n int)
+// Requires: AVX
+TEXT ·rowSums32AVX2(SB), NOSPLIT, $0-24
+	MOVQ   sum+0(FP), AX
+	MOVQ   r+8(FP), CX
+	MOVQ   n+16(FP), DX
+	VXORPD Y0, Y0, Y0
+
+row:
+	VCVTPS2PD    (CX), Y1
+	VCVTPS2PD    16(CX), Y2
+	VADDPD       Y2, Y1, Y1
+	VMOVUPS      Y0, (CX)
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VPERMILPD    $0x01, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       (AX), X1, X1
+	VMOVSD       X1, (AX)
+	ADDQ         $0x08, AX
+	ADDQ         $0x00000020, CX
+	DECQ         DX
+	JNE          row
+	VZEROUPPER
+	RET
+
+// func stream32AVX2_6(e *float32, a *float32, b *float32, u *float32, nb int, d int, scale float32, ref *float32, s *float32, r *float32, c *float32)
+// Requires: AVX, AVX2, FMA3, SSE
+TEXT ·stream32AVX2_6(SB), NOSPLIT, $8-88
+	MOVQ         e+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         b+16(FP), DX
+	MOVQ         u+24(FP), BX
+	MOVQ         d+40(FP), SI
+	MOVQ         ref+56(FP), DI
+	MOVQ         s+64(FP), R8
+	MOVQ         r+72(FP), R9
+	MOVQ         c+80(FP), R10
+	MOVSS        scale+48(FP), X0
+	VBROADCASTSS X0, Y0
+	STMXCSR      (SP)
+	MOVL         (SP), R11
+	ORL          $0x00008040, R11
+	MOVL         R11, 4(SP)
+	LDMXCSR      4(SP)
+	MOVQ         nb+32(FP), R11
+	TESTQ        R11, R11
+	JE           done
+
+tile:
+	VMOVUPS      (R10), Y1
+	VMOVUPS      32(R10), Y2
+	VBROADCASTSS (R8), Y3
+	VFMADD231PS  (AX), Y3, Y1
+	VFMADD231PS  32(AX), Y3, Y2
+	VBROADCASTSS 4(R8), Y3
+	VFMADD231PS  64(AX), Y3, Y1
+	VFMADD231PS  96(AX), Y3, Y2
+	VBROADCASTSS 8(R8), Y3
+	VFMADD231PS  128(AX), Y3, Y1
+	VFMADD231PS  160(AX), Y3, Y2
+	VBROADCASTSS 12(R8), Y3
+	VFMADD231PS  192(AX), Y3, Y1
+	VFMADD231PS  224(AX), Y3, Y2
+	VBROADCASTSS 16(R8), Y3
+	VFMADD231PS  256(AX), Y3, Y1
+	VFMADD231PS  288(AX), Y3, Y2
+	VBROADCASTSS 20(R8), Y3
+	VFMADD231PS  320(AX), Y3, Y1
+	VFMADD231PS  352(AX), Y3, Y2
+	VMOVUPS      Y1, (R10)
+	VMOVUPS      Y2, 32(R10)
+	ADDQ         $0x00000040, R10
+	VXORPD       Y1, Y1, Y1
+	VXORPD       Y2, Y2, Y2
+	VXORPD       Y3, Y3, Y3
+	VXORPD       Y4, Y4, Y4
+	VXORPD       Y5, Y5, Y5
+	VXORPD       Y6, Y6, Y6
+	VXORPD       Y7, Y7, Y7
+	VXORPD       Y8, Y8, Y8
+	VXORPD       Y9, Y9, Y9
+	VXORPD       Y10, Y10, Y10
+	VXORPD       Y11, Y11, Y11
+	VXORPD       Y12, Y12, Y12
+	MOVQ         CX, R12
+	MOVQ         SI, R13
+
+coordinate:
+	VMOVUPS      (DX), Y13
+	VMOVUPS      32(DX), Y14
+	VBROADCASTSS (R12), Y15
+	VFMADD231PS  Y13, Y15, Y1
+	VFMADD231PS  Y14, Y15, Y2
+	VBROADCASTSS 4(R12), Y15
+	VFMADD231PS  Y13, Y15, Y3
+	VFMADD231PS  Y14, Y15, Y4
+	VBROADCASTSS 8(R12), Y15
+	VFMADD231PS  Y13, Y15, Y5
+	VFMADD231PS  Y14, Y15, Y6
+	VBROADCASTSS 12(R12), Y15
+	VFMADD231PS  Y13, Y15, Y7
+	VFMADD231PS  Y14, Y15, Y8
+	VBROADCASTSS 16(R12), Y15
+	VFMADD231PS  Y13, Y15, Y9
+	VFMADD231PS  Y14, Y15, Y10
+	VBROADCASTSS 20(R12), Y15
+	VFMADD231PS  Y13, Y15, Y11
+	VFMADD231PS  Y14, Y15, Y12
+	ADDQ         $0x00000018, R12
+	ADDQ         $0x00000040, DX
+	DECQ         R13
+	JNE          coordinate
+	VBROADCASTSS (DI), Y13
+	VADDPS       (BX), Y13, Y15
+	VFMADD213PS  Y15, Y0, Y1
+	VADDPS       32(BX), Y13, Y16
+	VFMADD213PS  Y16, Y0, Y2
+	VMOVUPS      sinkhorn_low_32AVX2<>+0(SB), Y13
+	VMOVUPS      sinkhorn_low_32AVX2<>+0(SB), Y14
+	VMAXPS       Y1, Y13, Y1
+	VMAXPS       Y2, Y14, Y2
+	VMOVUPS      sinkhorn_high_32AVX2<>+0(SB), Y13
+	VMOVUPS      sinkhorn_high_32AVX2<>+0(SB), Y14
+	VMINPS       Y1, Y13, Y1
+	VMINPS       Y2, Y14, Y2
+	VADDPS       sinkhorn_magic_32AVX2<>+0(SB), Y1, Y13
+	VADDPS       sinkhorn_magic_32AVX2<>+0(SB), Y2, Y14
+	VSUBPS       sinkhorn_magic_32AVX2<>+0(SB), Y13, Y15
+	VSUBPS       sinkhorn_magic_32AVX2<>+0(SB), Y14, Y16
+	VSUBPS       Y15, Y1, Y1
+	VSUBPS       Y16, Y2, Y2
+	VMOVUPS      sinkhorn_p5_32AVX2<>+0(SB), Y15
+	VMOVUPS      sinkhorn_p5_32AVX2<>+0(SB), Y16
+	VFMADD213PS  sinkhorn_p4_32AVX2<>+0(SB), Y1, Y15
+	VFMADD213PS  sinkhorn_p4_32AVX2<>+0(SB), Y2, Y16
+	VFMADD213PS  sinkhorn_p3_32AVX2<>+0(SB), Y1, Y15
+	VFMADD213PS  sinkhorn_p3_32AVX2<>+0(SB), Y2, Y16
+	VFMADD213PS  sinkhorn_p2_32AVX2<>+0(SB), Y1, Y15
+	VFMADD213PS  sinkhorn_p2_32AVX2<>+0(SB), Y2, Y16
+	VFMADD213PS  sinkhorn_p1_32AVX2<>+0(SB), Y1, Y15
+	VFMADD213PS  sinkhorn_p1_32AVX2<>+0(SB), Y2, Y16
+	VFMADD213PS  sinkhorn_p0_32AVX2<>+0(SB), Y1, Y15
+	VFMADD213PS  sinkhorn_p0_32AVX2<>+0(SB), Y2, Y16
+	VPSLLD       $0x17, Y13, Y13
+	VPSLLD       $0x17, Y14, Y14
+	VMULPS       Y13, Y15, Y15
+	VMULPS       Y14, Y16, Y16
+	VMOVUPS      Y15, (AX)
+	VMOVUPS      Y16, 32(AX)
+	VADDPS       Y15, Y16, Y15
+	VADDPS       (R9), Y15, Y15
+	VMOVUPS      Y15, (R9)
+	VBROADCASTSS 4(DI), Y1
+	VADDPS       (BX), Y1, Y13
+	VFMADD213PS  Y13, Y0, Y3
+	VADDPS       32(BX), Y1, Y14
+	VFMADD213PS  Y14, Y0, Y4
+	VMOVUPS      sinkhorn_low_32AVX2<>+0(SB), Y1
+	VMOVUPS      sinkhorn_low_32AVX2<>+0(SB), Y2
+	VMAXPS       Y3, Y1, Y3
+	VMAXPS       Y4, Y2, Y4
+	VMOVUPS      sinkhorn_high_32AVX2<>+0(SB), Y1
+	VMOVUPS      sinkhorn_high_32AVX2<>+0(SB), Y2
+	VMINPS       Y3, Y1, Y3
+	VMINPS       Y4, Y2, Y4
+	VADDPS       sinkhorn_magic_32AVX2<>+0(SB), Y3, Y1
+	VADDPS       sinkhorn_magic_32AVX2<>+0(SB), Y4, Y2
+	VSUBPS       sinkhorn_magic_32AVX2<>+0(SB), Y1, Y13
+	VSUBPS       sinkhorn_magic_32AVX2<>+0(SB), Y2, Y14
+	VSUBPS       Y13, Y3, Y3
+	VSUBPS       Y14, Y4, Y4
+	VMOVUPS      sinkhorn_p5_32AVX2<>+0(SB), Y13
+	VMOVUPS      sinkhorn_p5_32AVX2<>+0(SB), Y14
+	VFMADD213PS  sinkhorn_p4_32AVX2<>+0(SB), Y3, Y13
+	VFMADD213PS  sinkhorn_p4_32AVX2<>+0(SB), Y4, Y14
+	VFMADD213PS  sinkhorn_p3_32AVX2<>+0(SB), Y3, Y13
+	VFMADD213PS  sinkhorn_p3_32AVX2<>+0(SB), Y4, Y14
+	VFMADD213PS  sinkhorn_p2_32AVX2<>+0(SB), Y3, Y13
+	VFMADD213PS  sinkhorn_p2_32AVX2<>+0(SB), Y4, Y14
+	VFMADD213PS  sinkhorn_p1_32AVX2<>+0(SB), Y3, Y13
+	VFMADD213PS  sinkhorn_p1_32AVX2<>+0(SB), Y4, Y14
+	VFMADD213PS  sinkhorn_p0_32AVX2<>+0(SB), Y3, Y13
+	VFMADD213PS  sinkhorn_p0_32AVX2<>+0(SB), Y4, Y14
+	VPSLLD       $0x17, Y1, Y1
+	VPSLLD       $0x17, Y2, Y2
+	VMULPS       Y1, Y13, Y13
+	VMULPS       Y2, Y14, Y14
+	VMOVUPS      Y13, 64(AX)
+	VMOVUPS      Y14, 96(AX)
+	VADDPS       Y13, Y14, Y13
+	VADDPS       32(R9), Y13, Y13
+	VMOVUPS      Y13, 32(R9)
+	VBROADCASTSS 8(DI), Y1
+	VADDPS       (BX), Y1, Y3
+	VFMADD213PS  Y3, Y0, Y5
+	VADDPS       32(BX), Y1, Y4
+	VFMADD213PS  Y4, Y0, Y6
+	VMOVUPS      sinkhorn_low_32AVX2<>+0(SB), Y1
+	VMOVUPS      sinkhorn_low_32AVX2<>+0(SB), Y2
+	VMAXPS       Y5, Y1, Y5
+	VMAXPS       Y6, Y2, Y6
+	VMOVUPS      sinkhorn_high_32AVX2<>+0(SB), Y1
+	VMOVUPS      sinkhorn_high_32AVX2<>+0(SB), Y2
+	VMINPS       Y5, Y1, Y5
+	VMINPS       Y6, Y2, Y6
+	VADDPS       sinkhorn_magic_32AVX2<>+0(SB), Y5, Y1
+	VADDPS       sinkhorn_magic_32AVX2<>+0(SB), Y6, Y2
+	VSUBPS       sinkhorn_magic_32AVX2<>+0(SB), Y1, Y3
+	VSUBPS       sinkhorn_magic_32AVX2<>+0(SB), Y2, Y4
+	VSUBPS       Y3, Y5, Y5
+	VSUBPS       Y4, Y6, Y6
+	VMOVUPS      sinkhorn_p5_32AVX2<>+0(SB), Y3
+	VMOVUPS      sinkhorn_p5_32AVX2<>+0(SB), Y4
+	VFMADD213PS  sinkhorn_p4_32AVX2<>+0(SB), Y5, Y3
+	VFMADD213PS  sinkhorn_p4_32AVX2<>+0(SB), Y6, Y4
+	VFMADD213PS  sinkhorn_p3_32AVX2<>+0(SB), Y5, Y3
+	VFMADD213PS  sinkhorn_p3_32AVX2<>+0(SB), Y6, Y4
+	VFMADD213PS  sinkhorn_p2_32AVX2<>+0(SB), Y5, Y3
+	VFMADD213PS  sinkhorn_p2_32AVX2<>+0(SB), Y6, Y4
+	VFMADD213PS  sinkhorn_p1_32AVX2<>+0(SB), Y5, Y3
+	VFMADD213PS  sinkhorn_p1_32AVX2<>+0(SB), Y6, Y4
+	VFMADD213PS  sinkhorn_p0_32AVX2<>+0(SB), Y5, Y3
+	VFMADD213PS  sinkhorn_p0_32AVX2<>+0(SB), Y6, Y4
+	VPSLLD       $0x17, Y1, Y1
+	VPSLLD       $0x17, Y2, Y2
+	VMULPS       Y1, Y3, Y3
+	VMULPS       Y2, Y4, Y4
+	VMOVUPS      Y3, 128(AX)
+	VMOVUPS      Y4, 160(AX)
+	VADDPS       Y3, Y4, Y3
+	VADDPS       64(R9), Y3, Y3
+	VMOVUPS      Y3, 64(R9)
+	VBROADCASTSS 12(DI), Y1
+	VADDPS       (BX), Y1, Y3
+	VFMADD213PS  Y3, Y0, Y7
+	VADDPS       32(BX), Y1, Y4
+	VFMADD213PS  Y4, Y0, Y8
+	VMOVUPS      sinkhorn_low_32AVX2<>+0(SB), Y1
+	VMOVUPS      sinkhorn_low_32AVX2<>+0(SB), Y2
+	VMAXPS       Y7, Y1, Y7
+	VMAXPS       Y8, Y2, Y8
+	VMOVUPS      sinkhorn_high_32AVX2<>+0(SB), Y1
+	VMOVUPS      sinkhorn_high_32AVX2<>+0(SB), Y2
+	VMINPS       Y7, Y1, Y7
+	VMINPS       Y8, Y2, Y8
+	VADDPS       sinkhorn_magic_32AVX2<>+0(SB), Y7, Y1
+	VADDPS       sinkhorn_magic_32AVX2<>+0(SB), Y8, Y2
+	VSUBPS       sinkhorn_magic_32AVX2<>+0(SB), Y1, Y3
+	VSUBPS       sinkhorn_magic_32AVX2<>+0(SB), Y2, Y4
+	VSUBPS       Y3, Y7, Y7
+	VSUBPS       Y4, Y8, Y8
+	VMOVUPS      sinkhorn_p5_32AVX2<>+0(SB), Y3
+	VMOVUPS      sinkhorn_p5_32AVX2<>+0(SB), Y4
+	VFMADD213PS  sinkhorn_p4_32AVX2<>+0(SB), Y7, Y3
+	VFMADD213PS  sinkhorn_p4_32AVX2<>+0(SB), Y8, Y4
+	VFMADD213PS  sinkhorn_p3_32AVX2<>+0(SB), Y7, Y3
+	VFMADD213PS  sinkhorn_p3_32AVX2<>+0(SB), Y8, Y4
+	VFMADD213PS  sinkhorn_p2_32AVX2<>+0(SB), Y7, Y3
+	VFMADD213PS  sinkhorn_p2_32AVX2<>+0(SB), Y8, Y4
+	VFMADD213PS  sinkhorn_p1_32AVX2<>+0(SB), Y7, Y3
+	VFMADD213PS  sinkhorn_p1_32AVX2<>+0(SB), Y8, Y4
+	VFMADD213PS  sinkhorn_p0_32AVX2<>+0(SB), Y7, Y3
+	VFMADD213PS  sinkhorn_p0_32AVX2<>+0(SB), Y8, Y4
+	VPSLLD       $0x17, Y1, Y1
+	VPSLLD       $0x17, Y2, Y2
+	VMULPS       Y1, Y3, Y3
+	VMULPS       Y2, Y4, Y4
+	VMOVUPS      Y3, 192(AX)
+	VMOVUPS      Y4, 224(AX)
+	VADDPS       Y3, Y4, Y3
+	VADDPS       96(R9), Y3, Y3
+	VMOVUPS      Y3, 96(R9)
+	VBROADCASTSS 16(DI), Y1
+	VADDPS       (BX), Y1, Y3
+	VFMADD213PS  Y3, Y0, Y9
+	VADDPS       32(BX), Y1, Y4
+	VFMADD213PS  Y4, Y0, Y10
+	VMOVUPS      sinkhorn_low_32AVX2<>+0(SB), Y1
+	VMOVUPS      sinkhorn_low_32AVX2<>+0(SB), Y2
+	VMAXPS       Y9, Y1, Y9
+	VMAXPS       Y10, Y2, Y10
+	VMOVUPS      sinkhorn_high_32AVX2<>+0(SB), Y1
+	VMOVUPS      sinkhorn_high_32AVX2<>+0(SB), Y2
+	VMINPS       Y9, Y1, Y9
+	VMINPS       Y10, Y2, Y10
+	VADDPS       sinkhorn_magic_32AVX2<>+0(SB), Y9, Y1
+	VADDPS       sinkhorn_magic_32AVX2<>+0(SB), Y10, Y2
+	VSUBPS       sinkhorn_magic_32AVX2<>+0(SB), Y1, Y3
+	VSUBPS       sinkhorn_magic_32AVX2<>+0(SB), Y2, Y4
+	VSUBPS       Y3, Y9, Y9
+	VSUBPS       Y4, Y10, Y10
+	VMOVUPS      sinkhorn_p5_32AVX2<>+0(SB), Y3
+	VMOVUPS      sinkhorn_p5_32AVX2<>+0(SB), Y4
+	VFMADD213PS  sinkhorn_p4_32AVX2<>+0(SB), Y9, Y3
+	VFMADD213PS  sinkhorn_p4_32AVX2<>+0(SB), Y10, Y4
+	VFMADD213PS  sinkhorn_p3_32AVX2<>+0(SB), Y9, Y3
+	VFMADD213PS  sinkhorn_p3_32AVX2<>+0(SB), Y10, Y4
+	VFMADD213PS  sinkhorn_p2_32AVX2<>+0(SB), Y9, Y3
+	VFMADD213PS  sinkhorn_p2_32AVX2<>+0(SB), Y10, Y4
+	VFMADD213PS  sinkhorn_p1_32AVX2<>+0(SB), Y9, Y3
+	VFMADD213PS  sinkhorn_p1_32AVX2<>+0(SB), Y10, Y4
+	VFMADD213PS  sinkhorn_p0_32AVX2<>+0(SB), Y9, Y3
+	VFMADD213PS  sinkhorn_p0_32AVX2<>+0(SB), Y10, Y4
+	VPSLLD       $0x17, Y1, Y1
+	VPSLLD       $0x17, Y2, Y2
+	VMULPS       Y1, Y3, Y3
+	VMULPS       Y2, Y4, Y4
+	VMOVUPS      Y3, 256(AX)
+	VMOVUPS      Y4, 288(AX)
+	VADDPS       Y3, Y4, Y3
+	VADDPS       128(R9), Y3, Y3
+	VMOVUPS      Y3, 128(R9)
+	VBROADCASTSS 20(DI), Y1
+	VADDPS       (BX), Y1, Y3
+	VFMADD213PS  Y3, Y0, Y11
+	VADDPS       32(BX), Y1, Y4
+	VFMADD213PS  Y4, Y0, Y12
+	VMOVUPS      sinkhorn_low_32AVX2<>+0(SB), Y1
+	VMOVUPS      sinkhorn_low_32AVX2<>+0(SB), Y2
+	VMAXPS       Y11, Y1, Y11
+	VMAXPS       Y12, Y2, Y12
+	VMOVUPS      sinkhorn_high_32AVX2<>+0(SB), Y1
+	VMOVUPS      sinkhorn_high_32AVX2<>+0(SB), Y2
+	VMINPS       Y11, Y1, Y11
+	VMINPS       Y12, Y2, Y12
+	VADDPS       sinkhorn_magic_32AVX2<>+0(SB), Y11, Y1
+	VADDPS       sinkhorn_magic_32AVX2<>+0(SB), Y12, Y2
+	VSUBPS       sinkhorn_magic_32AVX2<>+0(SB), Y1, Y3
+	VSUBPS       sinkhorn_magic_32AVX2<>+0(SB), Y2, Y4
+	VSUBPS       Y3, Y11, Y11
+	VSUBPS       Y4, Y12, Y12
+	VMOVUPS      sinkhorn_p5_32AVX2<>+0(SB), Y3
+	VMOVUPS      sinkhorn_p5_32AVX2<>+0(SB), Y4
+	VFMADD213PS  sinkhorn_p4_32AVX2<>+0(SB), Y11, Y3
+	VFMADD213PS  sinkhorn_p4_32AVX2<>+0(SB), Y12, Y4
+	VFMADD213PS  sinkhorn_p3_32AVX2<>+0(SB), Y11, Y3
+	VFMADD213PS  sinkhorn_p3_32AVX2<>+0(SB), Y12, Y4
+	VFMADD213PS  sinkhorn_p2_32AVX2<>+0(SB), Y11, Y3
+	VFMADD213PS  sinkhorn_p2_32AVX2<>+0(SB), Y12, Y4
+	VFMADD213PS  sinkhorn_p1_32AVX2<>+0(SB), Y11, Y3
+	VFMADD213PS  sinkhorn_p1_32AVX2<>+0(SB), Y12, Y4
+	VFMADD213PS  sinkhorn_p0_32AVX2<>+0(SB), Y11, Y3
+	VFMADD213PS  sinkhorn_p0_32AVX2<>+0(SB), Y12, Y4
+	VPSLLD       $0x17, Y1, Y1
+	VPSLLD       $0x17, Y2, Y2
+	VMULPS       Y1, Y3, Y3
+	VMULPS       Y2, Y4, Y4
+	VMOVUPS      Y3, 320(AX)
+	VMOVUPS      Y4, 352(AX)
+	VADDPS       Y3, Y4, Y3
+	VADDPS       160(R9), Y3, Y3
+	VMOVUPS      Y3, 160(R9)
+	ADDQ         $0x00000040, BX
+	ADDQ         $0x00000180, AX
+	DECQ         R11
+	JNE          tile
+
+done:
+	LDMXCSR (SP)
+	VZEROUPPER
+	RET
+
+// func dots32AVX2_6(z *float32, a *float32, b *float32, nb int, d int)
+// Requires: AVX, FMA3
+TEXT ·dots32AVX2_6(SB), NOSPLIT, $0-40
+	MOVQ  z+0(FP), AX
+	MOVQ  a+8(FP), CX
+	MOVQ  b+16(FP), DX
+	MOVQ  d+32(FP), BX
+	MOVQ  nb+24(FP), SI
+	TESTQ SI, SI
+	JE    done
+
+tile:
+	VXORPD Y0, Y0, Y0
+	VXORPD Y1, Y1, Y1
+	VXORPD Y2, Y2, Y2
+	VXORPD Y3, Y3, Y3
+	VXORPD Y4, Y4, Y4
+	VXORPD Y5, Y5, Y5
+	VXORPD Y6, Y6, Y6
+	VXORPD Y7, Y7, Y7
+	VXORPD Y8, Y8, Y8
+	VXORPD Y9, Y9, Y9
+	VXORPD Y10, Y10, Y10
+	VXORPD Y11, Y11, Y11
+	MOVQ   CX, DI
+	MOVQ   BX, R8
+
+coordinate:
+	VMOVUPS      (DX), Y12
+	VMOVUPS      32(DX), Y13
+	VBROADCASTSS (DI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 4(DI), Y14
+	VFMADD231PS  Y12, Y14, Y2
+	VFMADD231PS  Y13, Y14, Y3
+	VBROADCASTSS 8(DI), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS 12(DI), Y14
+	VFMADD231PS  Y12, Y14, Y6
+	VFMADD231PS  Y13, Y14, Y7
+	VBROADCASTSS 16(DI), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
+	VBROADCASTSS 20(DI), Y14
+	VFMADD231PS  Y12, Y14, Y10
+	VFMADD231PS  Y13, Y14, Y11
+	ADDQ         $0x00000018, DI
+	ADDQ         $0x00000040, DX
+	DECQ         R8
+	JNE          coordinate
+	VMOVUPS      Y0, (AX)
+	VMOVUPS      Y1, 32(AX)
+	VMOVUPS      Y2, 64(AX)
+	VMOVUPS      Y3, 96(AX)
+	VMOVUPS      Y4, 128(AX)
+	VMOVUPS      Y5, 160(AX)
+	VMOVUPS      Y6, 192(AX)
+	VMOVUPS      Y7, 224(AX)
+	VMOVUPS      Y8, 256(AX)
+	VMOVUPS      Y9, 288(AX)
+	VMOVUPS      Y10, 320(AX)
+	VMOVUPS      Y11, 352(AX)
+	ADDQ         $0x00000180, AX
+	DECQ         SI
+	JNE          tile
+
+done:
+	VZEROUPPER
+	RET
+
+// func cached32AVX2_6(e *float32, z *float32, u *float32, nb int, scale float32, ref *float32, s *float32, r *float32, c *float32)
+// Requires: AVX, AVX2, FMA3, MMX+, SSE
+TEXT ·cached32AVX2_6(SB), NOSPLIT, $8-72
+	MOVQ         e+0(FP), AX
+	MOVQ         z+8(FP), CX
+	MOVQ         u+16(FP), DX
+	MOVQ         ref+40(FP), BX
+	MOVQ         s+48(FP), SI
+	MOVQ         r+56(FP), DI
+	MOVQ         c+64(FP), R8
+	MOVSS        scale+32(FP), X0
+	VBROADCASTSS X0, Y0
+	STMXCSR      (SP)
+	MOVL         (SP), R9
+	ORL          $0x00008040, R9
+	MOVL         R9, 4(SP)
+	LDMXCSR      4(SP)
+	VMOVUPS      (DI), Y1
+	VMOVUPS      32(DI), Y2
+	VMOVUPS      64(DI), Y3
+	VMOVUPS      96(DI), Y4
+	VMOVUPS      128(DI), Y5
+	VMOVUPS      160(DI), Y6
+	MOVQ         nb+24(FP), R9
+	TESTQ        R9, R9
+	JE           done
+
+tile:
+	VMOVUPS      (R8), Y7
+	VMOVUPS      32(R8), Y8
+	VBROADCASTSS (SI), Y9
+	VFMADD231PS  (AX), Y9, Y7
+	VFMADD231PS  32(AX), Y9, Y8
+	VBROADCASTSS 4(SI), Y9
+	VFMADD231PS  64(AX), Y9, Y7
+	VFMADD231PS  96(AX), Y9, Y8
+	VBROADCASTSS 8(SI), Y9
+	VFMADD231PS  128(AX), Y9, Y7
+	VFMADD231PS  160(AX), Y9, Y8
+	VBROADCASTSS 12(SI), Y9
+	VFMADD231PS  192(AX), Y9, Y7
+	VFMADD231PS  224(AX), Y9, Y8
+	VBROADCASTSS 16(SI), Y9
+	VFMADD231PS  256(AX), Y9, Y7
+	VFMADD231PS  288(AX), Y9, Y8
+	VBROADCASTSS 20(SI), Y9
+	VFMADD231PS  320(AX), Y9, Y7
+	VFMADD231PS  352(AX), Y9, Y8
+	VMOVUPS      Y7, (R8)
+	VMOVUPS      Y8, 32(R8)
+	ADDQ         $0x00000040, R8
+	PREFETCHT1   16384(CX)
+	PREFETCHT1   16448(CX)
+	PREFETCHT1   16512(CX)
+	PREFETCHT1   16576(CX)
+	PREFETCHT1   16640(CX)
+	PREFETCHT1   16704(CX)
+	VMOVUPS      (DX), Y7
+	VMOVUPS      32(DX), Y8
+	VBROADCASTSS (BX), Y10
+	VADDPS       Y7, Y10, Y9
+	VFMADD231PS  (CX), Y0, Y9
+	VADDPS       Y8, Y10, Y12
+	VFMADD231PS  32(CX), Y0, Y12
+	VMOVUPS      sinkhorn_low_32AVX2<>+0(SB), Y10
+	VMOVUPS      sinkhorn_low_32AVX2<>+0(SB), Y13
+	VMAXPS       Y9, Y10, Y9
+	VMAXPS       Y12, Y13, Y12
+	VMOVUPS      sinkhorn_high_32AVX2<>+0(SB), Y10
+	VMOVUPS      sinkhorn_high_32AVX2<>+0(SB), Y13
+	VMINPS       Y9, Y10, Y9
+	VMINPS       Y12, Y13, Y12
+	VADDPS       sinkhorn_magic_32AVX2<>+0(SB), Y9, Y10
+	VADDPS       sinkhorn_magic_32AVX2<>+0(SB), Y12, Y13
+	VSUBPS       sinkhorn_magic_32AVX2<>+0(SB), Y10, Y11
+	VSUBPS       sinkhorn_magic_32AVX2<>+0(SB), Y13, Y14
+	VSUBPS       Y11, Y9, Y9
+	VSUBPS       Y14, Y12, Y12
+	VMOVUPS      sinkhorn_p5_32AVX2<>+0(SB), Y11
+	VMOVUPS      sinkhorn_p5_32AVX2<>+0(SB), Y14
+	VFMADD213PS  sinkhorn_p4_32AVX2<>+0(SB), Y9, Y11
+	VFMADD213PS  sinkhorn_p4_32AVX2<>+0(SB), Y12, Y14
+	VFMADD213PS  sinkhorn_p3_32AVX2<>+0(SB), Y9, Y11
+	VFMADD213PS  sinkhorn_p3_32AVX2<>+0(SB), Y12, Y14
+	VFMADD213PS  sinkhorn_p2_32AVX2<>+0(SB), Y9, Y11
+	VFMADD213PS  sinkhorn_p2_32AVX2<>+0(SB), Y12, Y14
+	VFMADD213PS  sinkhorn_p1_32AVX2<>+0(SB), Y9, Y11
+	VFMADD213PS  sinkhorn_p1_32AVX2<>+0(SB), Y12, Y14
+	VFMADD213PS  sinkhorn_p0_32AVX2<>+0(SB), Y9, Y11
+	VFMADD213PS  sinkhorn_p0_32AVX2<>+0(SB), Y12, Y14
+	VPSLLD       $0x17, Y10, Y10
+	VPSLLD       $0x17, Y13, Y13
+	VMULPS       Y10, Y11, Y11
+	VMULPS       Y13, Y14, Y14
+	VMOVUPS      Y11, (AX)
+	VMOVUPS      Y14, 32(AX)
+	VADDPS       Y11, Y14, Y11
+	VADDPS       Y11, Y1, Y1
+	VBROADCASTSS 4(BX), Y10
+	VADDPS       Y7, Y10, Y9
+	VFMADD231PS  64(CX), Y0, Y9
+	VADDPS       Y8, Y10, Y12
+	VFMADD231PS  96(CX), Y0, Y12
+	VMOVUPS      sinkhorn_low_32AVX2<>+0(SB), Y10
+	VMOVUPS      sinkhorn_low_32AVX2<>+0(SB), Y13
+	VMAXPS       Y9, Y10, Y9
+	VMAXPS       Y12, Y13, Y12
+	VMOVUPS      sinkhorn_high_32AVX2<>+0(SB), Y10
+	VMOVUPS      sinkhorn_high_32AVX2<>+0(SB), Y13
+	VMINPS       Y9, Y10, Y9
+	VMINPS       Y12, Y13, Y12
+	VADDPS       sinkhorn_magic_32AVX2<>+0(SB), Y9, Y10
+	VADDPS       sinkhorn_magic_32AVX2<>+0(SB), Y12, Y13
+	VSUBPS       sinkhorn_magic_32AVX2<>+0(SB), Y10, Y11
+	VSUBPS       sinkhorn_magic_32AVX2<>+0(SB), Y13, Y14
+	VSUBPS       Y11, Y9, Y9
+	VSUBPS       Y14, Y12, Y12
+	VMOVUPS      sinkhorn_p5_32AVX2<>+0(SB), Y11
+	VMOVUPS      sinkhorn_p5_32AVX2<>+0(SB), Y14
+	VFMADD213PS  sinkhorn_p4_32AVX2<>+0(SB), Y9, Y11
+	VFMADD213PS  sinkhorn_p4_32AVX2<>+0(SB), Y12, Y14
+	VFMADD213PS  sinkhorn_p3_32AVX2<>+0(SB), Y9, Y11
+	VFMADD213PS  sinkhorn_p3_32AVX2<>+0(SB), Y12, Y14
+	VFMADD213PS  sinkhorn_p2_32AVX2<>+0(SB), Y9, Y11
+	VFMADD213PS  sinkhorn_p2_32AVX2<>+0(SB), Y12, Y14
+	VFMADD213PS  sinkhorn_p1_32AVX2<>+0(SB), Y9, Y11
+	VFMADD213PS  sinkhorn_p1_32AVX2<>+0(SB), Y12, Y14
+	VFMADD213PS  sinkhorn_p0_32AVX2<>+0(SB), Y9, Y11
+	VFMADD213PS  sinkhorn_p0_32AVX2<>+0(SB), Y12, Y14
+	VPSLLD       $0x17, Y10, Y10
+	VPSLLD       $0x17, Y13, Y13
+	VMULPS       Y10, Y11, Y11
+	VMULPS       Y13, Y14, Y14
+	VMOVUPS      Y11, 64(AX)
+	VMOVUPS      Y14, 96(AX)
+	VADDPS       Y11, Y14, Y11
+	VADDPS       Y11, Y2, Y2
+	VBROADCASTSS 8(BX), Y10
+	VADDPS       Y7, Y10, Y9
+	VFMADD231PS  128(CX), Y0, Y9
+	VADDPS       Y8, Y10, Y12
+	VFMADD231PS  160(CX), Y0, Y12
+	VMOVUPS      sinkhorn_low_32AVX2<>+0(SB), Y10
+	VMOVUPS      sinkhorn_low_32AVX2<>+0(SB), Y13
+	VMAXPS       Y9, Y10, Y9
+	VMAXPS       Y12, Y13, Y12
+	VMOVUPS      sinkhorn_high_32AVX2<>+0(SB), Y10
+	VMOVUPS      sinkhorn_high_32AVX2<>+0(SB), Y13
+	VMINPS       Y9, Y10, Y9
+	VMINPS       Y12, Y13, Y12
+	VADDPS       sinkhorn_magic_32AVX2<>+0(SB), Y9, Y10
+	VADDPS       sinkhorn_magic_32AVX2<>+0(SB), Y12, Y13
+	VSUBPS       sinkhorn_magic_32AVX2<>+0(SB), Y10, Y11
+	VSUBPS       sinkhorn_magic_32AVX2<>+0(SB), Y13, Y14
+	VSUBPS       Y11, Y9, Y9
+	VSUBPS       Y14, Y12, Y12
+	VMOVUPS      sinkhorn_p5_32AVX2<>+0(SB), Y11
+	VMOVUPS      sinkhorn_p5_32AVX2<>+0(SB), Y14
+	VFMADD213PS  sinkhorn_p4_32AVX2<>+0(SB), Y9, Y11
+	VFMADD213PS  sinkhorn_p4_32AVX2<>+0(SB), Y12, Y14
+	VFMADD213PS  sinkhorn_p3_32AVX2<>+0(SB), Y9, Y11
+	VFMADD213PS  sinkhorn_p3_32AVX2<>+0(SB), Y12, Y14
+	VFMADD213PS  sinkhorn_p2_32AVX2<>+0(SB), Y9, Y11
+	VFMADD213PS  sinkhorn_p2_32AVX2<>+0(SB), Y12, Y14
+	VFMADD213PS  sinkhorn_p1_32AVX2<>+0(SB), Y9, Y11
+	VFMADD213PS  sinkhorn_p1_32AVX2<>+0(SB), Y12, Y14
+	VFMADD213PS  sinkhorn_p0_32AVX2<>+0(SB), Y9, Y11
+	VFMADD213PS  sinkhorn_p0_32AVX2<>+0(SB), Y12, Y14
+	VPSLLD       $0x17, Y10, Y10
+	VPSLLD       $0x17, Y13, Y13
+	VMULPS       Y10, Y11, Y11
+	VMULPS       Y13, Y14, Y14
+	VMOVUPS      Y11, 128(AX)
+	VMOVUPS      Y14, 160(AX)
+	VADDPS       Y11, Y14, Y11
+	VADDPS       Y11, Y3, Y3
+	VBROADCASTSS 12(BX), Y10
+	VADDPS       Y7, Y10, Y9
+	VFMADD231PS  192(CX), Y0, Y9
+	VADDPS       Y8, Y10, Y12
+	VFMADD231PS  224(CX), Y0, Y12
+	VMOVUPS      sinkhorn_low_32AVX2<>+0(SB), Y10
+	VMOVUPS      sinkhorn_low_32AVX2<>+0(SB), Y13
+	VMAXPS       Y9, Y10, Y9
+	VMAXPS       Y12, Y13, Y12
+	VMOVUPS      sinkhorn_high_32AVX2<>+0(SB), Y10
+	VMOVUPS      sinkhorn_high_32AVX2<>+0(SB), Y13
+	VMINPS       Y9, Y10, Y9
+	VMINPS       Y12, Y13, Y12
+	VADDPS       sinkhorn_magic_32AVX2<>+0(SB), Y9, Y10
+	VADDPS       sinkhorn_magic_32AVX2<>+0(SB), Y12, Y13
+	VSUBPS       sinkhorn_magic_32AVX2<>+0(SB), Y10, Y11
+	VSUBPS       sinkhorn_magic_32AVX2<>+0(SB), Y13, Y14
+	VSUBPS       Y11, Y9, Y9
+	VSUBPS       Y14, Y12, Y12
+	VMOVUPS      sinkhorn_p5_32AVX2<>+0(SB), Y11
+	VMOVUPS      sinkhorn_p5_32AVX2<>+0(SB), Y14
+	VFMADD213PS  sinkhorn_p4_32AVX2<>+0(SB), Y9, Y11
+	VFMADD213PS  sinkhorn_p4_32AVX2<>+0(SB), Y12, Y14
+	VFMADD213PS  sinkhorn_p3_32AVX2<>+0(SB), Y9, Y11
+	VFMADD213PS  sinkhorn_p3_32AVX2<>+0(SB), Y12, Y14
+	VFMADD213PS  sinkhorn_p2_32AVX2<>+0(SB), Y9, Y11
+	VFMADD213PS  sinkhorn_p2_32AVX2<>+0(SB), Y12, Y14
+	VFMADD213PS  sinkhorn_p1_32AVX2<>+0(SB), Y9, Y11
+	VFMADD213PS  sinkhorn_p1_32AVX2<>+0(SB), Y12, Y14
+	VFMADD213PS  sinkhorn_p0_32AVX2<>+0(SB), Y9, Y11
+	VFMADD213PS  sinkhorn_p0_32AVX2<>+0(SB), Y12, Y14
+	VPSLLD       $0x17, Y10, Y10
+	VPSLLD       $0x17, Y13, Y13
+	VMULPS       Y10, Y11, Y11
+	VMULPS       Y13, Y14, Y14
+	VMOVUPS      Y11, 192(AX)
+	VMOVUPS      Y14, 224(AX)
+	VADDPS       Y11, Y14, Y11
+	VADDPS       Y11, Y4, Y4
+	VBROADCASTSS 16(BX), Y10
+	VADDPS       Y7, Y10, Y9
+	VFMADD231PS  256(CX), Y0, Y9
+	VADDPS       Y8, Y10, Y12
+	VFMADD231PS  288(CX), Y0, Y12
+	VMOVUPS      sinkhorn_low_32AVX2<>+0(SB), Y10
+	VMOVUPS      sinkhorn_low_32AVX2<>+0(SB), Y13
+	VMAXPS       Y9, Y10, Y9
+	VMAXPS       Y12, Y13, Y12
+	VMOVUPS      sinkhorn_high_32AVX2<>+0(SB), Y10
+	VMOVUPS      sinkhorn_high_32AVX2<>+0(SB), Y13
+	VMINPS       Y9, Y10, Y9
+	VMINPS       Y12, Y13, Y12
+	VADDPS       sinkhorn_magic_32AVX2<>+0(SB), Y9, Y10
+	VADDPS       sinkhorn_magic_32AVX2<>+0(SB), Y12, Y13
+	VSUBPS       sinkhorn_magic_32AVX2<>+0(SB), Y10, Y11
+	VSUBPS       sinkhorn_magic_32AVX2<>+0(SB), Y13, Y14
+	VSUBPS       Y11, Y9, Y9
+	VSUBPS       Y14, Y12, Y12
+	VMOVUPS      sinkhorn_p5_32AVX2<>+0(SB), Y11
+	VMOVUPS      sinkhorn_p5_32AVX2<>+0(SB), Y14
+	VFMADD213PS  sinkhorn_p4_32AVX2<>+0(SB), Y9, Y11
+	VFMADD213PS  sinkhorn_p4_32AVX2<>+0(SB), Y12, Y14
+	VFMADD213PS  sinkhorn_p3_32AVX2<>+0(SB), Y9, Y11
+	VFMADD213PS  sinkhorn_p3_32AVX2<>+0(SB), Y12, Y14
+	VFMADD213PS  sinkhorn_p2_32AVX2<>+0(SB), Y9, Y11
+	VFMADD213PS  sinkhorn_p2_32AVX2<>+0(SB), Y12, Y14
+	VFMADD213PS  sinkhorn_p1_32AVX2<>+0(SB), Y9, Y11
+	VFMADD213PS  sinkhorn_p1_32AVX2<>+0(SB), Y12, Y14
+	VFMADD213PS  sinkhorn_p0_32AVX2<>+0(SB), Y9, Y11
+	VFMADD213PS  sinkhorn_p0_32AVX2<>+0(SB), Y12, Y14
+	VPSLLD       $0x17, Y10, Y10
+	VPSLLD       $0x17, Y13, Y13
+	VMULPS       Y10, Y11, Y11
+	VMULPS       Y13, Y14, Y14
+	VMOVUPS      Y11, 256(AX)
+	VMOVUPS      Y14, 288(AX)
+	VADDPS       Y11, Y14, Y11
+	VADDPS       Y11, Y5, Y5
+	VBROADCASTSS 20(BX), Y9
+	VADDPS       Y7, Y9, Y7
+	VFMADD231PS  320(CX), Y0, Y7
+	VADDPS       Y8, Y9, Y10
+	VFMADD231PS  352(CX), Y0, Y10
+	VMOVUPS      sinkhorn_low_32AVX2<>+0(SB), Y9
+	VMOVUPS      sinkhorn_low_32AVX2<>+0(SB), Y11
+	VMAXPS       Y7, Y9, Y7
+	VMAXPS       Y10, Y11, Y10
+	VMOVUPS      sinkhorn_high_32AVX2<>+0(SB), Y9
+	VMOVUPS      sinkhorn_high_32AVX2<>+0(SB), Y11
+	VMINPS       Y7, Y9, Y7
+	VMINPS       Y10, Y11, Y10
+	VADDPS       sinkhorn_magic_32AVX2<>+0(SB), Y7, Y9
+	VADDPS       sinkhorn_magic_32AVX2<>+0(SB), Y10, Y11
+	VSUBPS       sinkhorn_magic_32AVX2<>+0(SB), Y9, Y8
+	VSUBPS       sinkhorn_magic_32AVX2<>+0(SB), Y11, Y12
+	VSUBPS       Y8, Y7, Y7
+	VSUBPS       Y12, Y10, Y10
+	VMOVUPS      sinkhorn_p5_32AVX2<>+0(SB), Y8
+	VMOVUPS      sinkhorn_p5_32AVX2<>+0(SB), Y12
+	VFMADD213PS  sinkhorn_p4_32AVX2<>+0(SB), Y7, Y8
+	VFMADD213PS  sinkhorn_p4_32AVX2<>+0(SB), Y10, Y12
+	VFMADD213PS  sinkhorn_p3_32AVX2<>+0(SB), Y7, Y8
+	VFMADD213PS  sinkhorn_p3_32AVX2<>+0(SB), Y10, Y12
+	VFMADD213PS  sinkhorn_p2_32AVX2<>+0(SB), Y7, Y8
+	VFMADD213PS  sinkhorn_p2_32AVX2<>+0(SB), Y10, Y12
+	VFMADD213PS  sinkhorn_p1_32AVX2<>+0(SB), Y7, Y8
+	VFMADD213PS  sinkhorn_p1_32AVX2<>+0(SB), Y10, Y12
+	VFMADD213PS  sinkhorn_p0_32AVX2<>+0(SB), Y7, Y8
+	VFMADD213PS  sinkhorn_p0_32AVX2<>+0(SB), Y10, Y12
+	VPSLLD       $0x17, Y9, Y9
+	VPSLLD       $0x17, Y11, Y11
+	VMULPS       Y9, Y8, Y8
+	VMULPS       Y11, Y12, Y12
+	VMOVUPS      Y8, 320(AX)
+	VMOVUPS      Y12, 352(AX)
+	VADDPS       Y8, Y12, Y8
+	VADDPS       Y8, Y6, Y6
+	ADDQ         $0x00000040, DX
+	ADDQ         $0x00000180, AX
+	ADDQ         $0x00000180, CX
+	DECQ         R9
+	JNE          tile
+
+done:
+	VMOVUPS Y1, (DI)
+	VMOVUPS Y2, 32(DI)
+	VMOVUPS Y3, 64(DI)
+	VMOVUPS Y4, 96(DI)
+	VMOVUPS Y5, 128(DI)
+	VMOVUPS Y6, 160(DI)
+	LDMXCSR (SP)
+	VZEROUPPER
+	RET
+
+// func peaks32AVX2_6(z *float32, u *float32, nb int, scale float32, r *float32)
+// Requires: AVX, AVX2, FMA3, SSE
+TEXT ·peaks32AVX2_6(SB), NOSPLIT, $0-40
+	MOVQ         z+0(FP), AX
+	MOVQ         u+8(FP), CX
+	MOVQ         r+32(FP), DX
+	MOVSS        scale+24(FP), X0
+	VBROADCASTSS X0, Y0
+	VMOVUPS      (DX), Y1
+	VMOVUPS      32(DX), Y2
+	VMOVUPS      64(DX), Y3
+	VMOVUPS      96(DX), Y4
+	VMOVUPS      128(DX), Y5
+	VMOVUPS      160(DX), Y6
+	MOVQ         nb+16(FP), BX
+	TESTQ        BX, BX
+	JE           done
+
+tile:
+	VMOVUPS     (CX), Y7
+	VMOVUPS     (AX), Y8
+	VFMADD213PS Y7, Y0, Y8
+	VMAXPS      Y8, Y1, Y1
+	VMOVUPS     64(AX), Y8
+	VFMADD213PS Y7, Y0, Y8
+	VMAXPS      Y8, Y2, Y2
+	VMOVUPS     128(AX), Y8
+	VFMADD213PS Y7, Y0, Y8
+	VMAXPS      Y8, Y3, Y3
+	VMOVUPS     192(AX), Y8
+	VFMADD213PS Y7, Y0, Y8
+	VMAXPS      Y8, Y4, Y4
+	VMOVUPS     256(AX), Y8
+	VFMADD213PS Y7, Y0, Y8
+	VMAXPS      Y8, Y5, Y5
+	VMOVUPS     320(AX), Y8
+	VFMADD213PS Y7, Y0, Y8
+	VMAXPS      Y8, Y6, Y6
+	VMOVUPS     32(CX), Y7
+	VMOVUPS     32(AX), Y8
+	VFMADD213PS Y7, Y0, Y8
+	VMAXPS      Y8, Y1, Y1
+	VMOVUPS     96(AX), Y8
+	VFMADD213PS Y7, Y0, Y8
+	VMAXPS      Y8, Y2, Y2
+	VMOVUPS     160(AX), Y8
+	VFMADD213PS Y7, Y0, Y8
+	VMAXPS      Y8, Y3, Y3
+	VMOVUPS     224(AX), Y8
+	VFMADD213PS Y7, Y0, Y8
+	VMAXPS      Y8, Y4, Y4
+	VMOVUPS     288(AX), Y8
+	VFMADD213PS Y7, Y0, Y8
+	VMAXPS      Y8, Y5, Y5
+	VMOVUPS     352(AX), Y8
+	VFMADD213PS Y7, Y0, Y8
+	VMAXPS      Y8, Y6, Y6
+	ADDQ        $0x00000040, CX
+	ADDQ        $0x00000180, AX
+	DECQ        BX
+	JNE         tile
+
+done:
+	VMOVUPS Y1, (DX)
+	VMOVUPS Y2, 32(DX)
+	VMOVUPS Y3, 64(DX)
+	VMOVUPS Y4, 96(DX)
+	VMOVUPS Y5, 128(DX)
+	VMOVUPS Y6, 160(DX)
+	VZEROUPPER
+	RET
+
+// func columns32AVX2_6(e *float32, nb int, s *float32, c *float32)
+// Requires: AVX, FMA3, SSE
+TEXT ·columns32AVX2_6(SB), NOSPLIT, $8-32
+	MOVQ    e+0(FP), AX
+	MOVQ    s+16(FP), CX
+	MOVQ    c+24(FP), DX
+	STMXCSR (SP)
+	MOVL    (SP), BX
+	ORL     $0x00008040, BX
+	MOVL    BX, 4(SP)
+	LDMXCSR 4(SP)
+	MOVQ    nb+8(FP), BX
+	TESTQ   BX, BX
+	JE      done
+
+tile:
+	VMOVUPS      (DX), Y0
+	VMOVUPS      32(DX), Y1
+	VBROADCASTSS (CX), Y2
+	VFMADD231PS  (AX), Y2, Y0
+	VFMADD231PS  32(AX), Y2, Y1
+	VBROADCASTSS 4(CX), Y2
+	VFMADD231PS  64(AX), Y2, Y0
+	VFMADD231PS  96(AX), Y2, Y1
+	VBROADCASTSS 8(CX), Y2
+	VFMADD231PS  128(AX), Y2, Y0
+	VFMADD231PS  160(AX), Y2, Y1
+	VBROADCASTSS 12(CX), Y2
+	VFMADD231PS  192(AX), Y2, Y0
+	VFMADD231PS  224(AX), Y2, Y1
+	VBROADCASTSS 16(CX), Y2
+	VFMADD231PS  256(AX), Y2, Y0
+	VFMADD231PS  288(AX), Y2, Y1
+	VBROADCASTSS 20(CX), Y2
+	VFMADD231PS  320(AX), Y2, Y0
+	VFMADD231PS  352(AX), Y2, Y1
+	VMOVUPS      Y0, (DX)
+	VMOVUPS      Y1, 32(DX)
+	ADDQ         $0x00000040, DX
+	ADDQ         $0x00000180, AX
+	DECQ         BX
+	JNE          tile
+
+done:
+	LDMXCSR (SP)
+	VZEROUPPER
+	RET
+
 // func product64AVX512_12x1(a *float64, lda int, b *float64, ldb int, c *float64, ldc int, k int, add bool)
 // Requires: AVX, AVX512F
 TEXT ·product64AVX512_12x1(SB), NOSPLIT, $0-57
@@ -3667,6 +5689,3875 @@ block:
 	JNE         block
 
 done:
+	VZEROUPPER
+	RET
+
+DATA sinkhorn_p0_64AVX512<>+0(SB)/8, $0x3ff0000000000001
+GLOBL sinkhorn_p0_64AVX512<>(SB), RODATA|NOPTR, $8
+
+DATA sinkhorn_p1_64AVX512<>+0(SB)/8, $0x3fe62e42fefa3808
+GLOBL sinkhorn_p1_64AVX512<>(SB), RODATA|NOPTR, $8
+
+DATA sinkhorn_p2_64AVX512<>+0(SB)/8, $0x3fcebfbdff8403a4
+GLOBL sinkhorn_p2_64AVX512<>(SB), RODATA|NOPTR, $8
+
+DATA sinkhorn_p3_64AVX512<>+0(SB)/8, $0x3fac6b08d6b431bf
+GLOBL sinkhorn_p3_64AVX512<>(SB), RODATA|NOPTR, $8
+
+DATA sinkhorn_p4_64AVX512<>+0(SB)/8, $0x3f83b2ab7a16c173
+GLOBL sinkhorn_p4_64AVX512<>(SB), RODATA|NOPTR, $8
+
+DATA sinkhorn_p5_64AVX512<>+0(SB)/8, $0x3f55d87e5b4a2ba7
+GLOBL sinkhorn_p5_64AVX512<>(SB), RODATA|NOPTR, $8
+
+DATA sinkhorn_p6_64AVX512<>+0(SB)/8, $0x3f2430b5df856aca
+GLOBL sinkhorn_p6_64AVX512<>(SB), RODATA|NOPTR, $8
+
+DATA sinkhorn_p7_64AVX512<>+0(SB)/8, $0x3eeff86a111690db
+GLOBL sinkhorn_p7_64AVX512<>(SB), RODATA|NOPTR, $8
+
+DATA sinkhorn_p8_64AVX512<>+0(SB)/8, $0x3eb655c50ed9f411
+GLOBL sinkhorn_p8_64AVX512<>(SB), RODATA|NOPTR, $8
+
+DATA sinkhorn_p9_64AVX512<>+0(SB)/8, $0x3e79658309f30ce8
+GLOBL sinkhorn_p9_64AVX512<>(SB), RODATA|NOPTR, $8
+
+DATA sinkhorn_p10_64AVX512<>+0(SB)/8, $0x3e455f49d36489bf
+GLOBL sinkhorn_p10_64AVX512<>(SB), RODATA|NOPTR, $8
+
+// func rowSums64AVX512(sum *float64, r *float64, n int)
+// Requires: AVX, AVX512F
+TEXT ·rowSums64AVX512(SB), NOSPLIT, $0-24
+	MOVQ   sum+0(FP), AX
+	MOVQ   r+8(FP), CX
+	MOVQ   n+16(FP), DX
+	VPXORD Z0, Z0, Z0
+
+row:
+	VMOVUPD       (CX), Z1
+	VMOVUPD       Z0, (CX)
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF128  $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VPERMILPD     $0x01, X1, X2
+	VADDSD        X2, X1, X1
+	VADDSD        (AX), X1, X1
+	VMOVSD        X1, (AX)
+	ADDQ          $0x08, AX
+	ADDQ          $0x00000040, CX
+	DECQ          DX
+	JNE           row
+	VZEROUPPER
+	RET
+
+// func stream64AVX512_12(e *float64, a *float64, b *float64, u *float64, nb int, d int, scale float64, ref *float64, s *float64, r *float64, c *float64)
+// Requires: AVX, AVX512DQ, AVX512F, SSE, SSE2
+TEXT ·stream64AVX512_12(SB), NOSPLIT, $8-88
+	MOVQ         e+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         b+16(FP), DX
+	MOVQ         u+24(FP), BX
+	MOVQ         d+40(FP), SI
+	MOVQ         ref+56(FP), DI
+	MOVQ         s+64(FP), R8
+	MOVQ         r+72(FP), R9
+	MOVQ         c+80(FP), R10
+	MOVSD        scale+48(FP), X0
+	VBROADCASTSD X0, Z0
+	STMXCSR      (SP)
+	MOVL         (SP), R11
+	ORL          $0x00008040, R11
+	MOVL         R11, 4(SP)
+	LDMXCSR      4(SP)
+	VBROADCASTSD sinkhorn_p0_64AVX512<>+0(SB), Z25
+	VBROADCASTSD sinkhorn_p1_64AVX512<>+0(SB), Z26
+	VBROADCASTSD sinkhorn_p2_64AVX512<>+0(SB), Z27
+	MOVQ         nb+32(FP), R11
+	TESTQ        R11, R11
+	JE           done
+
+tile:
+	VMOVUPD      (R10), Z28
+	VMOVUPD      64(R10), Z29
+	VBROADCASTSD (R8), Z30
+	VFMADD231PD  (AX), Z30, Z28
+	VFMADD231PD  64(AX), Z30, Z29
+	VBROADCASTSD 8(R8), Z30
+	VFMADD231PD  128(AX), Z30, Z28
+	VFMADD231PD  192(AX), Z30, Z29
+	VBROADCASTSD 16(R8), Z30
+	VFMADD231PD  256(AX), Z30, Z28
+	VFMADD231PD  320(AX), Z30, Z29
+	VBROADCASTSD 24(R8), Z30
+	VFMADD231PD  384(AX), Z30, Z28
+	VFMADD231PD  448(AX), Z30, Z29
+	VBROADCASTSD 32(R8), Z30
+	VFMADD231PD  512(AX), Z30, Z28
+	VFMADD231PD  576(AX), Z30, Z29
+	VBROADCASTSD 40(R8), Z30
+	VFMADD231PD  640(AX), Z30, Z28
+	VFMADD231PD  704(AX), Z30, Z29
+	VBROADCASTSD 48(R8), Z30
+	VFMADD231PD  768(AX), Z30, Z28
+	VFMADD231PD  832(AX), Z30, Z29
+	VBROADCASTSD 56(R8), Z30
+	VFMADD231PD  896(AX), Z30, Z28
+	VFMADD231PD  960(AX), Z30, Z29
+	VBROADCASTSD 64(R8), Z30
+	VFMADD231PD  1024(AX), Z30, Z28
+	VFMADD231PD  1088(AX), Z30, Z29
+	VBROADCASTSD 72(R8), Z30
+	VFMADD231PD  1152(AX), Z30, Z28
+	VFMADD231PD  1216(AX), Z30, Z29
+	VBROADCASTSD 80(R8), Z30
+	VFMADD231PD  1280(AX), Z30, Z28
+	VFMADD231PD  1344(AX), Z30, Z29
+	VBROADCASTSD 88(R8), Z30
+	VFMADD231PD  1408(AX), Z30, Z28
+	VFMADD231PD  1472(AX), Z30, Z29
+	VMOVUPD      Z28, (R10)
+	VMOVUPD      Z29, 64(R10)
+	ADDQ         $0x00000080, R10
+	VPXORD       Z1, Z1, Z1
+	VPXORD       Z2, Z2, Z2
+	VPXORD       Z3, Z3, Z3
+	VPXORD       Z4, Z4, Z4
+	VPXORD       Z5, Z5, Z5
+	VPXORD       Z6, Z6, Z6
+	VPXORD       Z7, Z7, Z7
+	VPXORD       Z8, Z8, Z8
+	VPXORD       Z9, Z9, Z9
+	VPXORD       Z10, Z10, Z10
+	VPXORD       Z11, Z11, Z11
+	VPXORD       Z12, Z12, Z12
+	VPXORD       Z13, Z13, Z13
+	VPXORD       Z14, Z14, Z14
+	VPXORD       Z15, Z15, Z15
+	VPXORD       Z16, Z16, Z16
+	VPXORD       Z17, Z17, Z17
+	VPXORD       Z18, Z18, Z18
+	VPXORD       Z19, Z19, Z19
+	VPXORD       Z20, Z20, Z20
+	VPXORD       Z21, Z21, Z21
+	VPXORD       Z22, Z22, Z22
+	VPXORD       Z23, Z23, Z23
+	VPXORD       Z24, Z24, Z24
+	MOVQ         CX, R12
+	MOVQ         SI, R13
+
+coordinate:
+	VMOVUPD          (DX), Z28
+	VMOVUPD          64(DX), Z29
+	VBROADCASTSD     (R12), Z30
+	VFMADD231PD      Z28, Z30, Z1
+	VFMADD231PD      Z29, Z30, Z2
+	VBROADCASTSD     8(R12), Z30
+	VFMADD231PD      Z28, Z30, Z3
+	VFMADD231PD      Z29, Z30, Z4
+	VBROADCASTSD     16(R12), Z30
+	VFMADD231PD      Z28, Z30, Z5
+	VFMADD231PD      Z29, Z30, Z6
+	VBROADCASTSD     24(R12), Z30
+	VFMADD231PD      Z28, Z30, Z7
+	VFMADD231PD      Z29, Z30, Z8
+	VBROADCASTSD     32(R12), Z30
+	VFMADD231PD      Z28, Z30, Z9
+	VFMADD231PD      Z29, Z30, Z10
+	VBROADCASTSD     40(R12), Z30
+	VFMADD231PD      Z28, Z30, Z11
+	VFMADD231PD      Z29, Z30, Z12
+	VBROADCASTSD     48(R12), Z30
+	VFMADD231PD      Z28, Z30, Z13
+	VFMADD231PD      Z29, Z30, Z14
+	VBROADCASTSD     56(R12), Z30
+	VFMADD231PD      Z28, Z30, Z15
+	VFMADD231PD      Z29, Z30, Z16
+	VBROADCASTSD     64(R12), Z30
+	VFMADD231PD      Z28, Z30, Z17
+	VFMADD231PD      Z29, Z30, Z18
+	VBROADCASTSD     72(R12), Z30
+	VFMADD231PD      Z28, Z30, Z19
+	VFMADD231PD      Z29, Z30, Z20
+	VBROADCASTSD     80(R12), Z30
+	VFMADD231PD      Z28, Z30, Z21
+	VFMADD231PD      Z29, Z30, Z22
+	VBROADCASTSD     88(R12), Z30
+	VFMADD231PD      Z28, Z30, Z23
+	VFMADD231PD      Z29, Z30, Z24
+	ADDQ             $0x00000060, R12
+	ADDQ             $0x00000080, DX
+	DECQ             R13
+	JNE              coordinate
+	VBROADCASTSD     (DI), Z28
+	VADDPD           (BX), Z28, Z30
+	VFMADD213PD      Z30, Z0, Z1
+	VADDPD           64(BX), Z28, Z31
+	VFMADD213PD      Z31, Z0, Z2
+	VREDUCEPD        $0x01, Z1, Z28
+	VREDUCEPD        $0x01, Z2, Z29
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z30
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z31
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z28, Z30
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z29, Z31
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z28, Z30
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z29, Z31
+	VFMADD213PD.BCST sinkhorn_p7_64AVX512<>+0(SB), Z28, Z30
+	VFMADD213PD.BCST sinkhorn_p7_64AVX512<>+0(SB), Z29, Z31
+	VFMADD213PD.BCST sinkhorn_p6_64AVX512<>+0(SB), Z28, Z30
+	VFMADD213PD.BCST sinkhorn_p6_64AVX512<>+0(SB), Z29, Z31
+	VFMADD213PD.BCST sinkhorn_p5_64AVX512<>+0(SB), Z28, Z30
+	VFMADD213PD.BCST sinkhorn_p5_64AVX512<>+0(SB), Z29, Z31
+	VFMADD213PD.BCST sinkhorn_p4_64AVX512<>+0(SB), Z28, Z30
+	VFMADD213PD.BCST sinkhorn_p4_64AVX512<>+0(SB), Z29, Z31
+	VFMADD213PD.BCST sinkhorn_p3_64AVX512<>+0(SB), Z28, Z30
+	VFMADD213PD.BCST sinkhorn_p3_64AVX512<>+0(SB), Z29, Z31
+	VFMADD213PD      Z27, Z28, Z30
+	VFMADD213PD      Z27, Z29, Z31
+	VFMADD213PD      Z26, Z28, Z30
+	VFMADD213PD      Z26, Z29, Z31
+	VFMADD213PD      Z25, Z28, Z30
+	VFMADD213PD      Z25, Z29, Z31
+	VSCALEFPD        Z1, Z30, Z30
+	VSCALEFPD        Z2, Z31, Z31
+	VMOVUPD          Z30, (AX)
+	VMOVUPD          Z31, 64(AX)
+	VADDPD           Z30, Z31, Z30
+	VADDPD           (R9), Z30, Z30
+	VMOVUPD          Z30, (R9)
+	VBROADCASTSD     8(DI), Z28
+	VADDPD           (BX), Z28, Z30
+	VFMADD213PD      Z30, Z0, Z3
+	VADDPD           64(BX), Z28, Z31
+	VFMADD213PD      Z31, Z0, Z4
+	VREDUCEPD        $0x01, Z3, Z28
+	VREDUCEPD        $0x01, Z4, Z29
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z30
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z31
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z28, Z30
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z29, Z31
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z28, Z30
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z29, Z31
+	VFMADD213PD.BCST sinkhorn_p7_64AVX512<>+0(SB), Z28, Z30
+	VFMADD213PD.BCST sinkhorn_p7_64AVX512<>+0(SB), Z29, Z31
+	VFMADD213PD.BCST sinkhorn_p6_64AVX512<>+0(SB), Z28, Z30
+	VFMADD213PD.BCST sinkhorn_p6_64AVX512<>+0(SB), Z29, Z31
+	VFMADD213PD.BCST sinkhorn_p5_64AVX512<>+0(SB), Z28, Z30
+	VFMADD213PD.BCST sinkhorn_p5_64AVX512<>+0(SB), Z29, Z31
+	VFMADD213PD.BCST sinkhorn_p4_64AVX512<>+0(SB), Z28, Z30
+	VFMADD213PD.BCST sinkhorn_p4_64AVX512<>+0(SB), Z29, Z31
+	VFMADD213PD.BCST sinkhorn_p3_64AVX512<>+0(SB), Z28, Z30
+	VFMADD213PD.BCST sinkhorn_p3_64AVX512<>+0(SB), Z29, Z31
+	VFMADD213PD      Z27, Z28, Z30
+	VFMADD213PD      Z27, Z29, Z31
+	VFMADD213PD      Z26, Z28, Z30
+	VFMADD213PD      Z26, Z29, Z31
+	VFMADD213PD      Z25, Z28, Z30
+	VFMADD213PD      Z25, Z29, Z31
+	VSCALEFPD        Z3, Z30, Z30
+	VSCALEFPD        Z4, Z31, Z31
+	VMOVUPD          Z30, 128(AX)
+	VMOVUPD          Z31, 192(AX)
+	VADDPD           Z30, Z31, Z30
+	VADDPD           64(R9), Z30, Z30
+	VMOVUPD          Z30, 64(R9)
+	VBROADCASTSD     16(DI), Z28
+	VADDPD           (BX), Z28, Z30
+	VFMADD213PD      Z30, Z0, Z5
+	VADDPD           64(BX), Z28, Z31
+	VFMADD213PD      Z31, Z0, Z6
+	VREDUCEPD        $0x01, Z5, Z28
+	VREDUCEPD        $0x01, Z6, Z29
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z30
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z31
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z28, Z30
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z29, Z31
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z28, Z30
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z29, Z31
+	VFMADD213PD.BCST sinkhorn_p7_64AVX512<>+0(SB), Z28, Z30
+	VFMADD213PD.BCST sinkhorn_p7_64AVX512<>+0(SB), Z29, Z31
+	VFMADD213PD.BCST sinkhorn_p6_64AVX512<>+0(SB), Z28, Z30
+	VFMADD213PD.BCST sinkhorn_p6_64AVX512<>+0(SB), Z29, Z31
+	VFMADD213PD.BCST sinkhorn_p5_64AVX512<>+0(SB), Z28, Z30
+	VFMADD213PD.BCST sinkhorn_p5_64AVX512<>+0(SB), Z29, Z31
+	VFMADD213PD.BCST sinkhorn_p4_64AVX512<>+0(SB), Z28, Z30
+	VFMADD213PD.BCST sinkhorn_p4_64AVX512<>+0(SB), Z29, Z31
+	VFMADD213PD.BCST sinkhorn_p3_64AVX512<>+0(SB), Z28, Z30
+	VFMADD213PD.BCST sinkhorn_p3_64AVX512<>+0(SB), Z29, Z31
+	VFMADD213PD      Z27, Z28, Z30
+	VFMADD213PD      Z27, Z29, Z31
+	VFMADD213PD      Z26, Z28, Z30
+	VFMADD213PD      Z26, Z29, Z31
+	VFMADD213PD      Z25, Z28, Z30
+	VFMADD213PD      Z25, Z29, Z31
+	VSCALEFPD        Z5, Z30, Z30
+	VSCALEFPD        Z6, Z31, Z31
+	VMOVUPD          Z30, 256(AX)
+	VMOVUPD          Z31, 320(AX)
+	VADDPD           Z30, Z31, Z30
+	VADDPD           128(R9), Z30, Z30
+	VMOVUPD          Z30, 128(R9)
+	VBROADCASTSD     24(DI), Z28
+	VADDPD           (BX), Z28, Z30
+	VFMADD213PD      Z30, Z0, Z7
+	VADDPD           64(BX), Z28, Z31
+	VFMADD213PD      Z31, Z0, Z8
+	VREDUCEPD        $0x01, Z7, Z28
+	VREDUCEPD        $0x01, Z8, Z29
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z30
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z31
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z28, Z30
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z29, Z31
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z28, Z30
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z29, Z31
+	VFMADD213PD.BCST sinkhorn_p7_64AVX512<>+0(SB), Z28, Z30
+	VFMADD213PD.BCST sinkhorn_p7_64AVX512<>+0(SB), Z29, Z31
+	VFMADD213PD.BCST sinkhorn_p6_64AVX512<>+0(SB), Z28, Z30
+	VFMADD213PD.BCST sinkhorn_p6_64AVX512<>+0(SB), Z29, Z31
+	VFMADD213PD.BCST sinkhorn_p5_64AVX512<>+0(SB), Z28, Z30
+	VFMADD213PD.BCST sinkhorn_p5_64AVX512<>+0(SB), Z29, Z31
+	VFMADD213PD.BCST sinkhorn_p4_64AVX512<>+0(SB), Z28, Z30
+	VFMADD213PD.BCST sinkhorn_p4_64AVX512<>+0(SB), Z29, Z31
+	VFMADD213PD.BCST sinkhorn_p3_64AVX512<>+0(SB), Z28, Z30
+	VFMADD213PD.BCST sinkhorn_p3_64AVX512<>+0(SB), Z29, Z31
+	VFMADD213PD      Z27, Z28, Z30
+	VFMADD213PD      Z27, Z29, Z31
+	VFMADD213PD      Z26, Z28, Z30
+	VFMADD213PD      Z26, Z29, Z31
+	VFMADD213PD      Z25, Z28, Z30
+	VFMADD213PD      Z25, Z29, Z31
+	VSCALEFPD        Z7, Z30, Z30
+	VSCALEFPD        Z8, Z31, Z31
+	VMOVUPD          Z30, 384(AX)
+	VMOVUPD          Z31, 448(AX)
+	VADDPD           Z30, Z31, Z30
+	VADDPD           192(R9), Z30, Z30
+	VMOVUPD          Z30, 192(R9)
+	VBROADCASTSD     32(DI), Z28
+	VADDPD           (BX), Z28, Z30
+	VFMADD213PD      Z30, Z0, Z9
+	VADDPD           64(BX), Z28, Z31
+	VFMADD213PD      Z31, Z0, Z10
+	VREDUCEPD        $0x01, Z9, Z28
+	VREDUCEPD        $0x01, Z10, Z29
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z30
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z31
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z28, Z30
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z29, Z31
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z28, Z30
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z29, Z31
+	VFMADD213PD.BCST sinkhorn_p7_64AVX512<>+0(SB), Z28, Z30
+	VFMADD213PD.BCST sinkhorn_p7_64AVX512<>+0(SB), Z29, Z31
+	VFMADD213PD.BCST sinkhorn_p6_64AVX512<>+0(SB), Z28, Z30
+	VFMADD213PD.BCST sinkhorn_p6_64AVX512<>+0(SB), Z29, Z31
+	VFMADD213PD.BCST sinkhorn_p5_64AVX512<>+0(SB), Z28, Z30
+	VFMADD213PD.BCST sinkhorn_p5_64AVX512<>+0(SB), Z29, Z31
+	VFMADD213PD.BCST sinkhorn_p4_64AVX512<>+0(SB), Z28, Z30
+	VFMADD213PD.BCST sinkhorn_p4_64AVX512<>+0(SB), Z29, Z31
+	VFMADD213PD.BCST sinkhorn_p3_64AVX512<>+0(SB), Z28, Z30
+	VFMADD213PD.BCST sinkhorn_p3_64AVX512<>+0(SB), Z29, Z31
+	VFMADD213PD      Z27, Z28, Z30
+	VFMADD213PD      Z27, Z29, Z31
+	VFMADD213PD      Z26, Z28, Z30
+	VFMADD213PD      Z26, Z29, Z31
+	VFMADD213PD      Z25, Z28, Z30
+	VFMADD213PD      Z25, Z29, Z31
+	VSCALEFPD        Z9, Z30, Z30
+	VSCALEFPD        Z10, Z31, Z31
+	VMOVUPD          Z30, 512(AX)
+	VMOVUPD          Z31, 576(AX)
+	VADDPD           Z30, Z31, Z30
+	VADDPD           256(R9), Z30, Z30
+	VMOVUPD          Z30, 256(R9)
+	VBROADCASTSD     40(DI), Z28
+	VADDPD           (BX), Z28, Z30
+	VFMADD213PD      Z30, Z0, Z11
+	VADDPD           64(BX), Z28, Z31
+	VFMADD213PD      Z31, Z0, Z12
+	VREDUCEPD        $0x01, Z11, Z28
+	VREDUCEPD        $0x01, Z12, Z29
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z30
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z31
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z28, Z30
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z29, Z31
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z28, Z30
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z29, Z31
+	VFMADD213PD.BCST sinkhorn_p7_64AVX512<>+0(SB), Z28, Z30
+	VFMADD213PD.BCST sinkhorn_p7_64AVX512<>+0(SB), Z29, Z31
+	VFMADD213PD.BCST sinkhorn_p6_64AVX512<>+0(SB), Z28, Z30
+	VFMADD213PD.BCST sinkhorn_p6_64AVX512<>+0(SB), Z29, Z31
+	VFMADD213PD.BCST sinkhorn_p5_64AVX512<>+0(SB), Z28, Z30
+	VFMADD213PD.BCST sinkhorn_p5_64AVX512<>+0(SB), Z29, Z31
+	VFMADD213PD.BCST sinkhorn_p4_64AVX512<>+0(SB), Z28, Z30
+	VFMADD213PD.BCST sinkhorn_p4_64AVX512<>+0(SB), Z29, Z31
+	VFMADD213PD.BCST sinkhorn_p3_64AVX512<>+0(SB), Z28, Z30
+	VFMADD213PD.BCST sinkhorn_p3_64AVX512<>+0(SB), Z29, Z31
+	VFMADD213PD      Z27, Z28, Z30
+	VFMADD213PD      Z27, Z29, Z31
+	VFMADD213PD      Z26, Z28, Z30
+	VFMADD213PD      Z26, Z29, Z31
+	VFMADD213PD      Z25, Z28, Z30
+	VFMADD213PD      Z25, Z29, Z31
+	VSCALEFPD        Z11, Z30, Z30
+	VSCALEFPD        Z12, Z31, Z31
+	VMOVUPD          Z30, 640(AX)
+	VMOVUPD          Z31, 704(AX)
+	VADDPD           Z30, Z31, Z30
+	VADDPD           320(R9), Z30, Z30
+	VMOVUPD          Z30, 320(R9)
+	VBROADCASTSD     48(DI), Z28
+	VADDPD           (BX), Z28, Z30
+	VFMADD213PD      Z30, Z0, Z13
+	VADDPD           64(BX), Z28, Z31
+	VFMADD213PD      Z31, Z0, Z14
+	VREDUCEPD        $0x01, Z13, Z28
+	VREDUCEPD        $0x01, Z14, Z29
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z30
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z31
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z28, Z30
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z29, Z31
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z28, Z30
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z29, Z31
+	VFMADD213PD.BCST sinkhorn_p7_64AVX512<>+0(SB), Z28, Z30
+	VFMADD213PD.BCST sinkhorn_p7_64AVX512<>+0(SB), Z29, Z31
+	VFMADD213PD.BCST sinkhorn_p6_64AVX512<>+0(SB), Z28, Z30
+	VFMADD213PD.BCST sinkhorn_p6_64AVX512<>+0(SB), Z29, Z31
+	VFMADD213PD.BCST sinkhorn_p5_64AVX512<>+0(SB), Z28, Z30
+	VFMADD213PD.BCST sinkhorn_p5_64AVX512<>+0(SB), Z29, Z31
+	VFMADD213PD.BCST sinkhorn_p4_64AVX512<>+0(SB), Z28, Z30
+	VFMADD213PD.BCST sinkhorn_p4_64AVX512<>+0(SB), Z29, Z31
+	VFMADD213PD.BCST sinkhorn_p3_64AVX512<>+0(SB), Z28, Z30
+	VFMADD213PD.BCST sinkhorn_p3_64AVX512<>+0(SB), Z29, Z31
+	VFMADD213PD      Z27, Z28, Z30
+	VFMADD213PD      Z27, Z29, Z31
+	VFMADD213PD      Z26, Z28, Z30
+	VFMADD213PD      Z26, Z29, Z31
+	VFMADD213PD      Z25, Z28, Z30
+	VFMADD213PD      Z25, Z29, Z31
+	VSCALEFPD        Z13, Z30, Z30
+	VSCALEFPD        Z14, Z31, Z31
+	VMOVUPD          Z30, 768(AX)
+	VMOVUPD          Z31, 832(AX)
+	VADDPD           Z30, Z31, Z30
+	VADDPD           384(R9), Z30, Z30
+	VMOVUPD          Z30, 384(R9)
+	VBROADCASTSD     56(DI), Z28
+	VADDPD           (BX), Z28, Z30
+	VFMADD213PD      Z30, Z0, Z15
+	VADDPD           64(BX), Z28, Z31
+	VFMADD213PD      Z31, Z0, Z16
+	VREDUCEPD        $0x01, Z15, Z28
+	VREDUCEPD        $0x01, Z16, Z29
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z30
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z31
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z28, Z30
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z29, Z31
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z28, Z30
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z29, Z31
+	VFMADD213PD.BCST sinkhorn_p7_64AVX512<>+0(SB), Z28, Z30
+	VFMADD213PD.BCST sinkhorn_p7_64AVX512<>+0(SB), Z29, Z31
+	VFMADD213PD.BCST sinkhorn_p6_64AVX512<>+0(SB), Z28, Z30
+	VFMADD213PD.BCST sinkhorn_p6_64AVX512<>+0(SB), Z29, Z31
+	VFMADD213PD.BCST sinkhorn_p5_64AVX512<>+0(SB), Z28, Z30
+	VFMADD213PD.BCST sinkhorn_p5_64AVX512<>+0(SB), Z29, Z31
+	VFMADD213PD.BCST sinkhorn_p4_64AVX512<>+0(SB), Z28, Z30
+	VFMADD213PD.BCST sinkhorn_p4_64AVX512<>+0(SB), Z29, Z31
+	VFMADD213PD.BCST sinkhorn_p3_64AVX512<>+0(SB), Z28, Z30
+	VFMADD213PD.BCST sinkhorn_p3_64AVX512<>+0(SB), Z29, Z31
+	VFMADD213PD      Z27, Z28, Z30
+	VFMADD213PD      Z27, Z29, Z31
+	VFMADD213PD      Z26, Z28, Z30
+	VFMADD213PD      Z26, Z29, Z31
+	VFMADD213PD      Z25, Z28, Z30
+	VFMADD213PD      Z25, Z29, Z31
+	VSCALEFPD        Z15, Z30, Z30
+	VSCALEFPD        Z16, Z31, Z31
+	VMOVUPD          Z30, 896(AX)
+	VMOVUPD          Z31, 960(AX)
+	VADDPD           Z30, Z31, Z30
+	VADDPD           448(R9), Z30, Z30
+	VMOVUPD          Z30, 448(R9)
+	VBROADCASTSD     64(DI), Z28
+	VADDPD           (BX), Z28, Z30
+	VFMADD213PD      Z30, Z0, Z17
+	VADDPD           64(BX), Z28, Z31
+	VFMADD213PD      Z31, Z0, Z18
+	VREDUCEPD        $0x01, Z17, Z28
+	VREDUCEPD        $0x01, Z18, Z29
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z30
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z31
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z28, Z30
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z29, Z31
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z28, Z30
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z29, Z31
+	VFMADD213PD.BCST sinkhorn_p7_64AVX512<>+0(SB), Z28, Z30
+	VFMADD213PD.BCST sinkhorn_p7_64AVX512<>+0(SB), Z29, Z31
+	VFMADD213PD.BCST sinkhorn_p6_64AVX512<>+0(SB), Z28, Z30
+	VFMADD213PD.BCST sinkhorn_p6_64AVX512<>+0(SB), Z29, Z31
+	VFMADD213PD.BCST sinkhorn_p5_64AVX512<>+0(SB), Z28, Z30
+	VFMADD213PD.BCST sinkhorn_p5_64AVX512<>+0(SB), Z29, Z31
+	VFMADD213PD.BCST sinkhorn_p4_64AVX512<>+0(SB), Z28, Z30
+	VFMADD213PD.BCST sinkhorn_p4_64AVX512<>+0(SB), Z29, Z31
+	VFMADD213PD.BCST sinkhorn_p3_64AVX512<>+0(SB), Z28, Z30
+	VFMADD213PD.BCST sinkhorn_p3_64AVX512<>+0(SB), Z29, Z31
+	VFMADD213PD      Z27, Z28, Z30
+	VFMADD213PD      Z27, Z29, Z31
+	VFMADD213PD      Z26, Z28, Z30
+	VFMADD213PD      Z26, Z29, Z31
+	VFMADD213PD      Z25, Z28, Z30
+	VFMADD213PD      Z25, Z29, Z31
+	VSCALEFPD        Z17, Z30, Z30
+	VSCALEFPD        Z18, Z31, Z31
+	VMOVUPD          Z30, 1024(AX)
+	VMOVUPD          Z31, 1088(AX)
+	VADDPD           Z30, Z31, Z30
+	VADDPD           512(R9), Z30, Z30
+	VMOVUPD          Z30, 512(R9)
+	VBROADCASTSD     72(DI), Z28
+	VADDPD           (BX), Z28, Z30
+	VFMADD213PD      Z30, Z0, Z19
+	VADDPD           64(BX), Z28, Z31
+	VFMADD213PD      Z31, Z0, Z20
+	VREDUCEPD        $0x01, Z19, Z28
+	VREDUCEPD        $0x01, Z20, Z29
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z30
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z31
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z28, Z30
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z29, Z31
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z28, Z30
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z29, Z31
+	VFMADD213PD.BCST sinkhorn_p7_64AVX512<>+0(SB), Z28, Z30
+	VFMADD213PD.BCST sinkhorn_p7_64AVX512<>+0(SB), Z29, Z31
+	VFMADD213PD.BCST sinkhorn_p6_64AVX512<>+0(SB), Z28, Z30
+	VFMADD213PD.BCST sinkhorn_p6_64AVX512<>+0(SB), Z29, Z31
+	VFMADD213PD.BCST sinkhorn_p5_64AVX512<>+0(SB), Z28, Z30
+	VFMADD213PD.BCST sinkhorn_p5_64AVX512<>+0(SB), Z29, Z31
+	VFMADD213PD.BCST sinkhorn_p4_64AVX512<>+0(SB), Z28, Z30
+	VFMADD213PD.BCST sinkhorn_p4_64AVX512<>+0(SB), Z29, Z31
+	VFMADD213PD.BCST sinkhorn_p3_64AVX512<>+0(SB), Z28, Z30
+	VFMADD213PD.BCST sinkhorn_p3_64AVX512<>+0(SB), Z29, Z31
+	VFMADD213PD      Z27, Z28, Z30
+	VFMADD213PD      Z27, Z29, Z31
+	VFMADD213PD      Z26, Z28, Z30
+	VFMADD213PD      Z26, Z29, Z31
+	VFMADD213PD      Z25, Z28, Z30
+	VFMADD213PD      Z25, Z29, Z31
+	VSCALEFPD        Z19, Z30, Z30
+	VSCALEFPD        Z20, Z31, Z31
+	VMOVUPD          Z30, 1152(AX)
+	VMOVUPD          Z31, 1216(AX)
+	VADDPD           Z30, Z31, Z30
+	VADDPD           576(R9), Z30, Z30
+	VMOVUPD          Z30, 576(R9)
+	VBROADCASTSD     80(DI), Z28
+	VADDPD           (BX), Z28, Z30
+	VFMADD213PD      Z30, Z0, Z21
+	VADDPD           64(BX), Z28, Z31
+	VFMADD213PD      Z31, Z0, Z22
+	VREDUCEPD        $0x01, Z21, Z28
+	VREDUCEPD        $0x01, Z22, Z29
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z30
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z31
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z28, Z30
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z29, Z31
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z28, Z30
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z29, Z31
+	VFMADD213PD.BCST sinkhorn_p7_64AVX512<>+0(SB), Z28, Z30
+	VFMADD213PD.BCST sinkhorn_p7_64AVX512<>+0(SB), Z29, Z31
+	VFMADD213PD.BCST sinkhorn_p6_64AVX512<>+0(SB), Z28, Z30
+	VFMADD213PD.BCST sinkhorn_p6_64AVX512<>+0(SB), Z29, Z31
+	VFMADD213PD.BCST sinkhorn_p5_64AVX512<>+0(SB), Z28, Z30
+	VFMADD213PD.BCST sinkhorn_p5_64AVX512<>+0(SB), Z29, Z31
+	VFMADD213PD.BCST sinkhorn_p4_64AVX512<>+0(SB), Z28, Z30
+	VFMADD213PD.BCST sinkhorn_p4_64AVX512<>+0(SB), Z29, Z31
+	VFMADD213PD.BCST sinkhorn_p3_64AVX512<>+0(SB), Z28, Z30
+	VFMADD213PD.BCST sinkhorn_p3_64AVX512<>+0(SB), Z29, Z31
+	VFMADD213PD      Z27, Z28, Z30
+	VFMADD213PD      Z27, Z29, Z31
+	VFMADD213PD      Z26, Z28, Z30
+	VFMADD213PD      Z26, Z29, Z31
+	VFMADD213PD      Z25, Z28, Z30
+	VFMADD213PD      Z25, Z29, Z31
+	VSCALEFPD        Z21, Z30, Z30
+	VSCALEFPD        Z22, Z31, Z31
+	VMOVUPD          Z30, 1280(AX)
+	VMOVUPD          Z31, 1344(AX)
+	VADDPD           Z30, Z31, Z30
+	VADDPD           640(R9), Z30, Z30
+	VMOVUPD          Z30, 640(R9)
+	VBROADCASTSD     88(DI), Z28
+	VADDPD           (BX), Z28, Z30
+	VFMADD213PD      Z30, Z0, Z23
+	VADDPD           64(BX), Z28, Z31
+	VFMADD213PD      Z31, Z0, Z24
+	VREDUCEPD        $0x01, Z23, Z28
+	VREDUCEPD        $0x01, Z24, Z29
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z30
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z31
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z28, Z30
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z29, Z31
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z28, Z30
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z29, Z31
+	VFMADD213PD.BCST sinkhorn_p7_64AVX512<>+0(SB), Z28, Z30
+	VFMADD213PD.BCST sinkhorn_p7_64AVX512<>+0(SB), Z29, Z31
+	VFMADD213PD.BCST sinkhorn_p6_64AVX512<>+0(SB), Z28, Z30
+	VFMADD213PD.BCST sinkhorn_p6_64AVX512<>+0(SB), Z29, Z31
+	VFMADD213PD.BCST sinkhorn_p5_64AVX512<>+0(SB), Z28, Z30
+	VFMADD213PD.BCST sinkhorn_p5_64AVX512<>+0(SB), Z29, Z31
+	VFMADD213PD.BCST sinkhorn_p4_64AVX512<>+0(SB), Z28, Z30
+	VFMADD213PD.BCST sinkhorn_p4_64AVX512<>+0(SB), Z29, Z31
+	VFMADD213PD.BCST sinkhorn_p3_64AVX512<>+0(SB), Z28, Z30
+	VFMADD213PD.BCST sinkhorn_p3_64AVX512<>+0(SB), Z29, Z31
+	VFMADD213PD      Z27, Z28, Z30
+	VFMADD213PD      Z27, Z29, Z31
+	VFMADD213PD      Z26, Z28, Z30
+	VFMADD213PD      Z26, Z29, Z31
+	VFMADD213PD      Z25, Z28, Z30
+	VFMADD213PD      Z25, Z29, Z31
+	VSCALEFPD        Z23, Z30, Z30
+	VSCALEFPD        Z24, Z31, Z31
+	VMOVUPD          Z30, 1408(AX)
+	VMOVUPD          Z31, 1472(AX)
+	VADDPD           Z30, Z31, Z30
+	VADDPD           704(R9), Z30, Z30
+	VMOVUPD          Z30, 704(R9)
+	ADDQ             $0x00000080, BX
+	ADDQ             $0x00000600, AX
+	DECQ             R11
+	JNE              tile
+
+done:
+	LDMXCSR (SP)
+	VZEROUPPER
+	RET
+
+// func dots64AVX512_12(z *float64, a *float64, b *float64, nb int, d int)
+// Requires: AVX, AVX512F
+TEXT ·dots64AVX512_12(SB), NOSPLIT, $0-40
+	MOVQ  z+0(FP), AX
+	MOVQ  a+8(FP), CX
+	MOVQ  b+16(FP), DX
+	MOVQ  d+32(FP), BX
+	MOVQ  nb+24(FP), SI
+	TESTQ SI, SI
+	JE    done
+
+tile:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	VPXORD Z18, Z18, Z18
+	VPXORD Z19, Z19, Z19
+	VPXORD Z20, Z20, Z20
+	VPXORD Z21, Z21, Z21
+	VPXORD Z22, Z22, Z22
+	VPXORD Z23, Z23, Z23
+	MOVQ   CX, DI
+	MOVQ   BX, R8
+
+coordinate:
+	VMOVUPD      (DX), Z24
+	VMOVUPD      64(DX), Z25
+	VBROADCASTSD (DI), Z26
+	VFMADD231PD  Z24, Z26, Z0
+	VFMADD231PD  Z25, Z26, Z1
+	VBROADCASTSD 8(DI), Z26
+	VFMADD231PD  Z24, Z26, Z2
+	VFMADD231PD  Z25, Z26, Z3
+	VBROADCASTSD 16(DI), Z26
+	VFMADD231PD  Z24, Z26, Z4
+	VFMADD231PD  Z25, Z26, Z5
+	VBROADCASTSD 24(DI), Z26
+	VFMADD231PD  Z24, Z26, Z6
+	VFMADD231PD  Z25, Z26, Z7
+	VBROADCASTSD 32(DI), Z26
+	VFMADD231PD  Z24, Z26, Z8
+	VFMADD231PD  Z25, Z26, Z9
+	VBROADCASTSD 40(DI), Z26
+	VFMADD231PD  Z24, Z26, Z10
+	VFMADD231PD  Z25, Z26, Z11
+	VBROADCASTSD 48(DI), Z26
+	VFMADD231PD  Z24, Z26, Z12
+	VFMADD231PD  Z25, Z26, Z13
+	VBROADCASTSD 56(DI), Z26
+	VFMADD231PD  Z24, Z26, Z14
+	VFMADD231PD  Z25, Z26, Z15
+	VBROADCASTSD 64(DI), Z26
+	VFMADD231PD  Z24, Z26, Z16
+	VFMADD231PD  Z25, Z26, Z17
+	VBROADCASTSD 72(DI), Z26
+	VFMADD231PD  Z24, Z26, Z18
+	VFMADD231PD  Z25, Z26, Z19
+	VBROADCASTSD 80(DI), Z26
+	VFMADD231PD  Z24, Z26, Z20
+	VFMADD231PD  Z25, Z26, Z21
+	VBROADCASTSD 88(DI), Z26
+	VFMADD231PD  Z24, Z26, Z22
+	VFMADD231PD  Z25, Z26, Z23
+	ADDQ         $0x00000060, DI
+	ADDQ         $0x00000080, DX
+	DECQ         R8
+	JNE          coordinate
+	VMOVUPD      Z0, (AX)
+	VMOVUPD      Z1, 64(AX)
+	VMOVUPD      Z2, 128(AX)
+	VMOVUPD      Z3, 192(AX)
+	VMOVUPD      Z4, 256(AX)
+	VMOVUPD      Z5, 320(AX)
+	VMOVUPD      Z6, 384(AX)
+	VMOVUPD      Z7, 448(AX)
+	VMOVUPD      Z8, 512(AX)
+	VMOVUPD      Z9, 576(AX)
+	VMOVUPD      Z10, 640(AX)
+	VMOVUPD      Z11, 704(AX)
+	VMOVUPD      Z12, 768(AX)
+	VMOVUPD      Z13, 832(AX)
+	VMOVUPD      Z14, 896(AX)
+	VMOVUPD      Z15, 960(AX)
+	VMOVUPD      Z16, 1024(AX)
+	VMOVUPD      Z17, 1088(AX)
+	VMOVUPD      Z18, 1152(AX)
+	VMOVUPD      Z19, 1216(AX)
+	VMOVUPD      Z20, 1280(AX)
+	VMOVUPD      Z21, 1344(AX)
+	VMOVUPD      Z22, 1408(AX)
+	VMOVUPD      Z23, 1472(AX)
+	ADDQ         $0x00000600, AX
+	DECQ         SI
+	JNE          tile
+
+done:
+	VZEROUPPER
+	RET
+
+// func cached64AVX512_12(e *float64, z *float64, u *float64, nb int, scale float64, ref *float64, s *float64, r *float64, c *float64)
+// Requires: AVX, AVX512DQ, AVX512F, MMX+, SSE, SSE2
+TEXT ·cached64AVX512_12(SB), NOSPLIT, $8-72
+	MOVQ         e+0(FP), AX
+	MOVQ         z+8(FP), CX
+	MOVQ         u+16(FP), DX
+	MOVQ         ref+40(FP), BX
+	MOVQ         s+48(FP), SI
+	MOVQ         r+56(FP), DI
+	MOVQ         c+64(FP), R8
+	MOVSD        scale+32(FP), X0
+	VBROADCASTSD X0, Z0
+	STMXCSR      (SP)
+	MOVL         (SP), R9
+	ORL          $0x00008040, R9
+	MOVL         R9, 4(SP)
+	LDMXCSR      4(SP)
+	VMOVUPD      (DI), Z1
+	VMOVUPD      64(DI), Z2
+	VMOVUPD      128(DI), Z3
+	VMOVUPD      192(DI), Z4
+	VMOVUPD      256(DI), Z5
+	VMOVUPD      320(DI), Z6
+	VMOVUPD      384(DI), Z7
+	VMOVUPD      448(DI), Z8
+	VMOVUPD      512(DI), Z9
+	VMOVUPD      576(DI), Z10
+	VMOVUPD      640(DI), Z11
+	VMOVUPD      704(DI), Z12
+	VBROADCASTSD sinkhorn_p0_64AVX512<>+0(SB), Z13
+	VBROADCASTSD sinkhorn_p1_64AVX512<>+0(SB), Z14
+	VBROADCASTSD sinkhorn_p2_64AVX512<>+0(SB), Z15
+	VBROADCASTSD sinkhorn_p3_64AVX512<>+0(SB), Z16
+	VBROADCASTSD sinkhorn_p4_64AVX512<>+0(SB), Z17
+	VBROADCASTSD sinkhorn_p5_64AVX512<>+0(SB), Z18
+	VBROADCASTSD sinkhorn_p6_64AVX512<>+0(SB), Z19
+	VBROADCASTSD sinkhorn_p7_64AVX512<>+0(SB), Z20
+	MOVQ         nb+24(FP), R9
+	TESTQ        R9, R9
+	JE           done
+
+tile:
+	VMOVUPD          (R8), Z21
+	VMOVUPD          64(R8), Z22
+	VBROADCASTSD     (SI), Z23
+	VFMADD231PD      (AX), Z23, Z21
+	VFMADD231PD      64(AX), Z23, Z22
+	VBROADCASTSD     8(SI), Z23
+	VFMADD231PD      128(AX), Z23, Z21
+	VFMADD231PD      192(AX), Z23, Z22
+	VBROADCASTSD     16(SI), Z23
+	VFMADD231PD      256(AX), Z23, Z21
+	VFMADD231PD      320(AX), Z23, Z22
+	VBROADCASTSD     24(SI), Z23
+	VFMADD231PD      384(AX), Z23, Z21
+	VFMADD231PD      448(AX), Z23, Z22
+	VBROADCASTSD     32(SI), Z23
+	VFMADD231PD      512(AX), Z23, Z21
+	VFMADD231PD      576(AX), Z23, Z22
+	VBROADCASTSD     40(SI), Z23
+	VFMADD231PD      640(AX), Z23, Z21
+	VFMADD231PD      704(AX), Z23, Z22
+	VBROADCASTSD     48(SI), Z23
+	VFMADD231PD      768(AX), Z23, Z21
+	VFMADD231PD      832(AX), Z23, Z22
+	VBROADCASTSD     56(SI), Z23
+	VFMADD231PD      896(AX), Z23, Z21
+	VFMADD231PD      960(AX), Z23, Z22
+	VBROADCASTSD     64(SI), Z23
+	VFMADD231PD      1024(AX), Z23, Z21
+	VFMADD231PD      1088(AX), Z23, Z22
+	VBROADCASTSD     72(SI), Z23
+	VFMADD231PD      1152(AX), Z23, Z21
+	VFMADD231PD      1216(AX), Z23, Z22
+	VBROADCASTSD     80(SI), Z23
+	VFMADD231PD      1280(AX), Z23, Z21
+	VFMADD231PD      1344(AX), Z23, Z22
+	VBROADCASTSD     88(SI), Z23
+	VFMADD231PD      1408(AX), Z23, Z21
+	VFMADD231PD      1472(AX), Z23, Z22
+	VMOVUPD          Z21, (R8)
+	VMOVUPD          Z22, 64(R8)
+	ADDQ             $0x00000080, R8
+	PREFETCHT1       16384(CX)
+	PREFETCHT1       16448(CX)
+	PREFETCHT1       16512(CX)
+	PREFETCHT1       16576(CX)
+	PREFETCHT1       16640(CX)
+	PREFETCHT1       16704(CX)
+	PREFETCHT1       16768(CX)
+	PREFETCHT1       16832(CX)
+	PREFETCHT1       16896(CX)
+	PREFETCHT1       16960(CX)
+	PREFETCHT1       17024(CX)
+	PREFETCHT1       17088(CX)
+	PREFETCHT1       17152(CX)
+	PREFETCHT1       17216(CX)
+	PREFETCHT1       17280(CX)
+	PREFETCHT1       17344(CX)
+	PREFETCHT1       17408(CX)
+	PREFETCHT1       17472(CX)
+	PREFETCHT1       17536(CX)
+	PREFETCHT1       17600(CX)
+	PREFETCHT1       17664(CX)
+	PREFETCHT1       17728(CX)
+	PREFETCHT1       17792(CX)
+	PREFETCHT1       17856(CX)
+	VMOVUPD          (DX), Z21
+	VMOVUPD          64(DX), Z22
+	VBROADCASTSD     (BX), Z24
+	VADDPD           Z21, Z24, Z23
+	VFMADD231PD      (CX), Z0, Z23
+	VADDPD           Z22, Z24, Z26
+	VFMADD231PD      64(CX), Z0, Z26
+	VREDUCEPD        $0x01, Z23, Z24
+	VREDUCEPD        $0x01, Z26, Z27
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z25
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z28
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z24, Z25
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z27, Z28
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z24, Z25
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z27, Z28
+	VFMADD213PD      Z20, Z24, Z25
+	VFMADD213PD      Z20, Z27, Z28
+	VFMADD213PD      Z19, Z24, Z25
+	VFMADD213PD      Z19, Z27, Z28
+	VFMADD213PD      Z18, Z24, Z25
+	VFMADD213PD      Z18, Z27, Z28
+	VFMADD213PD      Z17, Z24, Z25
+	VFMADD213PD      Z17, Z27, Z28
+	VFMADD213PD      Z16, Z24, Z25
+	VFMADD213PD      Z16, Z27, Z28
+	VFMADD213PD      Z15, Z24, Z25
+	VFMADD213PD      Z15, Z27, Z28
+	VFMADD213PD      Z14, Z24, Z25
+	VFMADD213PD      Z14, Z27, Z28
+	VFMADD213PD      Z13, Z24, Z25
+	VFMADD213PD      Z13, Z27, Z28
+	VSCALEFPD        Z23, Z25, Z25
+	VSCALEFPD        Z26, Z28, Z28
+	VMOVUPD          Z25, (AX)
+	VMOVUPD          Z28, 64(AX)
+	VADDPD           Z25, Z28, Z25
+	VADDPD           Z25, Z1, Z1
+	VBROADCASTSD     8(BX), Z24
+	VADDPD           Z21, Z24, Z23
+	VFMADD231PD      128(CX), Z0, Z23
+	VADDPD           Z22, Z24, Z26
+	VFMADD231PD      192(CX), Z0, Z26
+	VREDUCEPD        $0x01, Z23, Z24
+	VREDUCEPD        $0x01, Z26, Z27
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z25
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z28
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z24, Z25
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z27, Z28
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z24, Z25
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z27, Z28
+	VFMADD213PD      Z20, Z24, Z25
+	VFMADD213PD      Z20, Z27, Z28
+	VFMADD213PD      Z19, Z24, Z25
+	VFMADD213PD      Z19, Z27, Z28
+	VFMADD213PD      Z18, Z24, Z25
+	VFMADD213PD      Z18, Z27, Z28
+	VFMADD213PD      Z17, Z24, Z25
+	VFMADD213PD      Z17, Z27, Z28
+	VFMADD213PD      Z16, Z24, Z25
+	VFMADD213PD      Z16, Z27, Z28
+	VFMADD213PD      Z15, Z24, Z25
+	VFMADD213PD      Z15, Z27, Z28
+	VFMADD213PD      Z14, Z24, Z25
+	VFMADD213PD      Z14, Z27, Z28
+	VFMADD213PD      Z13, Z24, Z25
+	VFMADD213PD      Z13, Z27, Z28
+	VSCALEFPD        Z23, Z25, Z25
+	VSCALEFPD        Z26, Z28, Z28
+	VMOVUPD          Z25, 128(AX)
+	VMOVUPD          Z28, 192(AX)
+	VADDPD           Z25, Z28, Z25
+	VADDPD           Z25, Z2, Z2
+	VBROADCASTSD     16(BX), Z24
+	VADDPD           Z21, Z24, Z23
+	VFMADD231PD      256(CX), Z0, Z23
+	VADDPD           Z22, Z24, Z26
+	VFMADD231PD      320(CX), Z0, Z26
+	VREDUCEPD        $0x01, Z23, Z24
+	VREDUCEPD        $0x01, Z26, Z27
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z25
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z28
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z24, Z25
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z27, Z28
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z24, Z25
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z27, Z28
+	VFMADD213PD      Z20, Z24, Z25
+	VFMADD213PD      Z20, Z27, Z28
+	VFMADD213PD      Z19, Z24, Z25
+	VFMADD213PD      Z19, Z27, Z28
+	VFMADD213PD      Z18, Z24, Z25
+	VFMADD213PD      Z18, Z27, Z28
+	VFMADD213PD      Z17, Z24, Z25
+	VFMADD213PD      Z17, Z27, Z28
+	VFMADD213PD      Z16, Z24, Z25
+	VFMADD213PD      Z16, Z27, Z28
+	VFMADD213PD      Z15, Z24, Z25
+	VFMADD213PD      Z15, Z27, Z28
+	VFMADD213PD      Z14, Z24, Z25
+	VFMADD213PD      Z14, Z27, Z28
+	VFMADD213PD      Z13, Z24, Z25
+	VFMADD213PD      Z13, Z27, Z28
+	VSCALEFPD        Z23, Z25, Z25
+	VSCALEFPD        Z26, Z28, Z28
+	VMOVUPD          Z25, 256(AX)
+	VMOVUPD          Z28, 320(AX)
+	VADDPD           Z25, Z28, Z25
+	VADDPD           Z25, Z3, Z3
+	VBROADCASTSD     24(BX), Z24
+	VADDPD           Z21, Z24, Z23
+	VFMADD231PD      384(CX), Z0, Z23
+	VADDPD           Z22, Z24, Z26
+	VFMADD231PD      448(CX), Z0, Z26
+	VREDUCEPD        $0x01, Z23, Z24
+	VREDUCEPD        $0x01, Z26, Z27
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z25
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z28
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z24, Z25
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z27, Z28
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z24, Z25
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z27, Z28
+	VFMADD213PD      Z20, Z24, Z25
+	VFMADD213PD      Z20, Z27, Z28
+	VFMADD213PD      Z19, Z24, Z25
+	VFMADD213PD      Z19, Z27, Z28
+	VFMADD213PD      Z18, Z24, Z25
+	VFMADD213PD      Z18, Z27, Z28
+	VFMADD213PD      Z17, Z24, Z25
+	VFMADD213PD      Z17, Z27, Z28
+	VFMADD213PD      Z16, Z24, Z25
+	VFMADD213PD      Z16, Z27, Z28
+	VFMADD213PD      Z15, Z24, Z25
+	VFMADD213PD      Z15, Z27, Z28
+	VFMADD213PD      Z14, Z24, Z25
+	VFMADD213PD      Z14, Z27, Z28
+	VFMADD213PD      Z13, Z24, Z25
+	VFMADD213PD      Z13, Z27, Z28
+	VSCALEFPD        Z23, Z25, Z25
+	VSCALEFPD        Z26, Z28, Z28
+	VMOVUPD          Z25, 384(AX)
+	VMOVUPD          Z28, 448(AX)
+	VADDPD           Z25, Z28, Z25
+	VADDPD           Z25, Z4, Z4
+	VBROADCASTSD     32(BX), Z24
+	VADDPD           Z21, Z24, Z23
+	VFMADD231PD      512(CX), Z0, Z23
+	VADDPD           Z22, Z24, Z26
+	VFMADD231PD      576(CX), Z0, Z26
+	VREDUCEPD        $0x01, Z23, Z24
+	VREDUCEPD        $0x01, Z26, Z27
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z25
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z28
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z24, Z25
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z27, Z28
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z24, Z25
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z27, Z28
+	VFMADD213PD      Z20, Z24, Z25
+	VFMADD213PD      Z20, Z27, Z28
+	VFMADD213PD      Z19, Z24, Z25
+	VFMADD213PD      Z19, Z27, Z28
+	VFMADD213PD      Z18, Z24, Z25
+	VFMADD213PD      Z18, Z27, Z28
+	VFMADD213PD      Z17, Z24, Z25
+	VFMADD213PD      Z17, Z27, Z28
+	VFMADD213PD      Z16, Z24, Z25
+	VFMADD213PD      Z16, Z27, Z28
+	VFMADD213PD      Z15, Z24, Z25
+	VFMADD213PD      Z15, Z27, Z28
+	VFMADD213PD      Z14, Z24, Z25
+	VFMADD213PD      Z14, Z27, Z28
+	VFMADD213PD      Z13, Z24, Z25
+	VFMADD213PD      Z13, Z27, Z28
+	VSCALEFPD        Z23, Z25, Z25
+	VSCALEFPD        Z26, Z28, Z28
+	VMOVUPD          Z25, 512(AX)
+	VMOVUPD          Z28, 576(AX)
+	VADDPD           Z25, Z28, Z25
+	VADDPD           Z25, Z5, Z5
+	VBROADCASTSD     40(BX), Z24
+	VADDPD           Z21, Z24, Z23
+	VFMADD231PD      640(CX), Z0, Z23
+	VADDPD           Z22, Z24, Z26
+	VFMADD231PD      704(CX), Z0, Z26
+	VREDUCEPD        $0x01, Z23, Z24
+	VREDUCEPD        $0x01, Z26, Z27
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z25
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z28
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z24, Z25
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z27, Z28
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z24, Z25
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z27, Z28
+	VFMADD213PD      Z20, Z24, Z25
+	VFMADD213PD      Z20, Z27, Z28
+	VFMADD213PD      Z19, Z24, Z25
+	VFMADD213PD      Z19, Z27, Z28
+	VFMADD213PD      Z18, Z24, Z25
+	VFMADD213PD      Z18, Z27, Z28
+	VFMADD213PD      Z17, Z24, Z25
+	VFMADD213PD      Z17, Z27, Z28
+	VFMADD213PD      Z16, Z24, Z25
+	VFMADD213PD      Z16, Z27, Z28
+	VFMADD213PD      Z15, Z24, Z25
+	VFMADD213PD      Z15, Z27, Z28
+	VFMADD213PD      Z14, Z24, Z25
+	VFMADD213PD      Z14, Z27, Z28
+	VFMADD213PD      Z13, Z24, Z25
+	VFMADD213PD      Z13, Z27, Z28
+	VSCALEFPD        Z23, Z25, Z25
+	VSCALEFPD        Z26, Z28, Z28
+	VMOVUPD          Z25, 640(AX)
+	VMOVUPD          Z28, 704(AX)
+	VADDPD           Z25, Z28, Z25
+	VADDPD           Z25, Z6, Z6
+	VBROADCASTSD     48(BX), Z24
+	VADDPD           Z21, Z24, Z23
+	VFMADD231PD      768(CX), Z0, Z23
+	VADDPD           Z22, Z24, Z26
+	VFMADD231PD      832(CX), Z0, Z26
+	VREDUCEPD        $0x01, Z23, Z24
+	VREDUCEPD        $0x01, Z26, Z27
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z25
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z28
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z24, Z25
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z27, Z28
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z24, Z25
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z27, Z28
+	VFMADD213PD      Z20, Z24, Z25
+	VFMADD213PD      Z20, Z27, Z28
+	VFMADD213PD      Z19, Z24, Z25
+	VFMADD213PD      Z19, Z27, Z28
+	VFMADD213PD      Z18, Z24, Z25
+	VFMADD213PD      Z18, Z27, Z28
+	VFMADD213PD      Z17, Z24, Z25
+	VFMADD213PD      Z17, Z27, Z28
+	VFMADD213PD      Z16, Z24, Z25
+	VFMADD213PD      Z16, Z27, Z28
+	VFMADD213PD      Z15, Z24, Z25
+	VFMADD213PD      Z15, Z27, Z28
+	VFMADD213PD      Z14, Z24, Z25
+	VFMADD213PD      Z14, Z27, Z28
+	VFMADD213PD      Z13, Z24, Z25
+	VFMADD213PD      Z13, Z27, Z28
+	VSCALEFPD        Z23, Z25, Z25
+	VSCALEFPD        Z26, Z28, Z28
+	VMOVUPD          Z25, 768(AX)
+	VMOVUPD          Z28, 832(AX)
+	VADDPD           Z25, Z28, Z25
+	VADDPD           Z25, Z7, Z7
+	VBROADCASTSD     56(BX), Z24
+	VADDPD           Z21, Z24, Z23
+	VFMADD231PD      896(CX), Z0, Z23
+	VADDPD           Z22, Z24, Z26
+	VFMADD231PD      960(CX), Z0, Z26
+	VREDUCEPD        $0x01, Z23, Z24
+	VREDUCEPD        $0x01, Z26, Z27
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z25
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z28
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z24, Z25
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z27, Z28
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z24, Z25
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z27, Z28
+	VFMADD213PD      Z20, Z24, Z25
+	VFMADD213PD      Z20, Z27, Z28
+	VFMADD213PD      Z19, Z24, Z25
+	VFMADD213PD      Z19, Z27, Z28
+	VFMADD213PD      Z18, Z24, Z25
+	VFMADD213PD      Z18, Z27, Z28
+	VFMADD213PD      Z17, Z24, Z25
+	VFMADD213PD      Z17, Z27, Z28
+	VFMADD213PD      Z16, Z24, Z25
+	VFMADD213PD      Z16, Z27, Z28
+	VFMADD213PD      Z15, Z24, Z25
+	VFMADD213PD      Z15, Z27, Z28
+	VFMADD213PD      Z14, Z24, Z25
+	VFMADD213PD      Z14, Z27, Z28
+	VFMADD213PD      Z13, Z24, Z25
+	VFMADD213PD      Z13, Z27, Z28
+	VSCALEFPD        Z23, Z25, Z25
+	VSCALEFPD        Z26, Z28, Z28
+	VMOVUPD          Z25, 896(AX)
+	VMOVUPD          Z28, 960(AX)
+	VADDPD           Z25, Z28, Z25
+	VADDPD           Z25, Z8, Z8
+	VBROADCASTSD     64(BX), Z24
+	VADDPD           Z21, Z24, Z23
+	VFMADD231PD      1024(CX), Z0, Z23
+	VADDPD           Z22, Z24, Z26
+	VFMADD231PD      1088(CX), Z0, Z26
+	VREDUCEPD        $0x01, Z23, Z24
+	VREDUCEPD        $0x01, Z26, Z27
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z25
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z28
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z24, Z25
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z27, Z28
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z24, Z25
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z27, Z28
+	VFMADD213PD      Z20, Z24, Z25
+	VFMADD213PD      Z20, Z27, Z28
+	VFMADD213PD      Z19, Z24, Z25
+	VFMADD213PD      Z19, Z27, Z28
+	VFMADD213PD      Z18, Z24, Z25
+	VFMADD213PD      Z18, Z27, Z28
+	VFMADD213PD      Z17, Z24, Z25
+	VFMADD213PD      Z17, Z27, Z28
+	VFMADD213PD      Z16, Z24, Z25
+	VFMADD213PD      Z16, Z27, Z28
+	VFMADD213PD      Z15, Z24, Z25
+	VFMADD213PD      Z15, Z27, Z28
+	VFMADD213PD      Z14, Z24, Z25
+	VFMADD213PD      Z14, Z27, Z28
+	VFMADD213PD      Z13, Z24, Z25
+	VFMADD213PD      Z13, Z27, Z28
+	VSCALEFPD        Z23, Z25, Z25
+	VSCALEFPD        Z26, Z28, Z28
+	VMOVUPD          Z25, 1024(AX)
+	VMOVUPD          Z28, 1088(AX)
+	VADDPD           Z25, Z28, Z25
+	VADDPD           Z25, Z9, Z9
+	VBROADCASTSD     72(BX), Z24
+	VADDPD           Z21, Z24, Z23
+	VFMADD231PD      1152(CX), Z0, Z23
+	VADDPD           Z22, Z24, Z26
+	VFMADD231PD      1216(CX), Z0, Z26
+	VREDUCEPD        $0x01, Z23, Z24
+	VREDUCEPD        $0x01, Z26, Z27
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z25
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z28
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z24, Z25
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z27, Z28
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z24, Z25
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z27, Z28
+	VFMADD213PD      Z20, Z24, Z25
+	VFMADD213PD      Z20, Z27, Z28
+	VFMADD213PD      Z19, Z24, Z25
+	VFMADD213PD      Z19, Z27, Z28
+	VFMADD213PD      Z18, Z24, Z25
+	VFMADD213PD      Z18, Z27, Z28
+	VFMADD213PD      Z17, Z24, Z25
+	VFMADD213PD      Z17, Z27, Z28
+	VFMADD213PD      Z16, Z24, Z25
+	VFMADD213PD      Z16, Z27, Z28
+	VFMADD213PD      Z15, Z24, Z25
+	VFMADD213PD      Z15, Z27, Z28
+	VFMADD213PD      Z14, Z24, Z25
+	VFMADD213PD      Z14, Z27, Z28
+	VFMADD213PD      Z13, Z24, Z25
+	VFMADD213PD      Z13, Z27, Z28
+	VSCALEFPD        Z23, Z25, Z25
+	VSCALEFPD        Z26, Z28, Z28
+	VMOVUPD          Z25, 1152(AX)
+	VMOVUPD          Z28, 1216(AX)
+	VADDPD           Z25, Z28, Z25
+	VADDPD           Z25, Z10, Z10
+	VBROADCASTSD     80(BX), Z24
+	VADDPD           Z21, Z24, Z23
+	VFMADD231PD      1280(CX), Z0, Z23
+	VADDPD           Z22, Z24, Z26
+	VFMADD231PD      1344(CX), Z0, Z26
+	VREDUCEPD        $0x01, Z23, Z24
+	VREDUCEPD        $0x01, Z26, Z27
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z25
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z28
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z24, Z25
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z27, Z28
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z24, Z25
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z27, Z28
+	VFMADD213PD      Z20, Z24, Z25
+	VFMADD213PD      Z20, Z27, Z28
+	VFMADD213PD      Z19, Z24, Z25
+	VFMADD213PD      Z19, Z27, Z28
+	VFMADD213PD      Z18, Z24, Z25
+	VFMADD213PD      Z18, Z27, Z28
+	VFMADD213PD      Z17, Z24, Z25
+	VFMADD213PD      Z17, Z27, Z28
+	VFMADD213PD      Z16, Z24, Z25
+	VFMADD213PD      Z16, Z27, Z28
+	VFMADD213PD      Z15, Z24, Z25
+	VFMADD213PD      Z15, Z27, Z28
+	VFMADD213PD      Z14, Z24, Z25
+	VFMADD213PD      Z14, Z27, Z28
+	VFMADD213PD      Z13, Z24, Z25
+	VFMADD213PD      Z13, Z27, Z28
+	VSCALEFPD        Z23, Z25, Z25
+	VSCALEFPD        Z26, Z28, Z28
+	VMOVUPD          Z25, 1280(AX)
+	VMOVUPD          Z28, 1344(AX)
+	VADDPD           Z25, Z28, Z25
+	VADDPD           Z25, Z11, Z11
+	VBROADCASTSD     88(BX), Z23
+	VADDPD           Z21, Z23, Z21
+	VFMADD231PD      1408(CX), Z0, Z21
+	VADDPD           Z22, Z23, Z24
+	VFMADD231PD      1472(CX), Z0, Z24
+	VREDUCEPD        $0x01, Z21, Z23
+	VREDUCEPD        $0x01, Z24, Z25
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z22
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z26
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z23, Z22
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z25, Z26
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z23, Z22
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z25, Z26
+	VFMADD213PD      Z20, Z23, Z22
+	VFMADD213PD      Z20, Z25, Z26
+	VFMADD213PD      Z19, Z23, Z22
+	VFMADD213PD      Z19, Z25, Z26
+	VFMADD213PD      Z18, Z23, Z22
+	VFMADD213PD      Z18, Z25, Z26
+	VFMADD213PD      Z17, Z23, Z22
+	VFMADD213PD      Z17, Z25, Z26
+	VFMADD213PD      Z16, Z23, Z22
+	VFMADD213PD      Z16, Z25, Z26
+	VFMADD213PD      Z15, Z23, Z22
+	VFMADD213PD      Z15, Z25, Z26
+	VFMADD213PD      Z14, Z23, Z22
+	VFMADD213PD      Z14, Z25, Z26
+	VFMADD213PD      Z13, Z23, Z22
+	VFMADD213PD      Z13, Z25, Z26
+	VSCALEFPD        Z21, Z22, Z22
+	VSCALEFPD        Z24, Z26, Z26
+	VMOVUPD          Z22, 1408(AX)
+	VMOVUPD          Z26, 1472(AX)
+	VADDPD           Z22, Z26, Z22
+	VADDPD           Z22, Z12, Z12
+	ADDQ             $0x00000080, DX
+	ADDQ             $0x00000600, AX
+	ADDQ             $0x00000600, CX
+	DECQ             R9
+	JNE              tile
+
+done:
+	VMOVUPD Z1, (DI)
+	VMOVUPD Z2, 64(DI)
+	VMOVUPD Z3, 128(DI)
+	VMOVUPD Z4, 192(DI)
+	VMOVUPD Z5, 256(DI)
+	VMOVUPD Z6, 320(DI)
+	VMOVUPD Z7, 384(DI)
+	VMOVUPD Z8, 448(DI)
+	VMOVUPD Z9, 512(DI)
+	VMOVUPD Z10, 576(DI)
+	VMOVUPD Z11, 640(DI)
+	VMOVUPD Z12, 704(DI)
+	LDMXCSR (SP)
+	VZEROUPPER
+	RET
+
+// func peaks64AVX512_12(z *float64, u *float64, nb int, scale float64, r *float64)
+// Requires: AVX, AVX512F, SSE2
+TEXT ·peaks64AVX512_12(SB), NOSPLIT, $0-40
+	MOVQ         z+0(FP), AX
+	MOVQ         u+8(FP), CX
+	MOVQ         r+32(FP), DX
+	MOVSD        scale+24(FP), X0
+	VBROADCASTSD X0, Z0
+	VMOVUPD      (DX), Z1
+	VMOVUPD      64(DX), Z2
+	VMOVUPD      128(DX), Z3
+	VMOVUPD      192(DX), Z4
+	VMOVUPD      256(DX), Z5
+	VMOVUPD      320(DX), Z6
+	VMOVUPD      384(DX), Z7
+	VMOVUPD      448(DX), Z8
+	VMOVUPD      512(DX), Z9
+	VMOVUPD      576(DX), Z10
+	VMOVUPD      640(DX), Z11
+	VMOVUPD      704(DX), Z12
+	MOVQ         nb+16(FP), BX
+	TESTQ        BX, BX
+	JE           done
+
+tile:
+	VMOVUPD     (CX), Z13
+	VMOVUPD     (AX), Z14
+	VFMADD213PD Z13, Z0, Z14
+	VMAXPD      Z14, Z1, Z1
+	VMOVUPD     128(AX), Z14
+	VFMADD213PD Z13, Z0, Z14
+	VMAXPD      Z14, Z2, Z2
+	VMOVUPD     256(AX), Z14
+	VFMADD213PD Z13, Z0, Z14
+	VMAXPD      Z14, Z3, Z3
+	VMOVUPD     384(AX), Z14
+	VFMADD213PD Z13, Z0, Z14
+	VMAXPD      Z14, Z4, Z4
+	VMOVUPD     512(AX), Z14
+	VFMADD213PD Z13, Z0, Z14
+	VMAXPD      Z14, Z5, Z5
+	VMOVUPD     640(AX), Z14
+	VFMADD213PD Z13, Z0, Z14
+	VMAXPD      Z14, Z6, Z6
+	VMOVUPD     768(AX), Z14
+	VFMADD213PD Z13, Z0, Z14
+	VMAXPD      Z14, Z7, Z7
+	VMOVUPD     896(AX), Z14
+	VFMADD213PD Z13, Z0, Z14
+	VMAXPD      Z14, Z8, Z8
+	VMOVUPD     1024(AX), Z14
+	VFMADD213PD Z13, Z0, Z14
+	VMAXPD      Z14, Z9, Z9
+	VMOVUPD     1152(AX), Z14
+	VFMADD213PD Z13, Z0, Z14
+	VMAXPD      Z14, Z10, Z10
+	VMOVUPD     1280(AX), Z14
+	VFMADD213PD Z13, Z0, Z14
+	VMAXPD      Z14, Z11, Z11
+	VMOVUPD     1408(AX), Z14
+	VFMADD213PD Z13, Z0, Z14
+	VMAXPD      Z14, Z12, Z12
+	VMOVUPD     64(CX), Z13
+	VMOVUPD     64(AX), Z14
+	VFMADD213PD Z13, Z0, Z14
+	VMAXPD      Z14, Z1, Z1
+	VMOVUPD     192(AX), Z14
+	VFMADD213PD Z13, Z0, Z14
+	VMAXPD      Z14, Z2, Z2
+	VMOVUPD     320(AX), Z14
+	VFMADD213PD Z13, Z0, Z14
+	VMAXPD      Z14, Z3, Z3
+	VMOVUPD     448(AX), Z14
+	VFMADD213PD Z13, Z0, Z14
+	VMAXPD      Z14, Z4, Z4
+	VMOVUPD     576(AX), Z14
+	VFMADD213PD Z13, Z0, Z14
+	VMAXPD      Z14, Z5, Z5
+	VMOVUPD     704(AX), Z14
+	VFMADD213PD Z13, Z0, Z14
+	VMAXPD      Z14, Z6, Z6
+	VMOVUPD     832(AX), Z14
+	VFMADD213PD Z13, Z0, Z14
+	VMAXPD      Z14, Z7, Z7
+	VMOVUPD     960(AX), Z14
+	VFMADD213PD Z13, Z0, Z14
+	VMAXPD      Z14, Z8, Z8
+	VMOVUPD     1088(AX), Z14
+	VFMADD213PD Z13, Z0, Z14
+	VMAXPD      Z14, Z9, Z9
+	VMOVUPD     1216(AX), Z14
+	VFMADD213PD Z13, Z0, Z14
+	VMAXPD      Z14, Z10, Z10
+	VMOVUPD     1344(AX), Z14
+	VFMADD213PD Z13, Z0, Z14
+	VMAXPD      Z14, Z11, Z11
+	VMOVUPD     1472(AX), Z14
+	VFMADD213PD Z13, Z0, Z14
+	VMAXPD      Z14, Z12, Z12
+	ADDQ        $0x00000080, CX
+	ADDQ        $0x00000600, AX
+	DECQ        BX
+	JNE         tile
+
+done:
+	VMOVUPD Z1, (DX)
+	VMOVUPD Z2, 64(DX)
+	VMOVUPD Z3, 128(DX)
+	VMOVUPD Z4, 192(DX)
+	VMOVUPD Z5, 256(DX)
+	VMOVUPD Z6, 320(DX)
+	VMOVUPD Z7, 384(DX)
+	VMOVUPD Z8, 448(DX)
+	VMOVUPD Z9, 512(DX)
+	VMOVUPD Z10, 576(DX)
+	VMOVUPD Z11, 640(DX)
+	VMOVUPD Z12, 704(DX)
+	VZEROUPPER
+	RET
+
+// func columns64AVX512_12(e *float64, nb int, s *float64, c *float64)
+// Requires: AVX, AVX512F, SSE
+TEXT ·columns64AVX512_12(SB), NOSPLIT, $8-32
+	MOVQ    e+0(FP), AX
+	MOVQ    s+16(FP), CX
+	MOVQ    c+24(FP), DX
+	STMXCSR (SP)
+	MOVL    (SP), BX
+	ORL     $0x00008040, BX
+	MOVL    BX, 4(SP)
+	LDMXCSR 4(SP)
+	MOVQ    nb+8(FP), BX
+	TESTQ   BX, BX
+	JE      done
+
+tile:
+	VMOVUPD      (DX), Z0
+	VMOVUPD      64(DX), Z1
+	VBROADCASTSD (CX), Z2
+	VFMADD231PD  (AX), Z2, Z0
+	VFMADD231PD  64(AX), Z2, Z1
+	VBROADCASTSD 8(CX), Z2
+	VFMADD231PD  128(AX), Z2, Z0
+	VFMADD231PD  192(AX), Z2, Z1
+	VBROADCASTSD 16(CX), Z2
+	VFMADD231PD  256(AX), Z2, Z0
+	VFMADD231PD  320(AX), Z2, Z1
+	VBROADCASTSD 24(CX), Z2
+	VFMADD231PD  384(AX), Z2, Z0
+	VFMADD231PD  448(AX), Z2, Z1
+	VBROADCASTSD 32(CX), Z2
+	VFMADD231PD  512(AX), Z2, Z0
+	VFMADD231PD  576(AX), Z2, Z1
+	VBROADCASTSD 40(CX), Z2
+	VFMADD231PD  640(AX), Z2, Z0
+	VFMADD231PD  704(AX), Z2, Z1
+	VBROADCASTSD 48(CX), Z2
+	VFMADD231PD  768(AX), Z2, Z0
+	VFMADD231PD  832(AX), Z2, Z1
+	VBROADCASTSD 56(CX), Z2
+	VFMADD231PD  896(AX), Z2, Z0
+	VFMADD231PD  960(AX), Z2, Z1
+	VBROADCASTSD 64(CX), Z2
+	VFMADD231PD  1024(AX), Z2, Z0
+	VFMADD231PD  1088(AX), Z2, Z1
+	VBROADCASTSD 72(CX), Z2
+	VFMADD231PD  1152(AX), Z2, Z0
+	VFMADD231PD  1216(AX), Z2, Z1
+	VBROADCASTSD 80(CX), Z2
+	VFMADD231PD  1280(AX), Z2, Z0
+	VFMADD231PD  1344(AX), Z2, Z1
+	VBROADCASTSD 88(CX), Z2
+	VFMADD231PD  1408(AX), Z2, Z0
+	VFMADD231PD  1472(AX), Z2, Z1
+	VMOVUPD      Z0, (DX)
+	VMOVUPD      Z1, 64(DX)
+	ADDQ         $0x00000080, DX
+	ADDQ         $0x00000600, AX
+	DECQ         BX
+	JNE          tile
+
+done:
+	LDMXCSR (SP)
+	VZEROUPPER
+	RET
+
+// func dots64AVX512_8(z *float64, a *float64, b *float64, nb int, d int)
+// Requires: AVX, AVX512F
+TEXT ·dots64AVX512_8(SB), NOSPLIT, $0-40
+	MOVQ  z+0(FP), AX
+	MOVQ  a+8(FP), CX
+	MOVQ  b+16(FP), DX
+	MOVQ  d+32(FP), BX
+	MOVQ  nb+24(FP), SI
+	TESTQ SI, SI
+	JE    done
+
+tile:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	MOVQ   CX, DI
+	MOVQ   BX, R8
+
+coordinate:
+	VMOVUPD      (DX), Z16
+	VMOVUPD      64(DX), Z17
+	VBROADCASTSD (DI), Z18
+	VFMADD231PD  Z16, Z18, Z0
+	VFMADD231PD  Z17, Z18, Z1
+	VBROADCASTSD 8(DI), Z18
+	VFMADD231PD  Z16, Z18, Z2
+	VFMADD231PD  Z17, Z18, Z3
+	VBROADCASTSD 16(DI), Z18
+	VFMADD231PD  Z16, Z18, Z4
+	VFMADD231PD  Z17, Z18, Z5
+	VBROADCASTSD 24(DI), Z18
+	VFMADD231PD  Z16, Z18, Z6
+	VFMADD231PD  Z17, Z18, Z7
+	VBROADCASTSD 32(DI), Z18
+	VFMADD231PD  Z16, Z18, Z8
+	VFMADD231PD  Z17, Z18, Z9
+	VBROADCASTSD 40(DI), Z18
+	VFMADD231PD  Z16, Z18, Z10
+	VFMADD231PD  Z17, Z18, Z11
+	VBROADCASTSD 48(DI), Z18
+	VFMADD231PD  Z16, Z18, Z12
+	VFMADD231PD  Z17, Z18, Z13
+	VBROADCASTSD 56(DI), Z18
+	VFMADD231PD  Z16, Z18, Z14
+	VFMADD231PD  Z17, Z18, Z15
+	ADDQ         $0x00000040, DI
+	ADDQ         $0x00000080, DX
+	DECQ         R8
+	JNE          coordinate
+	VMOVUPD      Z0, (AX)
+	VMOVUPD      Z1, 64(AX)
+	VMOVUPD      Z2, 128(AX)
+	VMOVUPD      Z3, 192(AX)
+	VMOVUPD      Z4, 256(AX)
+	VMOVUPD      Z5, 320(AX)
+	VMOVUPD      Z6, 384(AX)
+	VMOVUPD      Z7, 448(AX)
+	VMOVUPD      Z8, 512(AX)
+	VMOVUPD      Z9, 576(AX)
+	VMOVUPD      Z10, 640(AX)
+	VMOVUPD      Z11, 704(AX)
+	VMOVUPD      Z12, 768(AX)
+	VMOVUPD      Z13, 832(AX)
+	VMOVUPD      Z14, 896(AX)
+	VMOVUPD      Z15, 960(AX)
+	ADDQ         $0x00000400, AX
+	DECQ         SI
+	JNE          tile
+
+done:
+	VZEROUPPER
+	RET
+
+// func cached64AVX512_8(e *float64, z *float64, u *float64, nb int, scale float64, ref *float64, s *float64, r *float64, c *float64)
+// Requires: AVX, AVX512DQ, AVX512F, MMX+, SSE, SSE2
+TEXT ·cached64AVX512_8(SB), NOSPLIT, $8-72
+	MOVQ         e+0(FP), AX
+	MOVQ         z+8(FP), CX
+	MOVQ         u+16(FP), DX
+	MOVQ         ref+40(FP), BX
+	MOVQ         s+48(FP), SI
+	MOVQ         r+56(FP), DI
+	MOVQ         c+64(FP), R8
+	MOVSD        scale+32(FP), X0
+	VBROADCASTSD X0, Z0
+	STMXCSR      (SP)
+	MOVL         (SP), R9
+	ORL          $0x00008040, R9
+	MOVL         R9, 4(SP)
+	LDMXCSR      4(SP)
+	VMOVUPD      (DI), Z1
+	VMOVUPD      64(DI), Z2
+	VMOVUPD      128(DI), Z3
+	VMOVUPD      192(DI), Z4
+	VMOVUPD      256(DI), Z5
+	VMOVUPD      320(DI), Z6
+	VMOVUPD      384(DI), Z7
+	VMOVUPD      448(DI), Z8
+	VBROADCASTSD sinkhorn_p0_64AVX512<>+0(SB), Z9
+	VBROADCASTSD sinkhorn_p1_64AVX512<>+0(SB), Z10
+	VBROADCASTSD sinkhorn_p2_64AVX512<>+0(SB), Z11
+	VBROADCASTSD sinkhorn_p3_64AVX512<>+0(SB), Z12
+	VBROADCASTSD sinkhorn_p4_64AVX512<>+0(SB), Z13
+	VBROADCASTSD sinkhorn_p5_64AVX512<>+0(SB), Z14
+	VBROADCASTSD sinkhorn_p6_64AVX512<>+0(SB), Z15
+	VBROADCASTSD sinkhorn_p7_64AVX512<>+0(SB), Z16
+	MOVQ         nb+24(FP), R9
+	TESTQ        R9, R9
+	JE           done
+
+tile:
+	VMOVUPD          (R8), Z17
+	VMOVUPD          64(R8), Z18
+	VBROADCASTSD     (SI), Z19
+	VFMADD231PD      (AX), Z19, Z17
+	VFMADD231PD      64(AX), Z19, Z18
+	VBROADCASTSD     8(SI), Z19
+	VFMADD231PD      128(AX), Z19, Z17
+	VFMADD231PD      192(AX), Z19, Z18
+	VBROADCASTSD     16(SI), Z19
+	VFMADD231PD      256(AX), Z19, Z17
+	VFMADD231PD      320(AX), Z19, Z18
+	VBROADCASTSD     24(SI), Z19
+	VFMADD231PD      384(AX), Z19, Z17
+	VFMADD231PD      448(AX), Z19, Z18
+	VBROADCASTSD     32(SI), Z19
+	VFMADD231PD      512(AX), Z19, Z17
+	VFMADD231PD      576(AX), Z19, Z18
+	VBROADCASTSD     40(SI), Z19
+	VFMADD231PD      640(AX), Z19, Z17
+	VFMADD231PD      704(AX), Z19, Z18
+	VBROADCASTSD     48(SI), Z19
+	VFMADD231PD      768(AX), Z19, Z17
+	VFMADD231PD      832(AX), Z19, Z18
+	VBROADCASTSD     56(SI), Z19
+	VFMADD231PD      896(AX), Z19, Z17
+	VFMADD231PD      960(AX), Z19, Z18
+	VMOVUPD          Z17, (R8)
+	VMOVUPD          Z18, 64(R8)
+	ADDQ             $0x00000080, R8
+	PREFETCHT1       16384(CX)
+	PREFETCHT1       16448(CX)
+	PREFETCHT1       16512(CX)
+	PREFETCHT1       16576(CX)
+	PREFETCHT1       16640(CX)
+	PREFETCHT1       16704(CX)
+	PREFETCHT1       16768(CX)
+	PREFETCHT1       16832(CX)
+	PREFETCHT1       16896(CX)
+	PREFETCHT1       16960(CX)
+	PREFETCHT1       17024(CX)
+	PREFETCHT1       17088(CX)
+	PREFETCHT1       17152(CX)
+	PREFETCHT1       17216(CX)
+	PREFETCHT1       17280(CX)
+	PREFETCHT1       17344(CX)
+	VMOVUPD          (DX), Z17
+	VMOVUPD          64(DX), Z18
+	VBROADCASTSD     (BX), Z20
+	VADDPD           Z17, Z20, Z19
+	VFMADD231PD      (CX), Z0, Z19
+	VADDPD           Z18, Z20, Z22
+	VFMADD231PD      64(CX), Z0, Z22
+	VBROADCASTSD     8(BX), Z26
+	VADDPD           Z17, Z26, Z25
+	VFMADD231PD      128(CX), Z0, Z25
+	VADDPD           Z18, Z26, Z28
+	VFMADD231PD      192(CX), Z0, Z28
+	VREDUCEPD        $0x01, Z19, Z20
+	VREDUCEPD        $0x01, Z22, Z23
+	VREDUCEPD        $0x01, Z25, Z26
+	VREDUCEPD        $0x01, Z28, Z29
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z21
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z24
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z27
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z30
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z20, Z21
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z23, Z24
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z26, Z27
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z29, Z30
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z20, Z21
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z23, Z24
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z26, Z27
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z29, Z30
+	VFMADD213PD      Z16, Z20, Z21
+	VFMADD213PD      Z16, Z23, Z24
+	VFMADD213PD      Z16, Z26, Z27
+	VFMADD213PD      Z16, Z29, Z30
+	VFMADD213PD      Z15, Z20, Z21
+	VFMADD213PD      Z15, Z23, Z24
+	VFMADD213PD      Z15, Z26, Z27
+	VFMADD213PD      Z15, Z29, Z30
+	VFMADD213PD      Z14, Z20, Z21
+	VFMADD213PD      Z14, Z23, Z24
+	VFMADD213PD      Z14, Z26, Z27
+	VFMADD213PD      Z14, Z29, Z30
+	VFMADD213PD      Z13, Z20, Z21
+	VFMADD213PD      Z13, Z23, Z24
+	VFMADD213PD      Z13, Z26, Z27
+	VFMADD213PD      Z13, Z29, Z30
+	VFMADD213PD      Z12, Z20, Z21
+	VFMADD213PD      Z12, Z23, Z24
+	VFMADD213PD      Z12, Z26, Z27
+	VFMADD213PD      Z12, Z29, Z30
+	VFMADD213PD      Z11, Z20, Z21
+	VFMADD213PD      Z11, Z23, Z24
+	VFMADD213PD      Z11, Z26, Z27
+	VFMADD213PD      Z11, Z29, Z30
+	VFMADD213PD      Z10, Z20, Z21
+	VFMADD213PD      Z10, Z23, Z24
+	VFMADD213PD      Z10, Z26, Z27
+	VFMADD213PD      Z10, Z29, Z30
+	VFMADD213PD      Z9, Z20, Z21
+	VFMADD213PD      Z9, Z23, Z24
+	VFMADD213PD      Z9, Z26, Z27
+	VFMADD213PD      Z9, Z29, Z30
+	VSCALEFPD        Z19, Z21, Z21
+	VSCALEFPD        Z22, Z24, Z24
+	VSCALEFPD        Z25, Z27, Z27
+	VSCALEFPD        Z28, Z30, Z30
+	VMOVUPD          Z21, (AX)
+	VMOVUPD          Z24, 64(AX)
+	VADDPD           Z21, Z24, Z21
+	VADDPD           Z21, Z1, Z1
+	VMOVUPD          Z27, 128(AX)
+	VMOVUPD          Z30, 192(AX)
+	VADDPD           Z27, Z30, Z27
+	VADDPD           Z27, Z2, Z2
+	VBROADCASTSD     16(BX), Z20
+	VADDPD           Z17, Z20, Z19
+	VFMADD231PD      256(CX), Z0, Z19
+	VADDPD           Z18, Z20, Z22
+	VFMADD231PD      320(CX), Z0, Z22
+	VBROADCASTSD     24(BX), Z26
+	VADDPD           Z17, Z26, Z25
+	VFMADD231PD      384(CX), Z0, Z25
+	VADDPD           Z18, Z26, Z28
+	VFMADD231PD      448(CX), Z0, Z28
+	VREDUCEPD        $0x01, Z19, Z20
+	VREDUCEPD        $0x01, Z22, Z23
+	VREDUCEPD        $0x01, Z25, Z26
+	VREDUCEPD        $0x01, Z28, Z29
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z21
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z24
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z27
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z30
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z20, Z21
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z23, Z24
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z26, Z27
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z29, Z30
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z20, Z21
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z23, Z24
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z26, Z27
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z29, Z30
+	VFMADD213PD      Z16, Z20, Z21
+	VFMADD213PD      Z16, Z23, Z24
+	VFMADD213PD      Z16, Z26, Z27
+	VFMADD213PD      Z16, Z29, Z30
+	VFMADD213PD      Z15, Z20, Z21
+	VFMADD213PD      Z15, Z23, Z24
+	VFMADD213PD      Z15, Z26, Z27
+	VFMADD213PD      Z15, Z29, Z30
+	VFMADD213PD      Z14, Z20, Z21
+	VFMADD213PD      Z14, Z23, Z24
+	VFMADD213PD      Z14, Z26, Z27
+	VFMADD213PD      Z14, Z29, Z30
+	VFMADD213PD      Z13, Z20, Z21
+	VFMADD213PD      Z13, Z23, Z24
+	VFMADD213PD      Z13, Z26, Z27
+	VFMADD213PD      Z13, Z29, Z30
+	VFMADD213PD      Z12, Z20, Z21
+	VFMADD213PD      Z12, Z23, Z24
+	VFMADD213PD      Z12, Z26, Z27
+	VFMADD213PD      Z12, Z29, Z30
+	VFMADD213PD      Z11, Z20, Z21
+	VFMADD213PD      Z11, Z23, Z24
+	VFMADD213PD      Z11, Z26, Z27
+	VFMADD213PD      Z11, Z29, Z30
+	VFMADD213PD      Z10, Z20, Z21
+	VFMADD213PD      Z10, Z23, Z24
+	VFMADD213PD      Z10, Z26, Z27
+	VFMADD213PD      Z10, Z29, Z30
+	VFMADD213PD      Z9, Z20, Z21
+	VFMADD213PD      Z9, Z23, Z24
+	VFMADD213PD      Z9, Z26, Z27
+	VFMADD213PD      Z9, Z29, Z30
+	VSCALEFPD        Z19, Z21, Z21
+	VSCALEFPD        Z22, Z24, Z24
+	VSCALEFPD        Z25, Z27, Z27
+	VSCALEFPD        Z28, Z30, Z30
+	VMOVUPD          Z21, 256(AX)
+	VMOVUPD          Z24, 320(AX)
+	VADDPD           Z21, Z24, Z21
+	VADDPD           Z21, Z3, Z3
+	VMOVUPD          Z27, 384(AX)
+	VMOVUPD          Z30, 448(AX)
+	VADDPD           Z27, Z30, Z27
+	VADDPD           Z27, Z4, Z4
+	VBROADCASTSD     32(BX), Z20
+	VADDPD           Z17, Z20, Z19
+	VFMADD231PD      512(CX), Z0, Z19
+	VADDPD           Z18, Z20, Z22
+	VFMADD231PD      576(CX), Z0, Z22
+	VBROADCASTSD     40(BX), Z26
+	VADDPD           Z17, Z26, Z25
+	VFMADD231PD      640(CX), Z0, Z25
+	VADDPD           Z18, Z26, Z28
+	VFMADD231PD      704(CX), Z0, Z28
+	VREDUCEPD        $0x01, Z19, Z20
+	VREDUCEPD        $0x01, Z22, Z23
+	VREDUCEPD        $0x01, Z25, Z26
+	VREDUCEPD        $0x01, Z28, Z29
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z21
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z24
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z27
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z30
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z20, Z21
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z23, Z24
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z26, Z27
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z29, Z30
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z20, Z21
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z23, Z24
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z26, Z27
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z29, Z30
+	VFMADD213PD      Z16, Z20, Z21
+	VFMADD213PD      Z16, Z23, Z24
+	VFMADD213PD      Z16, Z26, Z27
+	VFMADD213PD      Z16, Z29, Z30
+	VFMADD213PD      Z15, Z20, Z21
+	VFMADD213PD      Z15, Z23, Z24
+	VFMADD213PD      Z15, Z26, Z27
+	VFMADD213PD      Z15, Z29, Z30
+	VFMADD213PD      Z14, Z20, Z21
+	VFMADD213PD      Z14, Z23, Z24
+	VFMADD213PD      Z14, Z26, Z27
+	VFMADD213PD      Z14, Z29, Z30
+	VFMADD213PD      Z13, Z20, Z21
+	VFMADD213PD      Z13, Z23, Z24
+	VFMADD213PD      Z13, Z26, Z27
+	VFMADD213PD      Z13, Z29, Z30
+	VFMADD213PD      Z12, Z20, Z21
+	VFMADD213PD      Z12, Z23, Z24
+	VFMADD213PD      Z12, Z26, Z27
+	VFMADD213PD      Z12, Z29, Z30
+	VFMADD213PD      Z11, Z20, Z21
+	VFMADD213PD      Z11, Z23, Z24
+	VFMADD213PD      Z11, Z26, Z27
+	VFMADD213PD      Z11, Z29, Z30
+	VFMADD213PD      Z10, Z20, Z21
+	VFMADD213PD      Z10, Z23, Z24
+	VFMADD213PD      Z10, Z26, Z27
+	VFMADD213PD      Z10, Z29, Z30
+	VFMADD213PD      Z9, Z20, Z21
+	VFMADD213PD      Z9, Z23, Z24
+	VFMADD213PD      Z9, Z26, Z27
+	VFMADD213PD      Z9, Z29, Z30
+	VSCALEFPD        Z19, Z21, Z21
+	VSCALEFPD        Z22, Z24, Z24
+	VSCALEFPD        Z25, Z27, Z27
+	VSCALEFPD        Z28, Z30, Z30
+	VMOVUPD          Z21, 512(AX)
+	VMOVUPD          Z24, 576(AX)
+	VADDPD           Z21, Z24, Z21
+	VADDPD           Z21, Z5, Z5
+	VMOVUPD          Z27, 640(AX)
+	VMOVUPD          Z30, 704(AX)
+	VADDPD           Z27, Z30, Z27
+	VADDPD           Z27, Z6, Z6
+	VBROADCASTSD     48(BX), Z20
+	VADDPD           Z17, Z20, Z19
+	VFMADD231PD      768(CX), Z0, Z19
+	VADDPD           Z18, Z20, Z21
+	VFMADD231PD      832(CX), Z0, Z21
+	VBROADCASTSD     56(BX), Z22
+	VADDPD           Z17, Z22, Z17
+	VFMADD231PD      896(CX), Z0, Z17
+	VADDPD           Z18, Z22, Z26
+	VFMADD231PD      960(CX), Z0, Z26
+	VREDUCEPD        $0x01, Z19, Z20
+	VREDUCEPD        $0x01, Z21, Z23
+	VREDUCEPD        $0x01, Z17, Z22
+	VREDUCEPD        $0x01, Z26, Z27
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z18
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z24
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z25
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z28
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z20, Z18
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z23, Z24
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z22, Z25
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z27, Z28
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z20, Z18
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z23, Z24
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z22, Z25
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z27, Z28
+	VFMADD213PD      Z16, Z20, Z18
+	VFMADD213PD      Z16, Z23, Z24
+	VFMADD213PD      Z16, Z22, Z25
+	VFMADD213PD      Z16, Z27, Z28
+	VFMADD213PD      Z15, Z20, Z18
+	VFMADD213PD      Z15, Z23, Z24
+	VFMADD213PD      Z15, Z22, Z25
+	VFMADD213PD      Z15, Z27, Z28
+	VFMADD213PD      Z14, Z20, Z18
+	VFMADD213PD      Z14, Z23, Z24
+	VFMADD213PD      Z14, Z22, Z25
+	VFMADD213PD      Z14, Z27, Z28
+	VFMADD213PD      Z13, Z20, Z18
+	VFMADD213PD      Z13, Z23, Z24
+	VFMADD213PD      Z13, Z22, Z25
+	VFMADD213PD      Z13, Z27, Z28
+	VFMADD213PD      Z12, Z20, Z18
+	VFMADD213PD      Z12, Z23, Z24
+	VFMADD213PD      Z12, Z22, Z25
+	VFMADD213PD      Z12, Z27, Z28
+	VFMADD213PD      Z11, Z20, Z18
+	VFMADD213PD      Z11, Z23, Z24
+	VFMADD213PD      Z11, Z22, Z25
+	VFMADD213PD      Z11, Z27, Z28
+	VFMADD213PD      Z10, Z20, Z18
+	VFMADD213PD      Z10, Z23, Z24
+	VFMADD213PD      Z10, Z22, Z25
+	VFMADD213PD      Z10, Z27, Z28
+	VFMADD213PD      Z9, Z20, Z18
+	VFMADD213PD      Z9, Z23, Z24
+	VFMADD213PD      Z9, Z22, Z25
+	VFMADD213PD      Z9, Z27, Z28
+	VSCALEFPD        Z19, Z18, Z18
+	VSCALEFPD        Z21, Z24, Z24
+	VSCALEFPD        Z17, Z25, Z25
+	VSCALEFPD        Z26, Z28, Z28
+	VMOVUPD          Z18, 768(AX)
+	VMOVUPD          Z24, 832(AX)
+	VADDPD           Z18, Z24, Z18
+	VADDPD           Z18, Z7, Z7
+	VMOVUPD          Z25, 896(AX)
+	VMOVUPD          Z28, 960(AX)
+	VADDPD           Z25, Z28, Z25
+	VADDPD           Z25, Z8, Z8
+	ADDQ             $0x00000080, DX
+	ADDQ             $0x00000400, AX
+	ADDQ             $0x00000400, CX
+	DECQ             R9
+	JNE              tile
+
+done:
+	VMOVUPD Z1, (DI)
+	VMOVUPD Z2, 64(DI)
+	VMOVUPD Z3, 128(DI)
+	VMOVUPD Z4, 192(DI)
+	VMOVUPD Z5, 256(DI)
+	VMOVUPD Z6, 320(DI)
+	VMOVUPD Z7, 384(DI)
+	VMOVUPD Z8, 448(DI)
+	LDMXCSR (SP)
+	VZEROUPPER
+	RET
+
+// func peaks64AVX512_8(z *float64, u *float64, nb int, scale float64, r *float64)
+// Requires: AVX, AVX512F, SSE2
+TEXT ·peaks64AVX512_8(SB), NOSPLIT, $0-40
+	MOVQ         z+0(FP), AX
+	MOVQ         u+8(FP), CX
+	MOVQ         r+32(FP), DX
+	MOVSD        scale+24(FP), X0
+	VBROADCASTSD X0, Z0
+	VMOVUPD      (DX), Z1
+	VMOVUPD      64(DX), Z2
+	VMOVUPD      128(DX), Z3
+	VMOVUPD      192(DX), Z4
+	VMOVUPD      256(DX), Z5
+	VMOVUPD      320(DX), Z6
+	VMOVUPD      384(DX), Z7
+	VMOVUPD      448(DX), Z8
+	MOVQ         nb+16(FP), BX
+	TESTQ        BX, BX
+	JE           done
+
+tile:
+	VMOVUPD     (CX), Z9
+	VMOVUPD     (AX), Z10
+	VFMADD213PD Z9, Z0, Z10
+	VMAXPD      Z10, Z1, Z1
+	VMOVUPD     128(AX), Z10
+	VFMADD213PD Z9, Z0, Z10
+	VMAXPD      Z10, Z2, Z2
+	VMOVUPD     256(AX), Z10
+	VFMADD213PD Z9, Z0, Z10
+	VMAXPD      Z10, Z3, Z3
+	VMOVUPD     384(AX), Z10
+	VFMADD213PD Z9, Z0, Z10
+	VMAXPD      Z10, Z4, Z4
+	VMOVUPD     512(AX), Z10
+	VFMADD213PD Z9, Z0, Z10
+	VMAXPD      Z10, Z5, Z5
+	VMOVUPD     640(AX), Z10
+	VFMADD213PD Z9, Z0, Z10
+	VMAXPD      Z10, Z6, Z6
+	VMOVUPD     768(AX), Z10
+	VFMADD213PD Z9, Z0, Z10
+	VMAXPD      Z10, Z7, Z7
+	VMOVUPD     896(AX), Z10
+	VFMADD213PD Z9, Z0, Z10
+	VMAXPD      Z10, Z8, Z8
+	VMOVUPD     64(CX), Z9
+	VMOVUPD     64(AX), Z10
+	VFMADD213PD Z9, Z0, Z10
+	VMAXPD      Z10, Z1, Z1
+	VMOVUPD     192(AX), Z10
+	VFMADD213PD Z9, Z0, Z10
+	VMAXPD      Z10, Z2, Z2
+	VMOVUPD     320(AX), Z10
+	VFMADD213PD Z9, Z0, Z10
+	VMAXPD      Z10, Z3, Z3
+	VMOVUPD     448(AX), Z10
+	VFMADD213PD Z9, Z0, Z10
+	VMAXPD      Z10, Z4, Z4
+	VMOVUPD     576(AX), Z10
+	VFMADD213PD Z9, Z0, Z10
+	VMAXPD      Z10, Z5, Z5
+	VMOVUPD     704(AX), Z10
+	VFMADD213PD Z9, Z0, Z10
+	VMAXPD      Z10, Z6, Z6
+	VMOVUPD     832(AX), Z10
+	VFMADD213PD Z9, Z0, Z10
+	VMAXPD      Z10, Z7, Z7
+	VMOVUPD     960(AX), Z10
+	VFMADD213PD Z9, Z0, Z10
+	VMAXPD      Z10, Z8, Z8
+	ADDQ        $0x00000080, CX
+	ADDQ        $0x00000400, AX
+	DECQ        BX
+	JNE         tile
+
+done:
+	VMOVUPD Z1, (DX)
+	VMOVUPD Z2, 64(DX)
+	VMOVUPD Z3, 128(DX)
+	VMOVUPD Z4, 192(DX)
+	VMOVUPD Z5, 256(DX)
+	VMOVUPD Z6, 320(DX)
+	VMOVUPD Z7, 384(DX)
+	VMOVUPD Z8, 448(DX)
+	VZEROUPPER
+	RET
+
+// func columns64AVX512_8(e *float64, nb int, s *float64, c *float64)
+// Requires: AVX, AVX512F, SSE
+TEXT ·columns64AVX512_8(SB), NOSPLIT, $8-32
+	MOVQ    e+0(FP), AX
+	MOVQ    s+16(FP), CX
+	MOVQ    c+24(FP), DX
+	STMXCSR (SP)
+	MOVL    (SP), BX
+	ORL     $0x00008040, BX
+	MOVL    BX, 4(SP)
+	LDMXCSR 4(SP)
+	MOVQ    nb+8(FP), BX
+	TESTQ   BX, BX
+	JE      done
+
+tile:
+	VMOVUPD      (DX), Z0
+	VMOVUPD      64(DX), Z1
+	VBROADCASTSD (CX), Z2
+	VFMADD231PD  (AX), Z2, Z0
+	VFMADD231PD  64(AX), Z2, Z1
+	VBROADCASTSD 8(CX), Z2
+	VFMADD231PD  128(AX), Z2, Z0
+	VFMADD231PD  192(AX), Z2, Z1
+	VBROADCASTSD 16(CX), Z2
+	VFMADD231PD  256(AX), Z2, Z0
+	VFMADD231PD  320(AX), Z2, Z1
+	VBROADCASTSD 24(CX), Z2
+	VFMADD231PD  384(AX), Z2, Z0
+	VFMADD231PD  448(AX), Z2, Z1
+	VBROADCASTSD 32(CX), Z2
+	VFMADD231PD  512(AX), Z2, Z0
+	VFMADD231PD  576(AX), Z2, Z1
+	VBROADCASTSD 40(CX), Z2
+	VFMADD231PD  640(AX), Z2, Z0
+	VFMADD231PD  704(AX), Z2, Z1
+	VBROADCASTSD 48(CX), Z2
+	VFMADD231PD  768(AX), Z2, Z0
+	VFMADD231PD  832(AX), Z2, Z1
+	VBROADCASTSD 56(CX), Z2
+	VFMADD231PD  896(AX), Z2, Z0
+	VFMADD231PD  960(AX), Z2, Z1
+	VMOVUPD      Z0, (DX)
+	VMOVUPD      Z1, 64(DX)
+	ADDQ         $0x00000080, DX
+	ADDQ         $0x00000400, AX
+	DECQ         BX
+	JNE          tile
+
+done:
+	LDMXCSR (SP)
+	VZEROUPPER
+	RET
+
+DATA sinkhorn_p0_32AVX512<>+0(SB)/4, $0x3f7fffff
+GLOBL sinkhorn_p0_32AVX512<>(SB), RODATA|NOPTR, $4
+
+DATA sinkhorn_p1_32AVX512<>+0(SB)/4, $0x3f31727b
+GLOBL sinkhorn_p1_32AVX512<>(SB), RODATA|NOPTR, $4
+
+DATA sinkhorn_p2_32AVX512<>+0(SB)/4, $0x3e75ead4
+GLOBL sinkhorn_p2_32AVX512<>(SB), RODATA|NOPTR, $4
+
+DATA sinkhorn_p3_32AVX512<>+0(SB)/4, $0x3d64aa23
+GLOBL sinkhorn_p3_32AVX512<>(SB), RODATA|NOPTR, $4
+
+DATA sinkhorn_p4_32AVX512<>+0(SB)/4, $0x3c134806
+GLOBL sinkhorn_p4_32AVX512<>(SB), RODATA|NOPTR, $4
+
+DATA sinkhorn_p5_32AVX512<>+0(SB)/4, $0x3af61906
+GLOBL sinkhorn_p5_32AVX512<>(SB), RODATA|NOPTR, $4
+
+// func rowSums32AVX512(sum *float64, r *float32, n int)
+// Requires: AVX, AVX512F
+TEXT ·rowSums32AVX512(SB), NOSPLIT, $0-24
+	MOVQ   sum+0(FP), AX
+	MOVQ   r+8(FP), CX
+	MOVQ   n+16(FP), DX
+	VPXORD Z0, Z0, Z0
+
+row:
+	VCVTPS2PD     (CX), Z1
+	VCVTPS2PD     32(CX), Z2
+	VADDPD        Z2, Z1, Z1
+	VMOVUPS       Z0, (CX)
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF128  $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VPERMILPD     $0x01, X1, X2
+	VADDSD        X2, X1, X1
+	VADDSD        (AX), X1, X1
+	VMOVSD        X1, (AX)
+	ADDQ          $0x08, AX
+	ADDQ          $0x00000040, CX
+	DECQ          DX
+	JNE           row
+	VZEROUPPER
+	RET
+
+// func stream32AVX512_12(e *float32, a *float32, b *float32, u *float32, nb int, d int, scale float32, ref *float32, s *float32, r *float32, c *float32)
+// Requires: AVX, AVX512DQ, AVX512F, SSE
+TEXT ·stream32AVX512_12(SB), NOSPLIT, $8-88
+	MOVQ         e+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         b+16(FP), DX
+	MOVQ         u+24(FP), BX
+	MOVQ         d+40(FP), SI
+	MOVQ         ref+56(FP), DI
+	MOVQ         s+64(FP), R8
+	MOVQ         r+72(FP), R9
+	MOVQ         c+80(FP), R10
+	MOVSS        scale+48(FP), X0
+	VBROADCASTSS X0, Z0
+	STMXCSR      (SP)
+	MOVL         (SP), R11
+	ORL          $0x00008040, R11
+	MOVL         R11, 4(SP)
+	LDMXCSR      4(SP)
+	VBROADCASTSS sinkhorn_p0_32AVX512<>+0(SB), Z25
+	VBROADCASTSS sinkhorn_p1_32AVX512<>+0(SB), Z26
+	VBROADCASTSS sinkhorn_p2_32AVX512<>+0(SB), Z27
+	MOVQ         nb+32(FP), R11
+	TESTQ        R11, R11
+	JE           done
+
+tile:
+	VMOVUPS      (R10), Z28
+	VMOVUPS      64(R10), Z29
+	VBROADCASTSS (R8), Z30
+	VFMADD231PS  (AX), Z30, Z28
+	VFMADD231PS  64(AX), Z30, Z29
+	VBROADCASTSS 4(R8), Z30
+	VFMADD231PS  128(AX), Z30, Z28
+	VFMADD231PS  192(AX), Z30, Z29
+	VBROADCASTSS 8(R8), Z30
+	VFMADD231PS  256(AX), Z30, Z28
+	VFMADD231PS  320(AX), Z30, Z29
+	VBROADCASTSS 12(R8), Z30
+	VFMADD231PS  384(AX), Z30, Z28
+	VFMADD231PS  448(AX), Z30, Z29
+	VBROADCASTSS 16(R8), Z30
+	VFMADD231PS  512(AX), Z30, Z28
+	VFMADD231PS  576(AX), Z30, Z29
+	VBROADCASTSS 20(R8), Z30
+	VFMADD231PS  640(AX), Z30, Z28
+	VFMADD231PS  704(AX), Z30, Z29
+	VBROADCASTSS 24(R8), Z30
+	VFMADD231PS  768(AX), Z30, Z28
+	VFMADD231PS  832(AX), Z30, Z29
+	VBROADCASTSS 28(R8), Z30
+	VFMADD231PS  896(AX), Z30, Z28
+	VFMADD231PS  960(AX), Z30, Z29
+	VBROADCASTSS 32(R8), Z30
+	VFMADD231PS  1024(AX), Z30, Z28
+	VFMADD231PS  1088(AX), Z30, Z29
+	VBROADCASTSS 36(R8), Z30
+	VFMADD231PS  1152(AX), Z30, Z28
+	VFMADD231PS  1216(AX), Z30, Z29
+	VBROADCASTSS 40(R8), Z30
+	VFMADD231PS  1280(AX), Z30, Z28
+	VFMADD231PS  1344(AX), Z30, Z29
+	VBROADCASTSS 44(R8), Z30
+	VFMADD231PS  1408(AX), Z30, Z28
+	VFMADD231PS  1472(AX), Z30, Z29
+	VMOVUPS      Z28, (R10)
+	VMOVUPS      Z29, 64(R10)
+	ADDQ         $0x00000080, R10
+	VPXORD       Z1, Z1, Z1
+	VPXORD       Z2, Z2, Z2
+	VPXORD       Z3, Z3, Z3
+	VPXORD       Z4, Z4, Z4
+	VPXORD       Z5, Z5, Z5
+	VPXORD       Z6, Z6, Z6
+	VPXORD       Z7, Z7, Z7
+	VPXORD       Z8, Z8, Z8
+	VPXORD       Z9, Z9, Z9
+	VPXORD       Z10, Z10, Z10
+	VPXORD       Z11, Z11, Z11
+	VPXORD       Z12, Z12, Z12
+	VPXORD       Z13, Z13, Z13
+	VPXORD       Z14, Z14, Z14
+	VPXORD       Z15, Z15, Z15
+	VPXORD       Z16, Z16, Z16
+	VPXORD       Z17, Z17, Z17
+	VPXORD       Z18, Z18, Z18
+	VPXORD       Z19, Z19, Z19
+	VPXORD       Z20, Z20, Z20
+	VPXORD       Z21, Z21, Z21
+	VPXORD       Z22, Z22, Z22
+	VPXORD       Z23, Z23, Z23
+	VPXORD       Z24, Z24, Z24
+	MOVQ         CX, R12
+	MOVQ         SI, R13
+
+coordinate:
+	VMOVUPS          (DX), Z28
+	VMOVUPS          64(DX), Z29
+	VBROADCASTSS     (R12), Z30
+	VFMADD231PS      Z28, Z30, Z1
+	VFMADD231PS      Z29, Z30, Z2
+	VBROADCASTSS     4(R12), Z30
+	VFMADD231PS      Z28, Z30, Z3
+	VFMADD231PS      Z29, Z30, Z4
+	VBROADCASTSS     8(R12), Z30
+	VFMADD231PS      Z28, Z30, Z5
+	VFMADD231PS      Z29, Z30, Z6
+	VBROADCASTSS     12(R12), Z30
+	VFMADD231PS      Z28, Z30, Z7
+	VFMADD231PS      Z29, Z30, Z8
+	VBROADCASTSS     16(R12), Z30
+	VFMADD231PS      Z28, Z30, Z9
+	VFMADD231PS      Z29, Z30, Z10
+	VBROADCASTSS     20(R12), Z30
+	VFMADD231PS      Z28, Z30, Z11
+	VFMADD231PS      Z29, Z30, Z12
+	VBROADCASTSS     24(R12), Z30
+	VFMADD231PS      Z28, Z30, Z13
+	VFMADD231PS      Z29, Z30, Z14
+	VBROADCASTSS     28(R12), Z30
+	VFMADD231PS      Z28, Z30, Z15
+	VFMADD231PS      Z29, Z30, Z16
+	VBROADCASTSS     32(R12), Z30
+	VFMADD231PS      Z28, Z30, Z17
+	VFMADD231PS      Z29, Z30, Z18
+	VBROADCASTSS     36(R12), Z30
+	VFMADD231PS      Z28, Z30, Z19
+	VFMADD231PS      Z29, Z30, Z20
+	VBROADCASTSS     40(R12), Z30
+	VFMADD231PS      Z28, Z30, Z21
+	VFMADD231PS      Z29, Z30, Z22
+	VBROADCASTSS     44(R12), Z30
+	VFMADD231PS      Z28, Z30, Z23
+	VFMADD231PS      Z29, Z30, Z24
+	ADDQ             $0x00000030, R12
+	ADDQ             $0x00000080, DX
+	DECQ             R13
+	JNE              coordinate
+	VBROADCASTSS     (DI), Z28
+	VADDPS           (BX), Z28, Z30
+	VFMADD213PS      Z30, Z0, Z1
+	VADDPS           64(BX), Z28, Z31
+	VFMADD213PS      Z31, Z0, Z2
+	VREDUCEPS        $0x01, Z1, Z28
+	VREDUCEPS        $0x01, Z2, Z29
+	VBROADCASTSS     sinkhorn_p5_32AVX512<>+0(SB), Z30
+	VBROADCASTSS     sinkhorn_p5_32AVX512<>+0(SB), Z31
+	VFMADD213PS.BCST sinkhorn_p4_32AVX512<>+0(SB), Z28, Z30
+	VFMADD213PS.BCST sinkhorn_p4_32AVX512<>+0(SB), Z29, Z31
+	VFMADD213PS.BCST sinkhorn_p3_32AVX512<>+0(SB), Z28, Z30
+	VFMADD213PS.BCST sinkhorn_p3_32AVX512<>+0(SB), Z29, Z31
+	VFMADD213PS      Z27, Z28, Z30
+	VFMADD213PS      Z27, Z29, Z31
+	VFMADD213PS      Z26, Z28, Z30
+	VFMADD213PS      Z26, Z29, Z31
+	VFMADD213PS      Z25, Z28, Z30
+	VFMADD213PS      Z25, Z29, Z31
+	VSCALEFPS        Z1, Z30, Z30
+	VSCALEFPS        Z2, Z31, Z31
+	VMOVUPS          Z30, (AX)
+	VMOVUPS          Z31, 64(AX)
+	VADDPS           Z30, Z31, Z30
+	VADDPS           (R9), Z30, Z30
+	VMOVUPS          Z30, (R9)
+	VBROADCASTSS     4(DI), Z28
+	VADDPS           (BX), Z28, Z30
+	VFMADD213PS      Z30, Z0, Z3
+	VADDPS           64(BX), Z28, Z31
+	VFMADD213PS      Z31, Z0, Z4
+	VREDUCEPS        $0x01, Z3, Z28
+	VREDUCEPS        $0x01, Z4, Z29
+	VBROADCASTSS     sinkhorn_p5_32AVX512<>+0(SB), Z30
+	VBROADCASTSS     sinkhorn_p5_32AVX512<>+0(SB), Z31
+	VFMADD213PS.BCST sinkhorn_p4_32AVX512<>+0(SB), Z28, Z30
+	VFMADD213PS.BCST sinkhorn_p4_32AVX512<>+0(SB), Z29, Z31
+	VFMADD213PS.BCST sinkhorn_p3_32AVX512<>+0(SB), Z28, Z30
+	VFMADD213PS.BCST sinkhorn_p3_32AVX512<>+0(SB), Z29, Z31
+	VFMADD213PS      Z27, Z28, Z30
+	VFMADD213PS      Z27, Z29, Z31
+	VFMADD213PS      Z26, Z28, Z30
+	VFMADD213PS      Z26, Z29, Z31
+	VFMADD213PS      Z25, Z28, Z30
+	VFMADD213PS      Z25, Z29, Z31
+	VSCALEFPS        Z3, Z30, Z30
+	VSCALEFPS        Z4, Z31, Z31
+	VMOVUPS          Z30, 128(AX)
+	VMOVUPS          Z31, 192(AX)
+	VADDPS           Z30, Z31, Z30
+	VADDPS           64(R9), Z30, Z30
+	VMOVUPS          Z30, 64(R9)
+	VBROADCASTSS     8(DI), Z28
+	VADDPS           (BX), Z28, Z30
+	VFMADD213PS      Z30, Z0, Z5
+	VADDPS           64(BX), Z28, Z31
+	VFMADD213PS      Z31, Z0, Z6
+	VREDUCEPS        $0x01, Z5, Z28
+	VREDUCEPS        $0x01, Z6, Z29
+	VBROADCASTSS     sinkhorn_p5_32AVX512<>+0(SB), Z30
+	VBROADCASTSS     sinkhorn_p5_32AVX512<>+0(SB), Z31
+	VFMADD213PS.BCST sinkhorn_p4_32AVX512<>+0(SB), Z28, Z30
+	VFMADD213PS.BCST sinkhorn_p4_32AVX512<>+0(SB), Z29, Z31
+	VFMADD213PS.BCST sinkhorn_p3_32AVX512<>+0(SB), Z28, Z30
+	VFMADD213PS.BCST sinkhorn_p3_32AVX512<>+0(SB), Z29, Z31
+	VFMADD213PS      Z27, Z28, Z30
+	VFMADD213PS      Z27, Z29, Z31
+	VFMADD213PS      Z26, Z28, Z30
+	VFMADD213PS      Z26, Z29, Z31
+	VFMADD213PS      Z25, Z28, Z30
+	VFMADD213PS      Z25, Z29, Z31
+	VSCALEFPS        Z5, Z30, Z30
+	VSCALEFPS        Z6, Z31, Z31
+	VMOVUPS          Z30, 256(AX)
+	VMOVUPS          Z31, 320(AX)
+	VADDPS           Z30, Z31, Z30
+	VADDPS           128(R9), Z30, Z30
+	VMOVUPS          Z30, 128(R9)
+	VBROADCASTSS     12(DI), Z28
+	VADDPS           (BX), Z28, Z30
+	VFMADD213PS      Z30, Z0, Z7
+	VADDPS           64(BX), Z28, Z31
+	VFMADD213PS      Z31, Z0, Z8
+	VREDUCEPS        $0x01, Z7, Z28
+	VREDUCEPS        $0x01, Z8, Z29
+	VBROADCASTSS     sinkhorn_p5_32AVX512<>+0(SB), Z30
+	VBROADCASTSS     sinkhorn_p5_32AVX512<>+0(SB), Z31
+	VFMADD213PS.BCST sinkhorn_p4_32AVX512<>+0(SB), Z28, Z30
+	VFMADD213PS.BCST sinkhorn_p4_32AVX512<>+0(SB), Z29, Z31
+	VFMADD213PS.BCST sinkhorn_p3_32AVX512<>+0(SB), Z28, Z30
+	VFMADD213PS.BCST sinkhorn_p3_32AVX512<>+0(SB), Z29, Z31
+	VFMADD213PS      Z27, Z28, Z30
+	VFMADD213PS      Z27, Z29, Z31
+	VFMADD213PS      Z26, Z28, Z30
+	VFMADD213PS      Z26, Z29, Z31
+	VFMADD213PS      Z25, Z28, Z30
+	VFMADD213PS      Z25, Z29, Z31
+	VSCALEFPS        Z7, Z30, Z30
+	VSCALEFPS        Z8, Z31, Z31
+	VMOVUPS          Z30, 384(AX)
+	VMOVUPS          Z31, 448(AX)
+	VADDPS           Z30, Z31, Z30
+	VADDPS           192(R9), Z30, Z30
+	VMOVUPS          Z30, 192(R9)
+	VBROADCASTSS     16(DI), Z28
+	VADDPS           (BX), Z28, Z30
+	VFMADD213PS      Z30, Z0, Z9
+	VADDPS           64(BX), Z28, Z31
+	VFMADD213PS      Z31, Z0, Z10
+	VREDUCEPS        $0x01, Z9, Z28
+	VREDUCEPS        $0x01, Z10, Z29
+	VBROADCASTSS     sinkhorn_p5_32AVX512<>+0(SB), Z30
+	VBROADCASTSS     sinkhorn_p5_32AVX512<>+0(SB), Z31
+	VFMADD213PS.BCST sinkhorn_p4_32AVX512<>+0(SB), Z28, Z30
+	VFMADD213PS.BCST sinkhorn_p4_32AVX512<>+0(SB), Z29, Z31
+	VFMADD213PS.BCST sinkhorn_p3_32AVX512<>+0(SB), Z28, Z30
+	VFMADD213PS.BCST sinkhorn_p3_32AVX512<>+0(SB), Z29, Z31
+	VFMADD213PS      Z27, Z28, Z30
+	VFMADD213PS      Z27, Z29, Z31
+	VFMADD213PS      Z26, Z28, Z30
+	VFMADD213PS      Z26, Z29, Z31
+	VFMADD213PS      Z25, Z28, Z30
+	VFMADD213PS      Z25, Z29, Z31
+	VSCALEFPS        Z9, Z30, Z30
+	VSCALEFPS        Z10, Z31, Z31
+	VMOVUPS          Z30, 512(AX)
+	VMOVUPS          Z31, 576(AX)
+	VADDPS           Z30, Z31, Z30
+	VADDPS           256(R9), Z30, Z30
+	VMOVUPS          Z30, 256(R9)
+	VBROADCASTSS     20(DI), Z28
+	VADDPS           (BX), Z28, Z30
+	VFMADD213PS      Z30, Z0, Z11
+	VADDPS           64(BX), Z28, Z31
+	VFMADD213PS      Z31, Z0, Z12
+	VREDUCEPS        $0x01, Z11, Z28
+	VREDUCEPS        $0x01, Z12, Z29
+	VBROADCASTSS     sinkhorn_p5_32AVX512<>+0(SB), Z30
+	VBROADCASTSS     sinkhorn_p5_32AVX512<>+0(SB), Z31
+	VFMADD213PS.BCST sinkhorn_p4_32AVX512<>+0(SB), Z28, Z30
+	VFMADD213PS.BCST sinkhorn_p4_32AVX512<>+0(SB), Z29, Z31
+	VFMADD213PS.BCST sinkhorn_p3_32AVX512<>+0(SB), Z28, Z30
+	VFMADD213PS.BCST sinkhorn_p3_32AVX512<>+0(SB), Z29, Z31
+	VFMADD213PS      Z27, Z28, Z30
+	VFMADD213PS      Z27, Z29, Z31
+	VFMADD213PS      Z26, Z28, Z30
+	VFMADD213PS      Z26, Z29, Z31
+	VFMADD213PS      Z25, Z28, Z30
+	VFMADD213PS      Z25, Z29, Z31
+	VSCALEFPS        Z11, Z30, Z30
+	VSCALEFPS        Z12, Z31, Z31
+	VMOVUPS          Z30, 640(AX)
+	VMOVUPS          Z31, 704(AX)
+	VADDPS           Z30, Z31, Z30
+	VADDPS           320(R9), Z30, Z30
+	VMOVUPS          Z30, 320(R9)
+	VBROADCASTSS     24(DI), Z28
+	VADDPS           (BX), Z28, Z30
+	VFMADD213PS      Z30, Z0, Z13
+	VADDPS           64(BX), Z28, Z31
+	VFMADD213PS      Z31, Z0, Z14
+	VREDUCEPS        $0x01, Z13, Z28
+	VREDUCEPS        $0x01, Z14, Z29
+	VBROADCASTSS     sinkhorn_p5_32AVX512<>+0(SB), Z30
+	VBROADCASTSS     sinkhorn_p5_32AVX512<>+0(SB), Z31
+	VFMADD213PS.BCST sinkhorn_p4_32AVX512<>+0(SB), Z28, Z30
+	VFMADD213PS.BCST sinkhorn_p4_32AVX512<>+0(SB), Z29, Z31
+	VFMADD213PS.BCST sinkhorn_p3_32AVX512<>+0(SB), Z28, Z30
+	VFMADD213PS.BCST sinkhorn_p3_32AVX512<>+0(SB), Z29, Z31
+	VFMADD213PS      Z27, Z28, Z30
+	VFMADD213PS      Z27, Z29, Z31
+	VFMADD213PS      Z26, Z28, Z30
+	VFMADD213PS      Z26, Z29, Z31
+	VFMADD213PS      Z25, Z28, Z30
+	VFMADD213PS      Z25, Z29, Z31
+	VSCALEFPS        Z13, Z30, Z30
+	VSCALEFPS        Z14, Z31, Z31
+	VMOVUPS          Z30, 768(AX)
+	VMOVUPS          Z31, 832(AX)
+	VADDPS           Z30, Z31, Z30
+	VADDPS           384(R9), Z30, Z30
+	VMOVUPS          Z30, 384(R9)
+	VBROADCASTSS     28(DI), Z28
+	VADDPS           (BX), Z28, Z30
+	VFMADD213PS      Z30, Z0, Z15
+	VADDPS           64(BX), Z28, Z31
+	VFMADD213PS      Z31, Z0, Z16
+	VREDUCEPS        $0x01, Z15, Z28
+	VREDUCEPS        $0x01, Z16, Z29
+	VBROADCASTSS     sinkhorn_p5_32AVX512<>+0(SB), Z30
+	VBROADCASTSS     sinkhorn_p5_32AVX512<>+0(SB), Z31
+	VFMADD213PS.BCST sinkhorn_p4_32AVX512<>+0(SB), Z28, Z30
+	VFMADD213PS.BCST sinkhorn_p4_32AVX512<>+0(SB), Z29, Z31
+	VFMADD213PS.BCST sinkhorn_p3_32AVX512<>+0(SB), Z28, Z30
+	VFMADD213PS.BCST sinkhorn_p3_32AVX512<>+0(SB), Z29, Z31
+	VFMADD213PS      Z27, Z28, Z30
+	VFMADD213PS      Z27, Z29, Z31
+	VFMADD213PS      Z26, Z28, Z30
+	VFMADD213PS      Z26, Z29, Z31
+	VFMADD213PS      Z25, Z28, Z30
+	VFMADD213PS      Z25, Z29, Z31
+	VSCALEFPS        Z15, Z30, Z30
+	VSCALEFPS        Z16, Z31, Z31
+	VMOVUPS          Z30, 896(AX)
+	VMOVUPS          Z31, 960(AX)
+	VADDPS           Z30, Z31, Z30
+	VADDPS           448(R9), Z30, Z30
+	VMOVUPS          Z30, 448(R9)
+	VBROADCASTSS     32(DI), Z28
+	VADDPS           (BX), Z28, Z30
+	VFMADD213PS      Z30, Z0, Z17
+	VADDPS           64(BX), Z28, Z31
+	VFMADD213PS      Z31, Z0, Z18
+	VREDUCEPS        $0x01, Z17, Z28
+	VREDUCEPS        $0x01, Z18, Z29
+	VBROADCASTSS     sinkhorn_p5_32AVX512<>+0(SB), Z30
+	VBROADCASTSS     sinkhorn_p5_32AVX512<>+0(SB), Z31
+	VFMADD213PS.BCST sinkhorn_p4_32AVX512<>+0(SB), Z28, Z30
+	VFMADD213PS.BCST sinkhorn_p4_32AVX512<>+0(SB), Z29, Z31
+	VFMADD213PS.BCST sinkhorn_p3_32AVX512<>+0(SB), Z28, Z30
+	VFMADD213PS.BCST sinkhorn_p3_32AVX512<>+0(SB), Z29, Z31
+	VFMADD213PS      Z27, Z28, Z30
+	VFMADD213PS      Z27, Z29, Z31
+	VFMADD213PS      Z26, Z28, Z30
+	VFMADD213PS      Z26, Z29, Z31
+	VFMADD213PS      Z25, Z28, Z30
+	VFMADD213PS      Z25, Z29, Z31
+	VSCALEFPS        Z17, Z30, Z30
+	VSCALEFPS        Z18, Z31, Z31
+	VMOVUPS          Z30, 1024(AX)
+	VMOVUPS          Z31, 1088(AX)
+	VADDPS           Z30, Z31, Z30
+	VADDPS           512(R9), Z30, Z30
+	VMOVUPS          Z30, 512(R9)
+	VBROADCASTSS     36(DI), Z28
+	VADDPS           (BX), Z28, Z30
+	VFMADD213PS      Z30, Z0, Z19
+	VADDPS           64(BX), Z28, Z31
+	VFMADD213PS      Z31, Z0, Z20
+	VREDUCEPS        $0x01, Z19, Z28
+	VREDUCEPS        $0x01, Z20, Z29
+	VBROADCASTSS     sinkhorn_p5_32AVX512<>+0(SB), Z30
+	VBROADCASTSS     sinkhorn_p5_32AVX512<>+0(SB), Z31
+	VFMADD213PS.BCST sinkhorn_p4_32AVX512<>+0(SB), Z28, Z30
+	VFMADD213PS.BCST sinkhorn_p4_32AVX512<>+0(SB), Z29, Z31
+	VFMADD213PS.BCST sinkhorn_p3_32AVX512<>+0(SB), Z28, Z30
+	VFMADD213PS.BCST sinkhorn_p3_32AVX512<>+0(SB), Z29, Z31
+	VFMADD213PS      Z27, Z28, Z30
+	VFMADD213PS      Z27, Z29, Z31
+	VFMADD213PS      Z26, Z28, Z30
+	VFMADD213PS      Z26, Z29, Z31
+	VFMADD213PS      Z25, Z28, Z30
+	VFMADD213PS      Z25, Z29, Z31
+	VSCALEFPS        Z19, Z30, Z30
+	VSCALEFPS        Z20, Z31, Z31
+	VMOVUPS          Z30, 1152(AX)
+	VMOVUPS          Z31, 1216(AX)
+	VADDPS           Z30, Z31, Z30
+	VADDPS           576(R9), Z30, Z30
+	VMOVUPS          Z30, 576(R9)
+	VBROADCASTSS     40(DI), Z28
+	VADDPS           (BX), Z28, Z30
+	VFMADD213PS      Z30, Z0, Z21
+	VADDPS           64(BX), Z28, Z31
+	VFMADD213PS      Z31, Z0, Z22
+	VREDUCEPS        $0x01, Z21, Z28
+	VREDUCEPS        $0x01, Z22, Z29
+	VBROADCASTSS     sinkhorn_p5_32AVX512<>+0(SB), Z30
+	VBROADCASTSS     sinkhorn_p5_32AVX512<>+0(SB), Z31
+	VFMADD213PS.BCST sinkhorn_p4_32AVX512<>+0(SB), Z28, Z30
+	VFMADD213PS.BCST sinkhorn_p4_32AVX512<>+0(SB), Z29, Z31
+	VFMADD213PS.BCST sinkhorn_p3_32AVX512<>+0(SB), Z28, Z30
+	VFMADD213PS.BCST sinkhorn_p3_32AVX512<>+0(SB), Z29, Z31
+	VFMADD213PS      Z27, Z28, Z30
+	VFMADD213PS      Z27, Z29, Z31
+	VFMADD213PS      Z26, Z28, Z30
+	VFMADD213PS      Z26, Z29, Z31
+	VFMADD213PS      Z25, Z28, Z30
+	VFMADD213PS      Z25, Z29, Z31
+	VSCALEFPS        Z21, Z30, Z30
+	VSCALEFPS        Z22, Z31, Z31
+	VMOVUPS          Z30, 1280(AX)
+	VMOVUPS          Z31, 1344(AX)
+	VADDPS           Z30, Z31, Z30
+	VADDPS           640(R9), Z30, Z30
+	VMOVUPS          Z30, 640(R9)
+	VBROADCASTSS     44(DI), Z28
+	VADDPS           (BX), Z28, Z30
+	VFMADD213PS      Z30, Z0, Z23
+	VADDPS           64(BX), Z28, Z31
+	VFMADD213PS      Z31, Z0, Z24
+	VREDUCEPS        $0x01, Z23, Z28
+	VREDUCEPS        $0x01, Z24, Z29
+	VBROADCASTSS     sinkhorn_p5_32AVX512<>+0(SB), Z30
+	VBROADCASTSS     sinkhorn_p5_32AVX512<>+0(SB), Z31
+	VFMADD213PS.BCST sinkhorn_p4_32AVX512<>+0(SB), Z28, Z30
+	VFMADD213PS.BCST sinkhorn_p4_32AVX512<>+0(SB), Z29, Z31
+	VFMADD213PS.BCST sinkhorn_p3_32AVX512<>+0(SB), Z28, Z30
+	VFMADD213PS.BCST sinkhorn_p3_32AVX512<>+0(SB), Z29, Z31
+	VFMADD213PS      Z27, Z28, Z30
+	VFMADD213PS      Z27, Z29, Z31
+	VFMADD213PS      Z26, Z28, Z30
+	VFMADD213PS      Z26, Z29, Z31
+	VFMADD213PS      Z25, Z28, Z30
+	VFMADD213PS      Z25, Z29, Z31
+	VSCALEFPS        Z23, Z30, Z30
+	VSCALEFPS        Z24, Z31, Z31
+	VMOVUPS          Z30, 1408(AX)
+	VMOVUPS          Z31, 1472(AX)
+	VADDPS           Z30, Z31, Z30
+	VADDPS           704(R9), Z30, Z30
+	VMOVUPS          Z30, 704(R9)
+	ADDQ             $0x00000080, BX
+	ADDQ             $0x00000600, AX
+	DECQ             R11
+	JNE              tile
+
+done:
+	LDMXCSR (SP)
+	VZEROUPPER
+	RET
+
+// func dots32AVX512_12(z *float32, a *float32, b *float32, nb int, d int)
+// Requires: AVX, AVX512F
+TEXT ·dots32AVX512_12(SB), NOSPLIT, $0-40
+	MOVQ  z+0(FP), AX
+	MOVQ  a+8(FP), CX
+	MOVQ  b+16(FP), DX
+	MOVQ  d+32(FP), BX
+	MOVQ  nb+24(FP), SI
+	TESTQ SI, SI
+	JE    done
+
+tile:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	VPXORD Z18, Z18, Z18
+	VPXORD Z19, Z19, Z19
+	VPXORD Z20, Z20, Z20
+	VPXORD Z21, Z21, Z21
+	VPXORD Z22, Z22, Z22
+	VPXORD Z23, Z23, Z23
+	MOVQ   CX, DI
+	MOVQ   BX, R8
+
+coordinate:
+	VMOVUPS      (DX), Z24
+	VMOVUPS      64(DX), Z25
+	VBROADCASTSS (DI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS 4(DI), Z26
+	VFMADD231PS  Z24, Z26, Z2
+	VFMADD231PS  Z25, Z26, Z3
+	VBROADCASTSS 8(DI), Z26
+	VFMADD231PS  Z24, Z26, Z4
+	VFMADD231PS  Z25, Z26, Z5
+	VBROADCASTSS 12(DI), Z26
+	VFMADD231PS  Z24, Z26, Z6
+	VFMADD231PS  Z25, Z26, Z7
+	VBROADCASTSS 16(DI), Z26
+	VFMADD231PS  Z24, Z26, Z8
+	VFMADD231PS  Z25, Z26, Z9
+	VBROADCASTSS 20(DI), Z26
+	VFMADD231PS  Z24, Z26, Z10
+	VFMADD231PS  Z25, Z26, Z11
+	VBROADCASTSS 24(DI), Z26
+	VFMADD231PS  Z24, Z26, Z12
+	VFMADD231PS  Z25, Z26, Z13
+	VBROADCASTSS 28(DI), Z26
+	VFMADD231PS  Z24, Z26, Z14
+	VFMADD231PS  Z25, Z26, Z15
+	VBROADCASTSS 32(DI), Z26
+	VFMADD231PS  Z24, Z26, Z16
+	VFMADD231PS  Z25, Z26, Z17
+	VBROADCASTSS 36(DI), Z26
+	VFMADD231PS  Z24, Z26, Z18
+	VFMADD231PS  Z25, Z26, Z19
+	VBROADCASTSS 40(DI), Z26
+	VFMADD231PS  Z24, Z26, Z20
+	VFMADD231PS  Z25, Z26, Z21
+	VBROADCASTSS 44(DI), Z26
+	VFMADD231PS  Z24, Z26, Z22
+	VFMADD231PS  Z25, Z26, Z23
+	ADDQ         $0x00000030, DI
+	ADDQ         $0x00000080, DX
+	DECQ         R8
+	JNE          coordinate
+	VMOVUPS      Z0, (AX)
+	VMOVUPS      Z1, 64(AX)
+	VMOVUPS      Z2, 128(AX)
+	VMOVUPS      Z3, 192(AX)
+	VMOVUPS      Z4, 256(AX)
+	VMOVUPS      Z5, 320(AX)
+	VMOVUPS      Z6, 384(AX)
+	VMOVUPS      Z7, 448(AX)
+	VMOVUPS      Z8, 512(AX)
+	VMOVUPS      Z9, 576(AX)
+	VMOVUPS      Z10, 640(AX)
+	VMOVUPS      Z11, 704(AX)
+	VMOVUPS      Z12, 768(AX)
+	VMOVUPS      Z13, 832(AX)
+	VMOVUPS      Z14, 896(AX)
+	VMOVUPS      Z15, 960(AX)
+	VMOVUPS      Z16, 1024(AX)
+	VMOVUPS      Z17, 1088(AX)
+	VMOVUPS      Z18, 1152(AX)
+	VMOVUPS      Z19, 1216(AX)
+	VMOVUPS      Z20, 1280(AX)
+	VMOVUPS      Z21, 1344(AX)
+	VMOVUPS      Z22, 1408(AX)
+	VMOVUPS      Z23, 1472(AX)
+	ADDQ         $0x00000600, AX
+	DECQ         SI
+	JNE          tile
+
+done:
+	VZEROUPPER
+	RET
+
+// func cached32AVX512_12(e *float32, z *float32, u *float32, nb int, scale float32, ref *float32, s *float32, r *float32, c *float32)
+// Requires: AVX, AVX512DQ, AVX512F, MMX+, SSE
+TEXT ·cached32AVX512_12(SB), NOSPLIT, $8-72
+	MOVQ         e+0(FP), AX
+	MOVQ         z+8(FP), CX
+	MOVQ         u+16(FP), DX
+	MOVQ         ref+40(FP), BX
+	MOVQ         s+48(FP), SI
+	MOVQ         r+56(FP), DI
+	MOVQ         c+64(FP), R8
+	MOVSS        scale+32(FP), X0
+	VBROADCASTSS X0, Z0
+	STMXCSR      (SP)
+	MOVL         (SP), R9
+	ORL          $0x00008040, R9
+	MOVL         R9, 4(SP)
+	LDMXCSR      4(SP)
+	VMOVUPS      (DI), Z1
+	VMOVUPS      64(DI), Z2
+	VMOVUPS      128(DI), Z3
+	VMOVUPS      192(DI), Z4
+	VMOVUPS      256(DI), Z5
+	VMOVUPS      320(DI), Z6
+	VMOVUPS      384(DI), Z7
+	VMOVUPS      448(DI), Z8
+	VMOVUPS      512(DI), Z9
+	VMOVUPS      576(DI), Z10
+	VMOVUPS      640(DI), Z11
+	VMOVUPS      704(DI), Z12
+	VBROADCASTSS sinkhorn_p0_32AVX512<>+0(SB), Z13
+	VBROADCASTSS sinkhorn_p1_32AVX512<>+0(SB), Z14
+	VBROADCASTSS sinkhorn_p2_32AVX512<>+0(SB), Z15
+	VBROADCASTSS sinkhorn_p3_32AVX512<>+0(SB), Z16
+	VBROADCASTSS sinkhorn_p4_32AVX512<>+0(SB), Z17
+	VBROADCASTSS sinkhorn_p5_32AVX512<>+0(SB), Z18
+	MOVQ         nb+24(FP), R9
+	TESTQ        R9, R9
+	JE           done
+
+tile:
+	VMOVUPS      (R8), Z19
+	VMOVUPS      64(R8), Z20
+	VBROADCASTSS (SI), Z21
+	VFMADD231PS  (AX), Z21, Z19
+	VFMADD231PS  64(AX), Z21, Z20
+	VBROADCASTSS 4(SI), Z21
+	VFMADD231PS  128(AX), Z21, Z19
+	VFMADD231PS  192(AX), Z21, Z20
+	VBROADCASTSS 8(SI), Z21
+	VFMADD231PS  256(AX), Z21, Z19
+	VFMADD231PS  320(AX), Z21, Z20
+	VBROADCASTSS 12(SI), Z21
+	VFMADD231PS  384(AX), Z21, Z19
+	VFMADD231PS  448(AX), Z21, Z20
+	VBROADCASTSS 16(SI), Z21
+	VFMADD231PS  512(AX), Z21, Z19
+	VFMADD231PS  576(AX), Z21, Z20
+	VBROADCASTSS 20(SI), Z21
+	VFMADD231PS  640(AX), Z21, Z19
+	VFMADD231PS  704(AX), Z21, Z20
+	VBROADCASTSS 24(SI), Z21
+	VFMADD231PS  768(AX), Z21, Z19
+	VFMADD231PS  832(AX), Z21, Z20
+	VBROADCASTSS 28(SI), Z21
+	VFMADD231PS  896(AX), Z21, Z19
+	VFMADD231PS  960(AX), Z21, Z20
+	VBROADCASTSS 32(SI), Z21
+	VFMADD231PS  1024(AX), Z21, Z19
+	VFMADD231PS  1088(AX), Z21, Z20
+	VBROADCASTSS 36(SI), Z21
+	VFMADD231PS  1152(AX), Z21, Z19
+	VFMADD231PS  1216(AX), Z21, Z20
+	VBROADCASTSS 40(SI), Z21
+	VFMADD231PS  1280(AX), Z21, Z19
+	VFMADD231PS  1344(AX), Z21, Z20
+	VBROADCASTSS 44(SI), Z21
+	VFMADD231PS  1408(AX), Z21, Z19
+	VFMADD231PS  1472(AX), Z21, Z20
+	VMOVUPS      Z19, (R8)
+	VMOVUPS      Z20, 64(R8)
+	ADDQ         $0x00000080, R8
+	PREFETCHT1   16384(CX)
+	PREFETCHT1   16448(CX)
+	PREFETCHT1   16512(CX)
+	PREFETCHT1   16576(CX)
+	PREFETCHT1   16640(CX)
+	PREFETCHT1   16704(CX)
+	PREFETCHT1   16768(CX)
+	PREFETCHT1   16832(CX)
+	PREFETCHT1   16896(CX)
+	PREFETCHT1   16960(CX)
+	PREFETCHT1   17024(CX)
+	PREFETCHT1   17088(CX)
+	PREFETCHT1   17152(CX)
+	PREFETCHT1   17216(CX)
+	PREFETCHT1   17280(CX)
+	PREFETCHT1   17344(CX)
+	PREFETCHT1   17408(CX)
+	PREFETCHT1   17472(CX)
+	PREFETCHT1   17536(CX)
+	PREFETCHT1   17600(CX)
+	PREFETCHT1   17664(CX)
+	PREFETCHT1   17728(CX)
+	PREFETCHT1   17792(CX)
+	PREFETCHT1   17856(CX)
+	VMOVUPS      (DX), Z19
+	VMOVUPS      64(DX), Z20
+	VBROADCASTSS (BX), Z22
+	VADDPS       Z19, Z22, Z21
+	VFMADD231PS  (CX), Z0, Z21
+	VADDPS       Z20, Z22, Z24
+	VFMADD231PS  64(CX), Z0, Z24
+	VREDUCEPS    $0x01, Z21, Z22
+	VREDUCEPS    $0x01, Z24, Z25
+	VMOVUPS      Z18, Z23
+	VMOVUPS      Z18, Z26
+	VFMADD213PS  Z17, Z22, Z23
+	VFMADD213PS  Z17, Z25, Z26
+	VFMADD213PS  Z16, Z22, Z23
+	VFMADD213PS  Z16, Z25, Z26
+	VFMADD213PS  Z15, Z22, Z23
+	VFMADD213PS  Z15, Z25, Z26
+	VFMADD213PS  Z14, Z22, Z23
+	VFMADD213PS  Z14, Z25, Z26
+	VFMADD213PS  Z13, Z22, Z23
+	VFMADD213PS  Z13, Z25, Z26
+	VSCALEFPS    Z21, Z23, Z23
+	VSCALEFPS    Z24, Z26, Z26
+	VMOVUPS      Z23, (AX)
+	VMOVUPS      Z26, 64(AX)
+	VADDPS       Z23, Z26, Z23
+	VADDPS       Z23, Z1, Z1
+	VBROADCASTSS 4(BX), Z22
+	VADDPS       Z19, Z22, Z21
+	VFMADD231PS  128(CX), Z0, Z21
+	VADDPS       Z20, Z22, Z24
+	VFMADD231PS  192(CX), Z0, Z24
+	VREDUCEPS    $0x01, Z21, Z22
+	VREDUCEPS    $0x01, Z24, Z25
+	VMOVUPS      Z18, Z23
+	VMOVUPS      Z18, Z26
+	VFMADD213PS  Z17, Z22, Z23
+	VFMADD213PS  Z17, Z25, Z26
+	VFMADD213PS  Z16, Z22, Z23
+	VFMADD213PS  Z16, Z25, Z26
+	VFMADD213PS  Z15, Z22, Z23
+	VFMADD213PS  Z15, Z25, Z26
+	VFMADD213PS  Z14, Z22, Z23
+	VFMADD213PS  Z14, Z25, Z26
+	VFMADD213PS  Z13, Z22, Z23
+	VFMADD213PS  Z13, Z25, Z26
+	VSCALEFPS    Z21, Z23, Z23
+	VSCALEFPS    Z24, Z26, Z26
+	VMOVUPS      Z23, 128(AX)
+	VMOVUPS      Z26, 192(AX)
+	VADDPS       Z23, Z26, Z23
+	VADDPS       Z23, Z2, Z2
+	VBROADCASTSS 8(BX), Z22
+	VADDPS       Z19, Z22, Z21
+	VFMADD231PS  256(CX), Z0, Z21
+	VADDPS       Z20, Z22, Z24
+	VFMADD231PS  320(CX), Z0, Z24
+	VREDUCEPS    $0x01, Z21, Z22
+	VREDUCEPS    $0x01, Z24, Z25
+	VMOVUPS      Z18, Z23
+	VMOVUPS      Z18, Z26
+	VFMADD213PS  Z17, Z22, Z23
+	VFMADD213PS  Z17, Z25, Z26
+	VFMADD213PS  Z16, Z22, Z23
+	VFMADD213PS  Z16, Z25, Z26
+	VFMADD213PS  Z15, Z22, Z23
+	VFMADD213PS  Z15, Z25, Z26
+	VFMADD213PS  Z14, Z22, Z23
+	VFMADD213PS  Z14, Z25, Z26
+	VFMADD213PS  Z13, Z22, Z23
+	VFMADD213PS  Z13, Z25, Z26
+	VSCALEFPS    Z21, Z23, Z23
+	VSCALEFPS    Z24, Z26, Z26
+	VMOVUPS      Z23, 256(AX)
+	VMOVUPS      Z26, 320(AX)
+	VADDPS       Z23, Z26, Z23
+	VADDPS       Z23, Z3, Z3
+	VBROADCASTSS 12(BX), Z22
+	VADDPS       Z19, Z22, Z21
+	VFMADD231PS  384(CX), Z0, Z21
+	VADDPS       Z20, Z22, Z24
+	VFMADD231PS  448(CX), Z0, Z24
+	VREDUCEPS    $0x01, Z21, Z22
+	VREDUCEPS    $0x01, Z24, Z25
+	VMOVUPS      Z18, Z23
+	VMOVUPS      Z18, Z26
+	VFMADD213PS  Z17, Z22, Z23
+	VFMADD213PS  Z17, Z25, Z26
+	VFMADD213PS  Z16, Z22, Z23
+	VFMADD213PS  Z16, Z25, Z26
+	VFMADD213PS  Z15, Z22, Z23
+	VFMADD213PS  Z15, Z25, Z26
+	VFMADD213PS  Z14, Z22, Z23
+	VFMADD213PS  Z14, Z25, Z26
+	VFMADD213PS  Z13, Z22, Z23
+	VFMADD213PS  Z13, Z25, Z26
+	VSCALEFPS    Z21, Z23, Z23
+	VSCALEFPS    Z24, Z26, Z26
+	VMOVUPS      Z23, 384(AX)
+	VMOVUPS      Z26, 448(AX)
+	VADDPS       Z23, Z26, Z23
+	VADDPS       Z23, Z4, Z4
+	VBROADCASTSS 16(BX), Z22
+	VADDPS       Z19, Z22, Z21
+	VFMADD231PS  512(CX), Z0, Z21
+	VADDPS       Z20, Z22, Z24
+	VFMADD231PS  576(CX), Z0, Z24
+	VREDUCEPS    $0x01, Z21, Z22
+	VREDUCEPS    $0x01, Z24, Z25
+	VMOVUPS      Z18, Z23
+	VMOVUPS      Z18, Z26
+	VFMADD213PS  Z17, Z22, Z23
+	VFMADD213PS  Z17, Z25, Z26
+	VFMADD213PS  Z16, Z22, Z23
+	VFMADD213PS  Z16, Z25, Z26
+	VFMADD213PS  Z15, Z22, Z23
+	VFMADD213PS  Z15, Z25, Z26
+	VFMADD213PS  Z14, Z22, Z23
+	VFMADD213PS  Z14, Z25, Z26
+	VFMADD213PS  Z13, Z22, Z23
+	VFMADD213PS  Z13, Z25, Z26
+	VSCALEFPS    Z21, Z23, Z23
+	VSCALEFPS    Z24, Z26, Z26
+	VMOVUPS      Z23, 512(AX)
+	VMOVUPS      Z26, 576(AX)
+	VADDPS       Z23, Z26, Z23
+	VADDPS       Z23, Z5, Z5
+	VBROADCASTSS 20(BX), Z22
+	VADDPS       Z19, Z22, Z21
+	VFMADD231PS  640(CX), Z0, Z21
+	VADDPS       Z20, Z22, Z24
+	VFMADD231PS  704(CX), Z0, Z24
+	VREDUCEPS    $0x01, Z21, Z22
+	VREDUCEPS    $0x01, Z24, Z25
+	VMOVUPS      Z18, Z23
+	VMOVUPS      Z18, Z26
+	VFMADD213PS  Z17, Z22, Z23
+	VFMADD213PS  Z17, Z25, Z26
+	VFMADD213PS  Z16, Z22, Z23
+	VFMADD213PS  Z16, Z25, Z26
+	VFMADD213PS  Z15, Z22, Z23
+	VFMADD213PS  Z15, Z25, Z26
+	VFMADD213PS  Z14, Z22, Z23
+	VFMADD213PS  Z14, Z25, Z26
+	VFMADD213PS  Z13, Z22, Z23
+	VFMADD213PS  Z13, Z25, Z26
+	VSCALEFPS    Z21, Z23, Z23
+	VSCALEFPS    Z24, Z26, Z26
+	VMOVUPS      Z23, 640(AX)
+	VMOVUPS      Z26, 704(AX)
+	VADDPS       Z23, Z26, Z23
+	VADDPS       Z23, Z6, Z6
+	VBROADCASTSS 24(BX), Z22
+	VADDPS       Z19, Z22, Z21
+	VFMADD231PS  768(CX), Z0, Z21
+	VADDPS       Z20, Z22, Z24
+	VFMADD231PS  832(CX), Z0, Z24
+	VREDUCEPS    $0x01, Z21, Z22
+	VREDUCEPS    $0x01, Z24, Z25
+	VMOVUPS      Z18, Z23
+	VMOVUPS      Z18, Z26
+	VFMADD213PS  Z17, Z22, Z23
+	VFMADD213PS  Z17, Z25, Z26
+	VFMADD213PS  Z16, Z22, Z23
+	VFMADD213PS  Z16, Z25, Z26
+	VFMADD213PS  Z15, Z22, Z23
+	VFMADD213PS  Z15, Z25, Z26
+	VFMADD213PS  Z14, Z22, Z23
+	VFMADD213PS  Z14, Z25, Z26
+	VFMADD213PS  Z13, Z22, Z23
+	VFMADD213PS  Z13, Z25, Z26
+	VSCALEFPS    Z21, Z23, Z23
+	VSCALEFPS    Z24, Z26, Z26
+	VMOVUPS      Z23, 768(AX)
+	VMOVUPS      Z26, 832(AX)
+	VADDPS       Z23, Z26, Z23
+	VADDPS       Z23, Z7, Z7
+	VBROADCASTSS 28(BX), Z22
+	VADDPS       Z19, Z22, Z21
+	VFMADD231PS  896(CX), Z0, Z21
+	VADDPS       Z20, Z22, Z24
+	VFMADD231PS  960(CX), Z0, Z24
+	VREDUCEPS    $0x01, Z21, Z22
+	VREDUCEPS    $0x01, Z24, Z25
+	VMOVUPS      Z18, Z23
+	VMOVUPS      Z18, Z26
+	VFMADD213PS  Z17, Z22, Z23
+	VFMADD213PS  Z17, Z25, Z26
+	VFMADD213PS  Z16, Z22, Z23
+	VFMADD213PS  Z16, Z25, Z26
+	VFMADD213PS  Z15, Z22, Z23
+	VFMADD213PS  Z15, Z25, Z26
+	VFMADD213PS  Z14, Z22, Z23
+	VFMADD213PS  Z14, Z25, Z26
+	VFMADD213PS  Z13, Z22, Z23
+	VFMADD213PS  Z13, Z25, Z26
+	VSCALEFPS    Z21, Z23, Z23
+	VSCALEFPS    Z24, Z26, Z26
+	VMOVUPS      Z23, 896(AX)
+	VMOVUPS      Z26, 960(AX)
+	VADDPS       Z23, Z26, Z23
+	VADDPS       Z23, Z8, Z8
+	VBROADCASTSS 32(BX), Z22
+	VADDPS       Z19, Z22, Z21
+	VFMADD231PS  1024(CX), Z0, Z21
+	VADDPS       Z20, Z22, Z24
+	VFMADD231PS  1088(CX), Z0, Z24
+	VREDUCEPS    $0x01, Z21, Z22
+	VREDUCEPS    $0x01, Z24, Z25
+	VMOVUPS      Z18, Z23
+	VMOVUPS      Z18, Z26
+	VFMADD213PS  Z17, Z22, Z23
+	VFMADD213PS  Z17, Z25, Z26
+	VFMADD213PS  Z16, Z22, Z23
+	VFMADD213PS  Z16, Z25, Z26
+	VFMADD213PS  Z15, Z22, Z23
+	VFMADD213PS  Z15, Z25, Z26
+	VFMADD213PS  Z14, Z22, Z23
+	VFMADD213PS  Z14, Z25, Z26
+	VFMADD213PS  Z13, Z22, Z23
+	VFMADD213PS  Z13, Z25, Z26
+	VSCALEFPS    Z21, Z23, Z23
+	VSCALEFPS    Z24, Z26, Z26
+	VMOVUPS      Z23, 1024(AX)
+	VMOVUPS      Z26, 1088(AX)
+	VADDPS       Z23, Z26, Z23
+	VADDPS       Z23, Z9, Z9
+	VBROADCASTSS 36(BX), Z22
+	VADDPS       Z19, Z22, Z21
+	VFMADD231PS  1152(CX), Z0, Z21
+	VADDPS       Z20, Z22, Z24
+	VFMADD231PS  1216(CX), Z0, Z24
+	VREDUCEPS    $0x01, Z21, Z22
+	VREDUCEPS    $0x01, Z24, Z25
+	VMOVUPS      Z18, Z23
+	VMOVUPS      Z18, Z26
+	VFMADD213PS  Z17, Z22, Z23
+	VFMADD213PS  Z17, Z25, Z26
+	VFMADD213PS  Z16, Z22, Z23
+	VFMADD213PS  Z16, Z25, Z26
+	VFMADD213PS  Z15, Z22, Z23
+	VFMADD213PS  Z15, Z25, Z26
+	VFMADD213PS  Z14, Z22, Z23
+	VFMADD213PS  Z14, Z25, Z26
+	VFMADD213PS  Z13, Z22, Z23
+	VFMADD213PS  Z13, Z25, Z26
+	VSCALEFPS    Z21, Z23, Z23
+	VSCALEFPS    Z24, Z26, Z26
+	VMOVUPS      Z23, 1152(AX)
+	VMOVUPS      Z26, 1216(AX)
+	VADDPS       Z23, Z26, Z23
+	VADDPS       Z23, Z10, Z10
+	VBROADCASTSS 40(BX), Z22
+	VADDPS       Z19, Z22, Z21
+	VFMADD231PS  1280(CX), Z0, Z21
+	VADDPS       Z20, Z22, Z24
+	VFMADD231PS  1344(CX), Z0, Z24
+	VREDUCEPS    $0x01, Z21, Z22
+	VREDUCEPS    $0x01, Z24, Z25
+	VMOVUPS      Z18, Z23
+	VMOVUPS      Z18, Z26
+	VFMADD213PS  Z17, Z22, Z23
+	VFMADD213PS  Z17, Z25, Z26
+	VFMADD213PS  Z16, Z22, Z23
+	VFMADD213PS  Z16, Z25, Z26
+	VFMADD213PS  Z15, Z22, Z23
+	VFMADD213PS  Z15, Z25, Z26
+	VFMADD213PS  Z14, Z22, Z23
+	VFMADD213PS  Z14, Z25, Z26
+	VFMADD213PS  Z13, Z22, Z23
+	VFMADD213PS  Z13, Z25, Z26
+	VSCALEFPS    Z21, Z23, Z23
+	VSCALEFPS    Z24, Z26, Z26
+	VMOVUPS      Z23, 1280(AX)
+	VMOVUPS      Z26, 1344(AX)
+	VADDPS       Z23, Z26, Z23
+	VADDPS       Z23, Z11, Z11
+	VBROADCASTSS 44(BX), Z21
+	VADDPS       Z19, Z21, Z19
+	VFMADD231PS  1408(CX), Z0, Z19
+	VADDPS       Z20, Z21, Z22
+	VFMADD231PS  1472(CX), Z0, Z22
+	VREDUCEPS    $0x01, Z19, Z21
+	VREDUCEPS    $0x01, Z22, Z23
+	VMOVUPS      Z18, Z20
+	VMOVUPS      Z18, Z24
+	VFMADD213PS  Z17, Z21, Z20
+	VFMADD213PS  Z17, Z23, Z24
+	VFMADD213PS  Z16, Z21, Z20
+	VFMADD213PS  Z16, Z23, Z24
+	VFMADD213PS  Z15, Z21, Z20
+	VFMADD213PS  Z15, Z23, Z24
+	VFMADD213PS  Z14, Z21, Z20
+	VFMADD213PS  Z14, Z23, Z24
+	VFMADD213PS  Z13, Z21, Z20
+	VFMADD213PS  Z13, Z23, Z24
+	VSCALEFPS    Z19, Z20, Z20
+	VSCALEFPS    Z22, Z24, Z24
+	VMOVUPS      Z20, 1408(AX)
+	VMOVUPS      Z24, 1472(AX)
+	VADDPS       Z20, Z24, Z20
+	VADDPS       Z20, Z12, Z12
+	ADDQ         $0x00000080, DX
+	ADDQ         $0x00000600, AX
+	ADDQ         $0x00000600, CX
+	DECQ         R9
+	JNE          tile
+
+done:
+	VMOVUPS Z1, (DI)
+	VMOVUPS Z2, 64(DI)
+	VMOVUPS Z3, 128(DI)
+	VMOVUPS Z4, 192(DI)
+	VMOVUPS Z5, 256(DI)
+	VMOVUPS Z6, 320(DI)
+	VMOVUPS Z7, 384(DI)
+	VMOVUPS Z8, 448(DI)
+	VMOVUPS Z9, 512(DI)
+	VMOVUPS Z10, 576(DI)
+	VMOVUPS Z11, 640(DI)
+	VMOVUPS Z12, 704(DI)
+	LDMXCSR (SP)
+	VZEROUPPER
+	RET
+
+// func peaks32AVX512_12(z *float32, u *float32, nb int, scale float32, r *float32)
+// Requires: AVX, AVX512F, SSE
+TEXT ·peaks32AVX512_12(SB), NOSPLIT, $0-40
+	MOVQ         z+0(FP), AX
+	MOVQ         u+8(FP), CX
+	MOVQ         r+32(FP), DX
+	MOVSS        scale+24(FP), X0
+	VBROADCASTSS X0, Z0
+	VMOVUPS      (DX), Z1
+	VMOVUPS      64(DX), Z2
+	VMOVUPS      128(DX), Z3
+	VMOVUPS      192(DX), Z4
+	VMOVUPS      256(DX), Z5
+	VMOVUPS      320(DX), Z6
+	VMOVUPS      384(DX), Z7
+	VMOVUPS      448(DX), Z8
+	VMOVUPS      512(DX), Z9
+	VMOVUPS      576(DX), Z10
+	VMOVUPS      640(DX), Z11
+	VMOVUPS      704(DX), Z12
+	MOVQ         nb+16(FP), BX
+	TESTQ        BX, BX
+	JE           done
+
+tile:
+	VMOVUPS     (CX), Z13
+	VMOVUPS     (AX), Z14
+	VFMADD213PS Z13, Z0, Z14
+	VMAXPS      Z14, Z1, Z1
+	VMOVUPS     128(AX), Z14
+	VFMADD213PS Z13, Z0, Z14
+	VMAXPS      Z14, Z2, Z2
+	VMOVUPS     256(AX), Z14
+	VFMADD213PS Z13, Z0, Z14
+	VMAXPS      Z14, Z3, Z3
+	VMOVUPS     384(AX), Z14
+	VFMADD213PS Z13, Z0, Z14
+	VMAXPS      Z14, Z4, Z4
+	VMOVUPS     512(AX), Z14
+	VFMADD213PS Z13, Z0, Z14
+	VMAXPS      Z14, Z5, Z5
+	VMOVUPS     640(AX), Z14
+	VFMADD213PS Z13, Z0, Z14
+	VMAXPS      Z14, Z6, Z6
+	VMOVUPS     768(AX), Z14
+	VFMADD213PS Z13, Z0, Z14
+	VMAXPS      Z14, Z7, Z7
+	VMOVUPS     896(AX), Z14
+	VFMADD213PS Z13, Z0, Z14
+	VMAXPS      Z14, Z8, Z8
+	VMOVUPS     1024(AX), Z14
+	VFMADD213PS Z13, Z0, Z14
+	VMAXPS      Z14, Z9, Z9
+	VMOVUPS     1152(AX), Z14
+	VFMADD213PS Z13, Z0, Z14
+	VMAXPS      Z14, Z10, Z10
+	VMOVUPS     1280(AX), Z14
+	VFMADD213PS Z13, Z0, Z14
+	VMAXPS      Z14, Z11, Z11
+	VMOVUPS     1408(AX), Z14
+	VFMADD213PS Z13, Z0, Z14
+	VMAXPS      Z14, Z12, Z12
+	VMOVUPS     64(CX), Z13
+	VMOVUPS     64(AX), Z14
+	VFMADD213PS Z13, Z0, Z14
+	VMAXPS      Z14, Z1, Z1
+	VMOVUPS     192(AX), Z14
+	VFMADD213PS Z13, Z0, Z14
+	VMAXPS      Z14, Z2, Z2
+	VMOVUPS     320(AX), Z14
+	VFMADD213PS Z13, Z0, Z14
+	VMAXPS      Z14, Z3, Z3
+	VMOVUPS     448(AX), Z14
+	VFMADD213PS Z13, Z0, Z14
+	VMAXPS      Z14, Z4, Z4
+	VMOVUPS     576(AX), Z14
+	VFMADD213PS Z13, Z0, Z14
+	VMAXPS      Z14, Z5, Z5
+	VMOVUPS     704(AX), Z14
+	VFMADD213PS Z13, Z0, Z14
+	VMAXPS      Z14, Z6, Z6
+	VMOVUPS     832(AX), Z14
+	VFMADD213PS Z13, Z0, Z14
+	VMAXPS      Z14, Z7, Z7
+	VMOVUPS     960(AX), Z14
+	VFMADD213PS Z13, Z0, Z14
+	VMAXPS      Z14, Z8, Z8
+	VMOVUPS     1088(AX), Z14
+	VFMADD213PS Z13, Z0, Z14
+	VMAXPS      Z14, Z9, Z9
+	VMOVUPS     1216(AX), Z14
+	VFMADD213PS Z13, Z0, Z14
+	VMAXPS      Z14, Z10, Z10
+	VMOVUPS     1344(AX), Z14
+	VFMADD213PS Z13, Z0, Z14
+	VMAXPS      Z14, Z11, Z11
+	VMOVUPS     1472(AX), Z14
+	VFMADD213PS Z13, Z0, Z14
+	VMAXPS      Z14, Z12, Z12
+	ADDQ        $0x00000080, CX
+	ADDQ        $0x00000600, AX
+	DECQ        BX
+	JNE         tile
+
+done:
+	VMOVUPS Z1, (DX)
+	VMOVUPS Z2, 64(DX)
+	VMOVUPS Z3, 128(DX)
+	VMOVUPS Z4, 192(DX)
+	VMOVUPS Z5, 256(DX)
+	VMOVUPS Z6, 320(DX)
+	VMOVUPS Z7, 384(DX)
+	VMOVUPS Z8, 448(DX)
+	VMOVUPS Z9, 512(DX)
+	VMOVUPS Z10, 576(DX)
+	VMOVUPS Z11, 640(DX)
+	VMOVUPS Z12, 704(DX)
+	VZEROUPPER
+	RET
+
+// func columns32AVX512_12(e *float32, nb int, s *float32, c *float32)
+// Requires: AVX, AVX512F, SSE
+TEXT ·columns32AVX512_12(SB), NOSPLIT, $8-32
+	MOVQ    e+0(FP), AX
+	MOVQ    s+16(FP), CX
+	MOVQ    c+24(FP), DX
+	STMXCSR (SP)
+	MOVL    (SP), BX
+	ORL     $0x00008040, BX
+	MOVL    BX, 4(SP)
+	LDMXCSR 4(SP)
+	MOVQ    nb+8(FP), BX
+	TESTQ   BX, BX
+	JE      done
+
+tile:
+	VMOVUPS      (DX), Z0
+	VMOVUPS      64(DX), Z1
+	VBROADCASTSS (CX), Z2
+	VFMADD231PS  (AX), Z2, Z0
+	VFMADD231PS  64(AX), Z2, Z1
+	VBROADCASTSS 4(CX), Z2
+	VFMADD231PS  128(AX), Z2, Z0
+	VFMADD231PS  192(AX), Z2, Z1
+	VBROADCASTSS 8(CX), Z2
+	VFMADD231PS  256(AX), Z2, Z0
+	VFMADD231PS  320(AX), Z2, Z1
+	VBROADCASTSS 12(CX), Z2
+	VFMADD231PS  384(AX), Z2, Z0
+	VFMADD231PS  448(AX), Z2, Z1
+	VBROADCASTSS 16(CX), Z2
+	VFMADD231PS  512(AX), Z2, Z0
+	VFMADD231PS  576(AX), Z2, Z1
+	VBROADCASTSS 20(CX), Z2
+	VFMADD231PS  640(AX), Z2, Z0
+	VFMADD231PS  704(AX), Z2, Z1
+	VBROADCASTSS 24(CX), Z2
+	VFMADD231PS  768(AX), Z2, Z0
+	VFMADD231PS  832(AX), Z2, Z1
+	VBROADCASTSS 28(CX), Z2
+	VFMADD231PS  896(AX), Z2, Z0
+	VFMADD231PS  960(AX), Z2, Z1
+	VBROADCASTSS 32(CX), Z2
+	VFMADD231PS  1024(AX), Z2, Z0
+	VFMADD231PS  1088(AX), Z2, Z1
+	VBROADCASTSS 36(CX), Z2
+	VFMADD231PS  1152(AX), Z2, Z0
+	VFMADD231PS  1216(AX), Z2, Z1
+	VBROADCASTSS 40(CX), Z2
+	VFMADD231PS  1280(AX), Z2, Z0
+	VFMADD231PS  1344(AX), Z2, Z1
+	VBROADCASTSS 44(CX), Z2
+	VFMADD231PS  1408(AX), Z2, Z0
+	VFMADD231PS  1472(AX), Z2, Z1
+	VMOVUPS      Z0, (DX)
+	VMOVUPS      Z1, 64(DX)
+	ADDQ         $0x00000080, DX
+	ADDQ         $0x00000600, AX
+	DECQ         BX
+	JNE          tile
+
+done:
+	LDMXCSR (SP)
+	VZEROUPPER
+	RET
+
+// func dots32AVX512_8(z *float32, a *float32, b *float32, nb int, d int)
+// Requires: AVX, AVX512F
+TEXT ·dots32AVX512_8(SB), NOSPLIT, $0-40
+	MOVQ  z+0(FP), AX
+	MOVQ  a+8(FP), CX
+	MOVQ  b+16(FP), DX
+	MOVQ  d+32(FP), BX
+	MOVQ  nb+24(FP), SI
+	TESTQ SI, SI
+	JE    done
+
+tile:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	MOVQ   CX, DI
+	MOVQ   BX, R8
+
+coordinate:
+	VMOVUPS      (DX), Z16
+	VMOVUPS      64(DX), Z17
+	VBROADCASTSS (DI), Z18
+	VFMADD231PS  Z16, Z18, Z0
+	VFMADD231PS  Z17, Z18, Z1
+	VBROADCASTSS 4(DI), Z18
+	VFMADD231PS  Z16, Z18, Z2
+	VFMADD231PS  Z17, Z18, Z3
+	VBROADCASTSS 8(DI), Z18
+	VFMADD231PS  Z16, Z18, Z4
+	VFMADD231PS  Z17, Z18, Z5
+	VBROADCASTSS 12(DI), Z18
+	VFMADD231PS  Z16, Z18, Z6
+	VFMADD231PS  Z17, Z18, Z7
+	VBROADCASTSS 16(DI), Z18
+	VFMADD231PS  Z16, Z18, Z8
+	VFMADD231PS  Z17, Z18, Z9
+	VBROADCASTSS 20(DI), Z18
+	VFMADD231PS  Z16, Z18, Z10
+	VFMADD231PS  Z17, Z18, Z11
+	VBROADCASTSS 24(DI), Z18
+	VFMADD231PS  Z16, Z18, Z12
+	VFMADD231PS  Z17, Z18, Z13
+	VBROADCASTSS 28(DI), Z18
+	VFMADD231PS  Z16, Z18, Z14
+	VFMADD231PS  Z17, Z18, Z15
+	ADDQ         $0x00000020, DI
+	ADDQ         $0x00000080, DX
+	DECQ         R8
+	JNE          coordinate
+	VMOVUPS      Z0, (AX)
+	VMOVUPS      Z1, 64(AX)
+	VMOVUPS      Z2, 128(AX)
+	VMOVUPS      Z3, 192(AX)
+	VMOVUPS      Z4, 256(AX)
+	VMOVUPS      Z5, 320(AX)
+	VMOVUPS      Z6, 384(AX)
+	VMOVUPS      Z7, 448(AX)
+	VMOVUPS      Z8, 512(AX)
+	VMOVUPS      Z9, 576(AX)
+	VMOVUPS      Z10, 640(AX)
+	VMOVUPS      Z11, 704(AX)
+	VMOVUPS      Z12, 768(AX)
+	VMOVUPS      Z13, 832(AX)
+	VMOVUPS      Z14, 896(AX)
+	VMOVUPS      Z15, 960(AX)
+	ADDQ         $0x00000400, AX
+	DECQ         SI
+	JNE          tile
+
+done:
+	VZEROUPPER
+	RET
+
+// func cached32AVX512_8(e *float32, z *float32, u *float32, nb int, scale float32, ref *float32, s *float32, r *float32, c *float32)
+// Requires: AVX, AVX512DQ, AVX512F, MMX+, SSE
+TEXT ·cached32AVX512_8(SB), NOSPLIT, $8-72
+	MOVQ         e+0(FP), AX
+	MOVQ         z+8(FP), CX
+	MOVQ         u+16(FP), DX
+	MOVQ         ref+40(FP), BX
+	MOVQ         s+48(FP), SI
+	MOVQ         r+56(FP), DI
+	MOVQ         c+64(FP), R8
+	MOVSS        scale+32(FP), X0
+	VBROADCASTSS X0, Z0
+	STMXCSR      (SP)
+	MOVL         (SP), R9
+	ORL          $0x00008040, R9
+	MOVL         R9, 4(SP)
+	LDMXCSR      4(SP)
+	VMOVUPS      (DI), Z1
+	VMOVUPS      64(DI), Z2
+	VMOVUPS      128(DI), Z3
+	VMOVUPS      192(DI), Z4
+	VMOVUPS      256(DI), Z5
+	VMOVUPS      320(DI), Z6
+	VMOVUPS      384(DI), Z7
+	VMOVUPS      448(DI), Z8
+	VBROADCASTSS sinkhorn_p0_32AVX512<>+0(SB), Z9
+	VBROADCASTSS sinkhorn_p1_32AVX512<>+0(SB), Z10
+	VBROADCASTSS sinkhorn_p2_32AVX512<>+0(SB), Z11
+	VBROADCASTSS sinkhorn_p3_32AVX512<>+0(SB), Z12
+	VBROADCASTSS sinkhorn_p4_32AVX512<>+0(SB), Z13
+	VBROADCASTSS sinkhorn_p5_32AVX512<>+0(SB), Z14
+	MOVQ         nb+24(FP), R9
+	TESTQ        R9, R9
+	JE           done
+
+tile:
+	VMOVUPS      (R8), Z15
+	VMOVUPS      64(R8), Z16
+	VBROADCASTSS (SI), Z17
+	VFMADD231PS  (AX), Z17, Z15
+	VFMADD231PS  64(AX), Z17, Z16
+	VBROADCASTSS 4(SI), Z17
+	VFMADD231PS  128(AX), Z17, Z15
+	VFMADD231PS  192(AX), Z17, Z16
+	VBROADCASTSS 8(SI), Z17
+	VFMADD231PS  256(AX), Z17, Z15
+	VFMADD231PS  320(AX), Z17, Z16
+	VBROADCASTSS 12(SI), Z17
+	VFMADD231PS  384(AX), Z17, Z15
+	VFMADD231PS  448(AX), Z17, Z16
+	VBROADCASTSS 16(SI), Z17
+	VFMADD231PS  512(AX), Z17, Z15
+	VFMADD231PS  576(AX), Z17, Z16
+	VBROADCASTSS 20(SI), Z17
+	VFMADD231PS  640(AX), Z17, Z15
+	VFMADD231PS  704(AX), Z17, Z16
+	VBROADCASTSS 24(SI), Z17
+	VFMADD231PS  768(AX), Z17, Z15
+	VFMADD231PS  832(AX), Z17, Z16
+	VBROADCASTSS 28(SI), Z17
+	VFMADD231PS  896(AX), Z17, Z15
+	VFMADD231PS  960(AX), Z17, Z16
+	VMOVUPS      Z15, (R8)
+	VMOVUPS      Z16, 64(R8)
+	ADDQ         $0x00000080, R8
+	PREFETCHT1   16384(CX)
+	PREFETCHT1   16448(CX)
+	PREFETCHT1   16512(CX)
+	PREFETCHT1   16576(CX)
+	PREFETCHT1   16640(CX)
+	PREFETCHT1   16704(CX)
+	PREFETCHT1   16768(CX)
+	PREFETCHT1   16832(CX)
+	PREFETCHT1   16896(CX)
+	PREFETCHT1   16960(CX)
+	PREFETCHT1   17024(CX)
+	PREFETCHT1   17088(CX)
+	PREFETCHT1   17152(CX)
+	PREFETCHT1   17216(CX)
+	PREFETCHT1   17280(CX)
+	PREFETCHT1   17344(CX)
+	VMOVUPS      (DX), Z15
+	VMOVUPS      64(DX), Z16
+	VBROADCASTSS (BX), Z18
+	VADDPS       Z15, Z18, Z17
+	VFMADD231PS  (CX), Z0, Z17
+	VADDPS       Z16, Z18, Z20
+	VFMADD231PS  64(CX), Z0, Z20
+	VBROADCASTSS 4(BX), Z24
+	VADDPS       Z15, Z24, Z23
+	VFMADD231PS  128(CX), Z0, Z23
+	VADDPS       Z16, Z24, Z26
+	VFMADD231PS  192(CX), Z0, Z26
+	VREDUCEPS    $0x01, Z17, Z18
+	VREDUCEPS    $0x01, Z20, Z21
+	VREDUCEPS    $0x01, Z23, Z24
+	VREDUCEPS    $0x01, Z26, Z27
+	VMOVUPS      Z14, Z19
+	VMOVUPS      Z14, Z22
+	VMOVUPS      Z14, Z25
+	VMOVUPS      Z14, Z28
+	VFMADD213PS  Z13, Z18, Z19
+	VFMADD213PS  Z13, Z21, Z22
+	VFMADD213PS  Z13, Z24, Z25
+	VFMADD213PS  Z13, Z27, Z28
+	VFMADD213PS  Z12, Z18, Z19
+	VFMADD213PS  Z12, Z21, Z22
+	VFMADD213PS  Z12, Z24, Z25
+	VFMADD213PS  Z12, Z27, Z28
+	VFMADD213PS  Z11, Z18, Z19
+	VFMADD213PS  Z11, Z21, Z22
+	VFMADD213PS  Z11, Z24, Z25
+	VFMADD213PS  Z11, Z27, Z28
+	VFMADD213PS  Z10, Z18, Z19
+	VFMADD213PS  Z10, Z21, Z22
+	VFMADD213PS  Z10, Z24, Z25
+	VFMADD213PS  Z10, Z27, Z28
+	VFMADD213PS  Z9, Z18, Z19
+	VFMADD213PS  Z9, Z21, Z22
+	VFMADD213PS  Z9, Z24, Z25
+	VFMADD213PS  Z9, Z27, Z28
+	VSCALEFPS    Z17, Z19, Z19
+	VSCALEFPS    Z20, Z22, Z22
+	VSCALEFPS    Z23, Z25, Z25
+	VSCALEFPS    Z26, Z28, Z28
+	VMOVUPS      Z19, (AX)
+	VMOVUPS      Z22, 64(AX)
+	VADDPS       Z19, Z22, Z19
+	VADDPS       Z19, Z1, Z1
+	VMOVUPS      Z25, 128(AX)
+	VMOVUPS      Z28, 192(AX)
+	VADDPS       Z25, Z28, Z25
+	VADDPS       Z25, Z2, Z2
+	VBROADCASTSS 8(BX), Z18
+	VADDPS       Z15, Z18, Z17
+	VFMADD231PS  256(CX), Z0, Z17
+	VADDPS       Z16, Z18, Z20
+	VFMADD231PS  320(CX), Z0, Z20
+	VBROADCASTSS 12(BX), Z24
+	VADDPS       Z15, Z24, Z23
+	VFMADD231PS  384(CX), Z0, Z23
+	VADDPS       Z16, Z24, Z26
+	VFMADD231PS  448(CX), Z0, Z26
+	VREDUCEPS    $0x01, Z17, Z18
+	VREDUCEPS    $0x01, Z20, Z21
+	VREDUCEPS    $0x01, Z23, Z24
+	VREDUCEPS    $0x01, Z26, Z27
+	VMOVUPS      Z14, Z19
+	VMOVUPS      Z14, Z22
+	VMOVUPS      Z14, Z25
+	VMOVUPS      Z14, Z28
+	VFMADD213PS  Z13, Z18, Z19
+	VFMADD213PS  Z13, Z21, Z22
+	VFMADD213PS  Z13, Z24, Z25
+	VFMADD213PS  Z13, Z27, Z28
+	VFMADD213PS  Z12, Z18, Z19
+	VFMADD213PS  Z12, Z21, Z22
+	VFMADD213PS  Z12, Z24, Z25
+	VFMADD213PS  Z12, Z27, Z28
+	VFMADD213PS  Z11, Z18, Z19
+	VFMADD213PS  Z11, Z21, Z22
+	VFMADD213PS  Z11, Z24, Z25
+	VFMADD213PS  Z11, Z27, Z28
+	VFMADD213PS  Z10, Z18, Z19
+	VFMADD213PS  Z10, Z21, Z22
+	VFMADD213PS  Z10, Z24, Z25
+	VFMADD213PS  Z10, Z27, Z28
+	VFMADD213PS  Z9, Z18, Z19
+	VFMADD213PS  Z9, Z21, Z22
+	VFMADD213PS  Z9, Z24, Z25
+	VFMADD213PS  Z9, Z27, Z28
+	VSCALEFPS    Z17, Z19, Z19
+	VSCALEFPS    Z20, Z22, Z22
+	VSCALEFPS    Z23, Z25, Z25
+	VSCALEFPS    Z26, Z28, Z28
+	VMOVUPS      Z19, 256(AX)
+	VMOVUPS      Z22, 320(AX)
+	VADDPS       Z19, Z22, Z19
+	VADDPS       Z19, Z3, Z3
+	VMOVUPS      Z25, 384(AX)
+	VMOVUPS      Z28, 448(AX)
+	VADDPS       Z25, Z28, Z25
+	VADDPS       Z25, Z4, Z4
+	VBROADCASTSS 16(BX), Z18
+	VADDPS       Z15, Z18, Z17
+	VFMADD231PS  512(CX), Z0, Z17
+	VADDPS       Z16, Z18, Z20
+	VFMADD231PS  576(CX), Z0, Z20
+	VBROADCASTSS 20(BX), Z24
+	VADDPS       Z15, Z24, Z23
+	VFMADD231PS  640(CX), Z0, Z23
+	VADDPS       Z16, Z24, Z26
+	VFMADD231PS  704(CX), Z0, Z26
+	VREDUCEPS    $0x01, Z17, Z18
+	VREDUCEPS    $0x01, Z20, Z21
+	VREDUCEPS    $0x01, Z23, Z24
+	VREDUCEPS    $0x01, Z26, Z27
+	VMOVUPS      Z14, Z19
+	VMOVUPS      Z14, Z22
+	VMOVUPS      Z14, Z25
+	VMOVUPS      Z14, Z28
+	VFMADD213PS  Z13, Z18, Z19
+	VFMADD213PS  Z13, Z21, Z22
+	VFMADD213PS  Z13, Z24, Z25
+	VFMADD213PS  Z13, Z27, Z28
+	VFMADD213PS  Z12, Z18, Z19
+	VFMADD213PS  Z12, Z21, Z22
+	VFMADD213PS  Z12, Z24, Z25
+	VFMADD213PS  Z12, Z27, Z28
+	VFMADD213PS  Z11, Z18, Z19
+	VFMADD213PS  Z11, Z21, Z22
+	VFMADD213PS  Z11, Z24, Z25
+	VFMADD213PS  Z11, Z27, Z28
+	VFMADD213PS  Z10, Z18, Z19
+	VFMADD213PS  Z10, Z21, Z22
+	VFMADD213PS  Z10, Z24, Z25
+	VFMADD213PS  Z10, Z27, Z28
+	VFMADD213PS  Z9, Z18, Z19
+	VFMADD213PS  Z9, Z21, Z22
+	VFMADD213PS  Z9, Z24, Z25
+	VFMADD213PS  Z9, Z27, Z28
+	VSCALEFPS    Z17, Z19, Z19
+	VSCALEFPS    Z20, Z22, Z22
+	VSCALEFPS    Z23, Z25, Z25
+	VSCALEFPS    Z26, Z28, Z28
+	VMOVUPS      Z19, 512(AX)
+	VMOVUPS      Z22, 576(AX)
+	VADDPS       Z19, Z22, Z19
+	VADDPS       Z19, Z5, Z5
+	VMOVUPS      Z25, 640(AX)
+	VMOVUPS      Z28, 704(AX)
+	VADDPS       Z25, Z28, Z25
+	VADDPS       Z25, Z6, Z6
+	VBROADCASTSS 24(BX), Z18
+	VADDPS       Z15, Z18, Z17
+	VFMADD231PS  768(CX), Z0, Z17
+	VADDPS       Z16, Z18, Z19
+	VFMADD231PS  832(CX), Z0, Z19
+	VBROADCASTSS 28(BX), Z20
+	VADDPS       Z15, Z20, Z15
+	VFMADD231PS  896(CX), Z0, Z15
+	VADDPS       Z16, Z20, Z24
+	VFMADD231PS  960(CX), Z0, Z24
+	VREDUCEPS    $0x01, Z17, Z18
+	VREDUCEPS    $0x01, Z19, Z21
+	VREDUCEPS    $0x01, Z15, Z20
+	VREDUCEPS    $0x01, Z24, Z25
+	VMOVUPS      Z14, Z16
+	VMOVUPS      Z14, Z22
+	VMOVUPS      Z14, Z23
+	VMOVUPS      Z14, Z26
+	VFMADD213PS  Z13, Z18, Z16
+	VFMADD213PS  Z13, Z21, Z22
+	VFMADD213PS  Z13, Z20, Z23
+	VFMADD213PS  Z13, Z25, Z26
+	VFMADD213PS  Z12, Z18, Z16
+	VFMADD213PS  Z12, Z21, Z22
+	VFMADD213PS  Z12, Z20, Z23
+	VFMADD213PS  Z12, Z25, Z26
+	VFMADD213PS  Z11, Z18, Z16
+	VFMADD213PS  Z11, Z21, Z22
+	VFMADD213PS  Z11, Z20, Z23
+	VFMADD213PS  Z11, Z25, Z26
+	VFMADD213PS  Z10, Z18, Z16
+	VFMADD213PS  Z10, Z21, Z22
+	VFMADD213PS  Z10, Z20, Z23
+	VFMADD213PS  Z10, Z25, Z26
+	VFMADD213PS  Z9, Z18, Z16
+	VFMADD213PS  Z9, Z21, Z22
+	VFMADD213PS  Z9, Z20, Z23
+	VFMADD213PS  Z9, Z25, Z26
+	VSCALEFPS    Z17, Z16, Z16
+	VSCALEFPS    Z19, Z22, Z22
+	VSCALEFPS    Z15, Z23, Z23
+	VSCALEFPS    Z24, Z26, Z26
+	VMOVUPS      Z16, 768(AX)
+	VMOVUPS      Z22, 832(AX)
+	VADDPS       Z16, Z22, Z16
+	VADDPS       Z16, Z7, Z7
+	VMOVUPS      Z23, 896(AX)
+	VMOVUPS      Z26, 960(AX)
+	VADDPS       Z23, Z26, Z23
+	VADDPS       Z23, Z8, Z8
+	ADDQ         $0x00000080, DX
+	ADDQ         $0x00000400, AX
+	ADDQ         $0x00000400, CX
+	DECQ         R9
+	JNE          tile
+
+done:
+	VMOVUPS Z1, (DI)
+	VMOVUPS Z2, 64(DI)
+	VMOVUPS Z3, 128(DI)
+	VMOVUPS Z4, 192(DI)
+	VMOVUPS Z5, 256(DI)
+	VMOVUPS Z6, 320(DI)
+	VMOVUPS Z7, 384(DI)
+	VMOVUPS Z8, 448(DI)
+	LDMXCSR (SP)
+	VZEROUPPER
+	RET
+
+// func peaks32AVX512_8(z *float32, u *float32, nb int, scale float32, r *float32)
+// Requires: AVX, AVX512F, SSE
+TEXT ·peaks32AVX512_8(SB), NOSPLIT, $0-40
+	MOVQ         z+0(FP), AX
+	MOVQ         u+8(FP), CX
+	MOVQ         r+32(FP), DX
+	MOVSS        scale+24(FP), X0
+	VBROADCASTSS X0, Z0
+	VMOVUPS      (DX), Z1
+	VMOVUPS      64(DX), Z2
+	VMOVUPS      128(DX), Z3
+	VMOVUPS      192(DX), Z4
+	VMOVUPS      256(DX), Z5
+	VMOVUPS      320(DX), Z6
+	VMOVUPS      384(DX), Z7
+	VMOVUPS      448(DX), Z8
+	MOVQ         nb+16(FP), BX
+	TESTQ        BX, BX
+	JE           done
+
+tile:
+	VMOVUPS     (CX), Z9
+	VMOVUPS     (AX), Z10
+	VFMADD213PS Z9, Z0, Z10
+	VMAXPS      Z10, Z1, Z1
+	VMOVUPS     128(AX), Z10
+	VFMADD213PS Z9, Z0, Z10
+	VMAXPS      Z10, Z2, Z2
+	VMOVUPS     256(AX), Z10
+	VFMADD213PS Z9, Z0, Z10
+	VMAXPS      Z10, Z3, Z3
+	VMOVUPS     384(AX), Z10
+	VFMADD213PS Z9, Z0, Z10
+	VMAXPS      Z10, Z4, Z4
+	VMOVUPS     512(AX), Z10
+	VFMADD213PS Z9, Z0, Z10
+	VMAXPS      Z10, Z5, Z5
+	VMOVUPS     640(AX), Z10
+	VFMADD213PS Z9, Z0, Z10
+	VMAXPS      Z10, Z6, Z6
+	VMOVUPS     768(AX), Z10
+	VFMADD213PS Z9, Z0, Z10
+	VMAXPS      Z10, Z7, Z7
+	VMOVUPS     896(AX), Z10
+	VFMADD213PS Z9, Z0, Z10
+	VMAXPS      Z10, Z8, Z8
+	VMOVUPS     64(CX), Z9
+	VMOVUPS     64(AX), Z10
+	VFMADD213PS Z9, Z0, Z10
+	VMAXPS      Z10, Z1, Z1
+	VMOVUPS     192(AX), Z10
+	VFMADD213PS Z9, Z0, Z10
+	VMAXPS      Z10, Z2, Z2
+	VMOVUPS     320(AX), Z10
+	VFMADD213PS Z9, Z0, Z10
+	VMAXPS      Z10, Z3, Z3
+	VMOVUPS     448(AX), Z10
+	VFMADD213PS Z9, Z0, Z10
+	VMAXPS      Z10, Z4, Z4
+	VMOVUPS     576(AX), Z10
+	VFMADD213PS Z9, Z0, Z10
+	VMAXPS      Z10, Z5, Z5
+	VMOVUPS     704(AX), Z10
+	VFMADD213PS Z9, Z0, Z10
+	VMAXPS      Z10, Z6, Z6
+	VMOVUPS     832(AX), Z10
+	VFMADD213PS Z9, Z0, Z10
+	VMAXPS      Z10, Z7, Z7
+	VMOVUPS     960(AX), Z10
+	VFMADD213PS Z9, Z0, Z10
+	VMAXPS      Z10, Z8, Z8
+	ADDQ        $0x00000080, CX
+	ADDQ        $0x00000400, AX
+	DECQ        BX
+	JNE         tile
+
+done:
+	VMOVUPS Z1, (DX)
+	VMOVUPS Z2, 64(DX)
+	VMOVUPS Z3, 128(DX)
+	VMOVUPS Z4, 192(DX)
+	VMOVUPS Z5, 256(DX)
+	VMOVUPS Z6, 320(DX)
+	VMOVUPS Z7, 384(DX)
+	VMOVUPS Z8, 448(DX)
+	VZEROUPPER
+	RET
+
+// func columns32AVX512_8(e *float32, nb int, s *float32, c *float32)
+// Requires: AVX, AVX512F, SSE
+TEXT ·columns32AVX512_8(SB), NOSPLIT, $8-32
+	MOVQ    e+0(FP), AX
+	MOVQ    s+16(FP), CX
+	MOVQ    c+24(FP), DX
+	STMXCSR (SP)
+	MOVL    (SP), BX
+	ORL     $0x00008040, BX
+	MOVL    BX, 4(SP)
+	LDMXCSR 4(SP)
+	MOVQ    nb+8(FP), BX
+	TESTQ   BX, BX
+	JE      done
+
+tile:
+	VMOVUPS      (DX), Z0
+	VMOVUPS      64(DX), Z1
+	VBROADCASTSS (CX), Z2
+	VFMADD231PS  (AX), Z2, Z0
+	VFMADD231PS  64(AX), Z2, Z1
+	VBROADCASTSS 4(CX), Z2
+	VFMADD231PS  128(AX), Z2, Z0
+	VFMADD231PS  192(AX), Z2, Z1
+	VBROADCASTSS 8(CX), Z2
+	VFMADD231PS  256(AX), Z2, Z0
+	VFMADD231PS  320(AX), Z2, Z1
+	VBROADCASTSS 12(CX), Z2
+	VFMADD231PS  384(AX), Z2, Z0
+	VFMADD231PS  448(AX), Z2, Z1
+	VBROADCASTSS 16(CX), Z2
+	VFMADD231PS  512(AX), Z2, Z0
+	VFMADD231PS  576(AX), Z2, Z1
+	VBROADCASTSS 20(CX), Z2
+	VFMADD231PS  640(AX), Z2, Z0
+	VFMADD231PS  704(AX), Z2, Z1
+	VBROADCASTSS 24(CX), Z2
+	VFMADD231PS  768(AX), Z2, Z0
+	VFMADD231PS  832(AX), Z2, Z1
+	VBROADCASTSS 28(CX), Z2
+	VFMADD231PS  896(AX), Z2, Z0
+	VFMADD231PS  960(AX), Z2, Z1
+	VMOVUPS      Z0, (DX)
+	VMOVUPS      Z1, 64(DX)
+	ADDQ         $0x00000080, DX
+	ADDQ         $0x00000400, AX
+	DECQ         BX
+	JNE          tile
+
+done:
+	LDMXCSR (SP)
 	VZEROUPPER
 	RET
 

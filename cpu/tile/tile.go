@@ -4,7 +4,7 @@
 //
 // A result depends on its own inputs and their positions in the call alone: not on the addresses, on
 // the other rows of a product, or on what runs beside. The two instruction sets AVX2 and AVX-512 give
-// the same bits; plain Go does not, as it rounds products before it adds them.
+// the same bits but for [Sinkhorn]; plain Go does not, as it rounds products before it adds them.
 package tile
 
 //go:generate sh -c "cd gen && go run . -out ../kernels_amd64.s -stubs ../kernels_amd64.go -pkg tile"

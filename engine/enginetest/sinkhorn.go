@@ -208,15 +208,17 @@ func logSums[T float](q, k []T, d int, eps T, p, w []T) []T {
 
 // sinkhornRun is one way to make a run.
 type sinkhornRun struct {
-	name string
-	call func(*engine.Sinkhorn) error
+	name  string
+	store engine.SinkhornStore
+	call  func(*engine.Sinkhorn) error
 }
 
 // sinkhornRuns returns the engine's own loop, where it has one, and the composed one.
 func (d *device) sinkhornRuns() []sinkhornRun {
-	runs := []sinkhornRun{{"composed", func(a *engine.Sinkhorn) error { return ot.ComposedSinkhorn(context.Background(), d.e, a) }}}
+	runs := []sinkhornRun{{"composed", engine.StoreAuto, func(a *engine.Sinkhorn) error { return ot.ComposedSinkhorn(context.Background(), d.e, a) }}}
 	if l, ok := d.e.(engine.SinkhornLoop); ok {
-		runs = append(runs, sinkhornRun{"loop", func(a *engine.Sinkhorn) error { return l.Sinkhorn(context.Background(), a) }})
+		loop := func(a *engine.Sinkhorn) error { return l.Sinkhorn(context.Background(), a) }
+		runs = append(runs, sinkhornRun{"loop", engine.StoreNone, loop}, sinkhornRun{"loop with products kept", engine.StoreAlways, loop})
 	}
 	return runs
 }
@@ -249,6 +251,12 @@ type sinkhornResult struct {
 // runSinkhorn calls op until all problems have ended, and once more.
 func (d *device) runSinkhorn(r sinkhornRun, h *sinkhornHost) (*sinkhornResult, error) {
 	op := d.bindSinkhorn(h)
+	op.Store = r.store
+	defer func() {
+		if op.Kept != nil {
+			op.Kept.Free()
+		}
+	}()
 	out := &sinkhornResult{trace: make([][]float64, h.B)}
 	for calls := 0; d.err == nil; calls++ {
 		if err := r.call(op); err != nil {
@@ -302,11 +310,16 @@ func sinkhornTable() []Case {
 	return list
 }
 
-// check makes the run in every way that the engine has.
+// check makes the run in every way that the engine has. Whether products are kept changes no bit.
 func (c SinkhornCase) check(d *device) error {
 	h := c.host(d.t)
+	var loop *sinkhornResult
 	for _, r := range d.sinkhornRuns() {
 		got, err := d.runSinkhorn(r, h)
+		if err == nil && r.store == engine.StoreAlways {
+			err = errors.Join(same("F with and without products kept", got.f, loop.f), same("G with and without products kept", got.g, loop.g))
+		}
+		loop = got
 		if err == nil {
 			err = errors.Join(d.err, h.checkRun(d.t, got), d.unchanged())
 		}

@@ -10,6 +10,8 @@ import (
 type sinkhornPlan struct {
 	stages []sinkhornStage
 	note   string
+	store  engine.SinkhornStore
+	spare  int64 // bytes that an engine may take to keep products
 }
 
 // sinkhornStage is a run of iterations in one type, which cannot measure marginal errors below floor.
@@ -56,8 +58,13 @@ func planSinkhorn(info engine.Info, k *sinkhorn, s *SinkhornSettings, count int)
 	if len(p.stages) == 0 || s.Tol >= 0 {
 		p.stages = append(p.stages, sinkhornStage{dtype: engine.F64})
 	}
-	p.note += fmt.Sprintf("streaming: %d bytes; costs recomputed in every pass, keeping them would take %d bytes",
-		asked, int64(k.n)*int64(k.m)*int64(s.Dtype.Size()))
+	// Without a bound of the caller's most of what is left stays free.
+	p.store, p.spare = s.Store, free-asked
+	if s.MaxMemory == 0 {
+		p.spare /= 4
+	}
+	p.spare = max(1, p.spare)
+	p.note += fmt.Sprintf("points and vectors: %d bytes", asked)
 	if s.Tol >= 0 && !s.NoSchedule && count == 1 {
 		p.note += fmt.Sprintf("; falling eps, then Anderson acceleration of depth %d", mixingDepth)
 	}
@@ -71,3 +78,6 @@ func (k *sinkhorn) inF32() bool {
 	within := func(v float64) bool { return v >= low && v <= high }
 	return k.mx.radius <= high && k.my.radius <= high && (k.scale == 0 || within(k.scale)) && within(2/k.eps)
 }
+
+// tell hands the plan's bounds to a loop.
+func (p *sinkhornPlan) tell(l *loop) { l.op.Store, l.op.Memory = p.store, p.spare }

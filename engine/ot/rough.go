@@ -17,10 +17,10 @@ const (
 	roughOff   = 2 // the ratio of the two errors that ends it
 )
 
-// newRough is on for float32 on engines that make iterations by themselves, where the run ends by a tolerance.
+// newRough is on for float32 on devices that make iterations by themselves, where the run ends by a tolerance.
 func newRough(e engine.Engine, t engine.Dtype, tol float64) rough {
 	_, own := e.(engine.SinkhornLoop)
-	return rough{on: own && t == engine.F32 && tol >= 0, goal: roughStart}
+	return rough{on: own && e.Info().Threads == 0 && t == engine.F32 && tol >= 0, goal: roughStart}
 }
 
 // compare takes the error of the rounded points and then that of the points, and says whether it ends here.

@@ -38,6 +38,9 @@ type SinkhornSettings struct {
 	Dtype engine.Dtype
 	// MaxMemory bounds the solver's arrays in bytes; 0 = what the engine has free.
 	MaxMemory int64
+	// Store forces what becomes of the products of all pairs between iterations; 0 = what takes less time within
+	// MaxMemory. It changes no number, and Result.Note says what was done.
+	Store engine.SinkhornStore
 	// Progress is called after every iteration with the marginal's error; nil = none.
 	Progress func(iteration int, err float64)
 }
@@ -53,8 +56,8 @@ const (
 //
 //	min <P, C> + eps KL(P | a b')   over P >= 0, P 1 = a, P' 1 = b,   C_ij = |x_i - y_j|^2
 //
-// in the log domain, for clouds of any sizes and weights, zeros included, in O((n + m) d) memory. The
-// potentials give the plan, P_ij = a_i b_j exp((F_i + G_j - C_ij) / eps). One iteration is
+// in the log domain, for clouds of any sizes and weights, zeros included, in O((n + m) d) memory, or O(n m) where that is
+// there and an engine takes less time so (SinkhornSettings.Store). The potentials give the plan, P_ij = a_i b_j exp((F_i + G_j - C_ij) / eps). One iteration is
 //
 //	F_i = -eps ln sum_j b_j exp((G_j - C_ij) / eps),   then   G_j = -eps ln sum_i a_i exp((F_i - C_ij) / eps),
 //
@@ -84,6 +87,7 @@ func Sinkhorn(ctx context.Context, e engine.Engine, c Clouds, s *SinkhornSetting
 	if err != nil {
 		return nil, err
 	}
+	k.plan = plan
 	r := &Result{Solver: "sinkhorn", Status: IterationLimit, Eps: k.eps, Note: plan.note}
 	limit, tol := s.limits()
 	k.schedule(k.scheduled(s, limit))
@@ -143,6 +147,7 @@ func (s *SinkhornSettings) limits() (limit int, tol float64) {
 // meet its rounding.
 type sinkhorn struct {
 	*problem
+	plan         *sinkhornPlan
 	mx, my       moments
 	moved        []float64 // x_i + D, [n, d]
 	shiftX       []float64 // F - f
@@ -315,7 +320,11 @@ func (k *sinkhorn) iterate(ctx context.Context, e engine.Engine, r *Result, goal
 	if err != nil {
 		return err
 	}
-	defer l.free()
+	defer func() {
+		r.Note += fmt.Sprintf("; %v: %s", k.reduction.t, l.how())
+		l.free()
+	}()
+	k.plan.tell(l)
 	size := math.Inf(1)
 	run := func(g []float64, tol float64, limit int) error {
 		l.op.Tol, l.op.Limit = tol, limit

@@ -170,7 +170,13 @@ func (b *batch) iterate(ctx context.Context, t engine.Dtype, goal float64, limit
 	if err != nil {
 		return err
 	}
-	defer l.free()
+	defer func() {
+		for _, r := range b.results {
+			r.Note += fmt.Sprintf("; %v: %s", t, l.how())
+		}
+		l.free()
+	}()
+	b.plan.tell(l)
 	l.op.Tol, l.op.Limit = goal, limit
 	f, g := b.join(func(k *sinkhorn) []float64 { return k.f }), b.join(func(k *sinkhorn) []float64 { return k.g })
 	if err := l.start(f, g, counts); err != nil {

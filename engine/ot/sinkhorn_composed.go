@@ -225,28 +225,17 @@ func (c *composed) reduce(ctx context.Context, lo, hi int) error {
 // step ends problem b, or makes its iteration from the sums of reduce.
 func (c *composed) step(b int) error {
 	k := int(c.state[2*b])
-	end := func() { c.state[2*b+1] = 1 }
-	if !c.op.Columns && k >= c.S {
-		residual := c.rowError(b, c.at(b, k))
-		c.trace[b*c.K+(k-1)%c.K] = residual
-		if residual <= c.op.Tol {
-			end()
-			return nil
-		}
+	eps := c.at(b, k)
+	iterate, ended := c.op.Advance(c.SinkhornDims, k, c.trace[b*c.K:][:c.K],
+		func() float64 { return c.rowError(b, eps) }, func() float64 { return c.columnError(b) })
+	if ended {
+		c.state[2*b+1] = 1
 	}
-	if k >= c.op.Limit {
-		end()
+	if !iterate {
 		return nil
 	}
-	if c.op.Columns || k < c.S-1 {
-		residual := c.columnError(b)
-		c.trace[b*c.K+k%c.K] = residual
-		if c.op.Columns && (k+1 >= c.op.Limit || k >= c.S-1 && residual <= c.op.Tol) {
-			end()
-		}
-	}
 	c.state[2*b] = float64(k + 1)
-	return c.update(b, c.at(b, k))
+	return c.update(b, eps)
 }
 
 // rowError returns the L1 error of the row marginal of the plan (f, g), from a reduction with g.

@@ -69,10 +69,22 @@ func newLoop(e engine.Engine, x, y engine.Buffer, logA, logB, eps []float64, ste
 }
 
 func (l *loop) free() {
+	if l.op.Kept != nil {
+		l.op.Kept.Free()
+		l.op.Kept = nil
+	}
 	for _, b := range l.held {
 		b.Free()
 	}
 	l.held = nil
+}
+
+// how tells what the engine kept between passes, and why.
+func (l *loop) how() string {
+	if l.op.Kept == nil {
+		return "streaming: products made again in every pass"
+	}
+	return l.op.Kept.String()
 }
 
 // start sets the potentials, nil for the present ones, and the iterations that each problem has made.

@@ -474,6 +474,13 @@ type coarse struct {
 	was        bool
 }
 
+// Info is a device's.
+func (e *coarse) Info() engine.Info {
+	i := e.Engine.Info()
+	i.Threads = 0
+	return i
+}
+
 func (e *coarse) Sinkhorn(ctx context.Context, a *engine.Sinkhorn) error {
 	if (e.fast+e.full > 0) && a.Fast != e.was {
 		e.turns++

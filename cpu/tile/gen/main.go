@@ -146,6 +146,7 @@ func main() {
 		s.narrow()
 		s.variances()
 		s.ratios()
+		s.sinkhorns()
 	}
 	transpose64()
 	transpose32()

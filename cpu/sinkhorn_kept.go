@@ -1,0 +1,136 @@
+package cpu
+
+import (
+	"fmt"
+	"unsafe"
+
+	"monge/cpu/tile"
+	"monge/engine"
+)
+
+// sinkhornKept is what passes over the same points share: the points packed for the kernels, and, where they are kept,
+// the products of all pairs.
+type sinkhornKept[T float] struct {
+	engine.SinkhornDims
+	heap          *heap
+	x, y          engine.Buffer
+	store         engine.SinkhornStore
+	tile          *tile.Sinkhorn[T]
+	d             int // coordinates; one zero where there are none
+	blocks, tiles int // of rows and columns
+	px, py        []T // [B, blocks, d, rows of a block], [B, tiles, d, columns of a tile]
+	z             []T // [B, blocks, tiles, rows, columns], nil = not kept
+	packed        []bool
+	filled        []bool // problems whose products are there
+	bytes         int64
+	reason        string
+}
+
+// readDims is how many coordinates take no longer to multiply than the product to read.
+const readDims = 8
+
+func keepSinkhorn[T float](e *Engine, a *engine.Sinkhorn, s engine.SinkhornDims) (*sinkhornKept[T], error) {
+	if k, ok := a.Kept.(*sinkhornKept[T]); ok && k.x == a.X && k.y == a.Y && k.store == a.Store && k.heap == &e.heap {
+		return k, nil
+	}
+	if a.Kept != nil {
+		a.Kept.Free()
+		a.Kept = nil
+	}
+	size := int64(unsafe.Sizeof(T(0)))
+	bytes := float64(s.B) * float64(s.N) * float64(s.M) * float64(size)
+	free := e.heap.free()
+	if free /= 4; a.Memory > 0 {
+		free = min(a.Memory, e.heap.free())
+	}
+	k := &sinkhornKept[T]{SinkhornDims: s, heap: &e.heap, x: a.X, y: a.Y, store: a.Store, d: max(1, s.D)}
+	stream := true
+	switch {
+	case a.Store == engine.StoreNone:
+		k.reason = "streaming, as asked for"
+	case a.Store == engine.StoreAlways && bytes > float64(free):
+		return nil, fmt.Errorf("cpu: Sinkhorn: %w", &engine.MemoryError{What: "products of all pairs", Asked: int64(min(bytes, 1<<62)), Free: free})
+	case a.Store == engine.StoreAlways:
+		stream, k.reason = false, "products kept, as asked for"
+	case bytes > float64(free):
+		k.reason = fmt.Sprintf("streaming: products would take %.3g bytes, %d are free", bytes, free)
+	case s.D <= readDims:
+		k.reason = fmt.Sprintf("streaming: %d coordinates take no longer to multiply than a product to read", s.D)
+	default:
+		stream, k.reason = false, fmt.Sprintf("products kept: %.0f bytes of %d free", bytes, free)
+	}
+	k.tile = tile.SinkhornOf[T](e.level, stream)
+	k.blocks = (s.N + k.tile.Rows - 1) / k.tile.Rows
+	k.tiles = (s.M + k.tile.Cols() - 1) / k.tile.Cols()
+	points := s.B * k.d * (k.blocks*k.tile.Rows + k.tiles*k.tile.Cols())
+	products := 0
+	if !stream {
+		products = s.B * k.blocks * k.tiles * k.tile.Rows * k.tile.Cols()
+	}
+	k.bytes = size * int64(points+products)
+	if !e.heap.reserve(k.bytes) {
+		return nil, fmt.Errorf("cpu: Sinkhorn: %w", &engine.MemoryError{What: "packed points", Asked: k.bytes, Free: e.heap.free()})
+	}
+	k.px = aligned[T](s.B * k.d * k.blocks * k.tile.Rows)
+	k.py = aligned[T](s.B * k.d * k.tiles * k.tile.Cols())
+	if !stream {
+		k.z = hugePages[T](products)
+	}
+	k.packed, k.filled = make([]bool, s.B), make([]bool, s.B)
+	a.Kept = k
+	return k, nil
+}
+
+// Free implements engine.SinkhornKept.
+func (k *sinkhornKept[T]) Free() {
+	if k.heap != nil {
+		k.heap.unreserve(k.bytes)
+	}
+	*k = sinkhornKept[T]{reason: k.reason}
+}
+
+func (k *sinkhornKept[T]) String() string { return k.reason }
+
+// problem returns the points and the memory of the products of problem b, and whether these are there.
+func (k *sinkhornKept[T]) problem(b int) (px, py, z []T, filled bool) {
+	nx, ny := k.d*k.blocks*k.tile.Rows, k.d*k.tiles*k.tile.Cols()
+	px, py = k.px[b*nx:][:nx], k.py[b*ny:][:ny]
+	if k.z != nil {
+		n := k.blocks * k.tiles * k.tile.Rows * k.tile.Cols()
+		z = k.z[b*n:][:n]
+	}
+	if !k.packed[b] {
+		pack(px, data[T](k.x)[b*k.N*k.D:], k.N, k.D, k.tile.Rows, true)
+		pack(py, data[T](k.y)[b*k.M*k.D:], k.M, k.D, k.tile.Cols(), false)
+		k.packed[b] = true
+	}
+	return px, py, z, k.filled[b]
+}
+
+// block returns the products of block i.
+func (k *sinkhornKept[T]) block(z []T, i int) []T {
+	n := k.tiles * k.tile.Rows * k.tile.Cols()
+	return z[i*n:][:n]
+}
+
+// pack writes n points as [blocks, d, width], and copies of the last one, or zeros, beside them.
+func pack[T float](dst, x []T, n, d, width int, copies bool) {
+	if d == 0 {
+		return
+	}
+	for i := 0; i < n; i += width {
+		out := dst[i*d:][:width*d]
+		for r := range width {
+			at := i + r
+			if at >= n {
+				if !copies {
+					break
+				}
+				at = n - 1
+			}
+			for l, v := range x[at*d:][:d] {
+				out[l*width+r] = v
+			}
+		}
+	}
+}

@@ -1,0 +1,215 @@
+package tile
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"testing"
+)
+
+// TestSinkhornKernels: products are bit by bit their sequences of fused multiply-adds, exponentials and both kinds of
+// sums those of the formulas, at ends of the range too, and the products' two ways and heights agree in every bit.
+func TestSinkhornKernels(t *testing.T) {
+	each(t, func(t *testing.T, l Level) {
+		t.Run("float64", func(t *testing.T) { testSinkhornKernels[float64](t, l, 5e-16, -1022, 1023) })
+		t.Run("float32", func(t *testing.T) { testSinkhornKernels[float32](t, l, 2.5e-7, -126, 127) })
+	})
+}
+
+// least and most are the exponents of the type's range; tol is the relative error of an exponential.
+func testSinkhornKernels[T Float](t *testing.T, l Level, tol, least, most float64) {
+	const tiles = 5
+	for _, d := range []int{1, 2, 7, 33} {
+		rnd := rand.New(rand.NewPCG(3, uint64(d)))
+		draw := func(n int, f func() float64) []T {
+			x := make([]T, n)
+			for i := range x {
+				x[i] = T(f())
+			}
+			return x
+		}
+		cols := tiles * SinkhornOf[T](l, true).Cols()
+		points := [2][]T{draw(SinkhornUnit*d, rnd.NormFloat64), draw(cols*d, rnd.NormFloat64)} // row-major
+		u, ref, s := draw(cols, func() float64 { return 40 * rnd.NormFloat64() }), draw(SinkhornUnit, rnd.NormFloat64), draw(SinkhornUnit, rnd.Float64)
+		u[0], u[1], u[2], u[3], u[4] = T(math.Inf(-1)), T(.95*least), T(.9*most), T(4*most), T(2*least)
+		scale := T(.125)
+		for l := range d {
+			points[1][1*d+l], points[1][2*d+l] = 0, 0
+		}
+		for i := range ref[:9] { // whole numbers, where the fraction's polynomial begins and ends
+			ref[i] = T(i - 4)
+		}
+		before := draw(SinkhornUnit*cols, rnd.Float64)
+		type sums struct {
+			e, c []T
+			r    []float64
+		}
+		var all []sums
+		for _, stream := range []bool{true, false} {
+			for _, direct := range []bool{true, false} {
+				k := SinkhornOf[T](l, stream)
+				if direct && k.of.stream == nil {
+					continue
+				}
+				out := sums{make([]T, SinkhornUnit*cols), make([]T, cols), make([]float64, SinkhornUnit)}
+				b := make([]T, cols*d)
+				packTest(b, points[1], cols, d, k.Cols())
+				for i := 0; i < SinkhornUnit; i += k.Rows {
+					at := func(r, j int) int { return j/k.Cols()*k.Rows*k.Cols() + r*k.Cols() + j%k.Cols() }
+					a, z, r := make([]T, k.Rows*d), make([]T, k.Rows*cols), make([]T, k.Rows*k.Lanes)
+					packTest(a, points[0][i*d:], k.Rows, d, k.Rows)
+					w := &SinkhornBlock[T]{Ref: ref[i:], S: s[i:], R: r, E: make([]T, k.Rows*cols)}
+					for r := range k.Rows {
+						for j := range cols {
+							w.E[at(r, j)] = before[(i+r)*cols+j]
+						}
+					}
+					k.Dots(z, a, b, d)
+					for r := range k.Rows {
+						for j := range cols {
+							var want T
+							for c := range d {
+								x, y := points[0][(i+r)*d+c], points[1][j*d+c]
+								if l == Plain {
+									want += x * y
+								} else {
+									want = fused(x, y, want)
+								}
+							}
+							if got := z[at(r, j)]; got != want {
+								t.Fatalf("d=%d: product (%d, %d) = %g, want %g", d, i+r, j, got, want)
+							}
+						}
+					}
+					peaks := draw(len(r), func() float64 { return math.Inf(-1) })
+					k.Peaks(z, u, scale, peaks)
+					const cut = 2 // tiles of a first call
+					at0, at1 := cut*k.Cols(), cut*k.Rows*k.Cols()
+					if direct {
+						k.Stream(w, 0, a, b, u, d, scale, out.c[:at0])
+						k.Stream(w, cut, a, b[at0*d:], u[at0:], d, scale, out.c[at0:])
+					} else {
+						k.Cached(w, 0, z, u, scale, out.c[:at0])
+						k.Cached(w, cut, z[at1:], u[at0:], scale, out.c[at0:])
+					}
+					k.RowSums(out.r[i:i+k.Rows], r)
+					for r := range k.Rows {
+						top, peak := math.Inf(-1), math.Inf(-1)
+						for _, v := range peaks[r*k.Lanes:][:k.Lanes] {
+							peak = max(peak, float64(v))
+						}
+						for j := range cols {
+							x := float64(u[j] + ref[i+r])
+							if d == 1 && l != Plain && !math.IsInf(x, 0) {
+								x = float64(fused(scale, z[at(r, j)], u[j]+ref[i+r]))
+							} else {
+								x = float64(T(float64(scale)*float64(z[at(r, j)]) + x))
+							}
+							got := float64(w.E[at(r, j)])
+							out.e[(i+r)*cols+j] = w.E[at(r, j)]
+							want := math.Exp2(x)
+							top = max(top, float64(scale)*float64(z[at(r, j)])+float64(u[j]))
+							// A unit of x beside the exponential's own error, where x is not computed by the same roundings.
+							slack := tol + 4*math.Abs(x)*tol
+							switch {
+							case x < .97*least:
+								if !(got >= 0 && got <= 4*math.Exp2(max(x, least))) {
+									t.Fatalf("2^%g = %g", x, got)
+								}
+							case x > most-1:
+								if !(got >= math.Exp2(min(most, 1000)-2)) {
+									t.Fatalf("2^%g = %g", x, got)
+								}
+							case !(math.Abs(got-want) <= slack*want):
+								t.Fatalf("d=%d: 2^%g = %g, want %g: error %.3g of itself", d, x, got, want, math.Abs(got/want-1))
+							}
+						}
+						if !(math.Abs(peak-top) <= 1e-5*math.Abs(top)) {
+							t.Fatalf("row %d: largest %g, want %g", i+r, peak, top)
+						}
+					}
+				}
+				all = append(all, out)
+			}
+		}
+		for _, o := range all[1:] {
+			for i, v := range o.e {
+				if v != all[0].e[i] {
+					t.Fatalf("d=%d: two ways give %g and %g", d, v, all[0].e[i])
+				}
+			}
+			for j, v := range o.c {
+				if v != all[0].c[j] {
+					t.Fatalf("d=%d: two ways give the sums of column %d %g and %g", d, j, v, all[0].c[j])
+				}
+			}
+			if fmt.Sprint(o.r) != fmt.Sprint(all[0].r) {
+				t.Fatalf("d=%d: two ways give the sums of rows %g and %g", d, o.r, all[0].r)
+			}
+		}
+		for j := range cols {
+			var want float64
+			for i, v := range s {
+				want += float64(v) * float64(before[i*cols+j])
+			}
+			if got := float64(all[0].c[j]); !(math.Abs(got-want) <= 1e-5*want) {
+				t.Fatalf("column %d: sum %g, want %g", j, got, want)
+			}
+		}
+		for i, got := range all[0].r {
+			var want float64
+			for _, v := range all[0].e[i*cols:][:cols] {
+				want += float64(v)
+			}
+			if want < math.Exp2(most) && !(math.Abs(got-want) <= 1e-5*want) {
+				t.Fatalf("row %d: sum %g, want %g", i, got, want)
+			}
+		}
+	}
+}
+
+// packTest writes n points [n, d] as [n / width, d, width].
+func packTest[T Float](dst, x []T, n, d, width int) {
+	for i := range n {
+		for l := range d {
+			dst[i/width*d*width+l*width+i%width] = x[i*d+l]
+		}
+	}
+}
+
+// TestSinkhornExp: the exponential alone, with products that are 0.
+func TestSinkhornExp(t *testing.T) {
+	each(t, func(t *testing.T, l Level) {
+		t.Run("float64", func(t *testing.T) { testSinkhornExp[float64](t, l, 5e-16) })
+		t.Run("float32", func(t *testing.T) { testSinkhornExp[float32](t, l, 2.5e-7) })
+	})
+}
+
+func testSinkhornExp[T Float](t *testing.T, l Level, tol float64) {
+	rnd := rand.New(rand.NewPCG(4, 4))
+	k := SinkhornOf[T](l, false)
+	n := 600 * k.Cols()
+	u := make([]T, n)
+	for j := range u {
+		u[j] = T(-100 * rnd.Float64())
+		if j%3 == 0 {
+			u[j] = T(rnd.IntN(200)-100) / 2
+		}
+	}
+	z, s := make([]T, k.Rows*n), make([]T, k.Rows)
+	w := &SinkhornBlock[T]{Ref: s, S: s, R: make([]T, k.Rows*k.Lanes), E: make([]T, k.Rows*n)}
+	k.Cached(w, 0, z, u, 1, make([]T, n))
+	worst := 0.0
+	for j, x := range u {
+		want := math.Exp2(float64(x))
+		err := math.Abs(float64(w.E[j/k.Cols()*k.Rows*k.Cols()+j%k.Cols()])-want) / want
+		if l == Plain { // x ln 2 is rounded
+			err -= math.Abs(float64(x)) * 0x1p-53
+		}
+		worst = max(worst, err)
+	}
+	if worst > tol {
+		t.Errorf("relative error %.3g, want %.3g", worst, tol)
+	}
+	t.Logf("relative error at most %.3g", worst)
+}
