@@ -8,20 +8,15 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 
 	"monge/engine/arrayio"
 	"monge/engine/report"
-	"monge/engine/study"
 	"monge/engine/sweep"
 
 	"github.com/spf13/cobra"
 )
-
-// reportRows is the count of rows of a sweep's table on the page; all of them are in results.csv.
-const reportRows = 200
 
 func newReport(a *app) *cobra.Command {
 	var out string
@@ -120,156 +115,6 @@ func readResult(path string, into any) (bool, error) {
 	return true, nil
 }
 
-// headline are the columns that a sweep's page plots, by command; those that a sweep lacks are left out.
-func headline(command string) []string {
-	switch command {
-	case "compare":
-		return []string{"gap.relative_lower", "gap.relative_upper", "gap.slack_margin", "jacobian.asym_mean", "flow.nfe_mean", "seconds"}
-	case "ot":
-		return []string{"cost", "lower", "upper", "iterations", "marginal_error", "seconds"}
-	case "certify":
-		return []string{"relative_lower", "relative_upper", "slack_margin", "passes", "seconds"}
-	case "bound":
-		return []string{"sde.theorem", "ode.theorem", "posterior", "w2.exact", "j_sm", "seconds"}
-	}
-	return []string{"seconds", "peak_bytes"}
-}
-
-func sweepSections(dir string) (string, []report.Section, error) {
-	if _, err := os.Stat(filepath.Join(dir, "manifest.json")); err != nil {
-		return "", nil, nil
-	}
-	store, err := sweep.Open(dir)
-	if err != nil {
-		return "", nil, err
-	}
-	t, err := store.Collect("")
-	if err != nil {
-		return "", nil, err
-	}
-	p := store.Plan
-	counts := map[sweep.State]int{}
-	var failures []report.Block
-	for _, r := range p.Runs {
-		state, rec := store.Look(r, "")
-		counts[state]++
-		if state == sweep.Failed {
-			log, err := os.ReadFile(store.Log(r))
-			if err != nil && !errors.Is(err, fs.ErrNotExist) {
-				return "", nil, err
-			}
-			failures = append(failures, report.Block{Caption: "monge " + strings.Join(r.Args, " "), Text: rec.Error + "\n" + string(log)})
-		}
-	}
-	summary := fmt.Sprintf("%s: %d of %d runs of monge %s done", p.Spec.Name, counts[sweep.Done]+counts[sweep.NotConverged], len(p.Runs), p.Spec.Command)
-	if n := counts[sweep.Failed]; n > 0 {
-		summary += fmt.Sprintf(", %d failed", n)
-	}
-	figures, commands := sweepFigures(dir, p, t)
-	sections := []report.Section{{Title: "figures", Text: "Means over " + or(strings.Join(p.Spec.Repeat, ", "), "single runs") + " with 95 % intervals.", Figures: figures}}
-	if len(figures) == 0 {
-		sections = nil
-	}
-	table := &report.Grid{Head: t.Columns, Numeric: t.Numeric, Rows: slices.Clone(t.Rows[:min(len(t.Rows), reportRows)]), More: max(0, len(t.Rows)-reportRows)}
-	for i, row := range table.Rows {
-		table.Rows[i] = append([]string{row[0][:12]}, row[1:]...)
-		class := ""
-		switch sweep.State(row[1]) {
-		case sweep.Failed:
-			class = "fail"
-		case sweep.Missing, sweep.Stale:
-			class = "skipped"
-		}
-		table.Classes = append(table.Classes, class)
-	}
-	sections = append(sections, report.Section{Title: "runs", Table: table})
-	if len(failures) > 0 {
-		sections = append(sections, report.Section{Title: "failures", Blocks: failures})
-	}
-	reproduce := []report.Block{{Caption: "The first run:", Text: "monge " + strings.Join(p.Runs[0].Args, " ")}}
-	if len(commands) > 0 {
-		reproduce = append(reproduce, report.Block{Caption: "The figures:", Text: strings.Join(commands, "\n")})
-	}
-	return summary, append(sections, report.Section{Title: "how to make it again", Blocks: reproduce}), nil
-}
-
-func or(s, none string) string {
-	if s == "" {
-		return none
-	}
-	return s
-}
-
-// sweepFigures plots the headline columns over the first axis that is not averaged over and has several numbers, with a
-// curve for each value of the next such axis; and the commands that do the same.
-func sweepFigures(dir string, p *sweep.Plan, t *sweep.Table) (figures []study.Figure, commands []string) {
-	var axes []string
-	for _, k := range p.Keys {
-		values := map[string]bool{}
-		for _, r := range p.Runs {
-			values[r.Axes[k].Text] = true
-		}
-		if len(values) > 1 && !slices.Contains(p.Spec.Repeat, k) {
-			axes = append(axes, k)
-		}
-	}
-	i := slices.IndexFunc(axes, func(k string) bool {
-		j, err := t.Column(k)
-		return err == nil && t.Numeric[j]
-	})
-	if i < 0 {
-		return nil, nil
-	}
-	x := axes[i]
-	by := ""
-	if rest := slices.Delete(slices.Clone(axes), i, i+1); len(rest) > 0 {
-		by = rest[0]
-	}
-	for _, y := range headline(p.Spec.Command) {
-		series, err := t.SeriesOf(x, y, by)
-		if err != nil { // the results have no such number
-			continue
-		}
-		f := sweepFigure(y, x, y, by, series)
-		f.LogX = spread(f, func(c study.Curve) []float64 { return c.X })
-		f.LogY = spread(f, func(c study.Curve) []float64 { return c.Y })
-		command := fmt.Sprintf("monge sweep plot %s --x %s --y %s", dir, x, y)
-		if by != "" {
-			command += " --by " + by
-		}
-		if f.LogX {
-			command += " --logx"
-		}
-		if f.LogY {
-			command += " --logy"
-		}
-		figures, commands = append(figures, f), append(commands, command)
-	}
-	return figures, commands
-}
-
-// sweepFigure makes the figure of series.
-func sweepFigure(title, x, y, by string, series []sweep.Series) study.Figure {
-	f := study.Figure{Title: title, X: x, Y: y}
-	for _, s := range series {
-		name := s.Name
-		if by != "" {
-			name = by + " = " + s.Name
-		}
-		f.Curves = append(f.Curves, study.Curve{Name: name, X: s.X, Y: s.Y, Low: s.Low, High: s.High})
-	}
-	return f
-}
-
-// spread says whether the numbers are positive and span more than a factor of 30, so that a logarithmic axis shows them.
-func spread(f study.Figure, of func(study.Curve) []float64) bool {
-	var all []float64
-	for _, c := range f.Curves {
-		all = append(all, of(c)...)
-	}
-	return len(all) > 0 && slices.Min(all) > 0 && slices.Max(all) > 30*slices.Min(all)
-}
-
 func suiteSections(dir string) (string, []report.Section, error) {
 	var j suiteJSON
 	ok, err := readResult(filepath.Join(dir, "suite.json"), &j)
@@ -291,15 +136,15 @@ func suiteSections(dir string) (string, []report.Section, error) {
 	if j.Quick {
 		command += " --quick"
 	}
-	sections := []report.Section{{Title: "expected beside measured", Table: g}}
-	if s, err := imageSection(dir, "suite.png", "figures"); err != nil || s != nil {
+	sections := []report.Section{{Title: "Expected beside measured", Table: g}}
+	if s, err := imageSection(dir, "suite.png", "Figures"); err != nil || s != nil {
 		if err != nil {
 			return "", nil, err
 		}
 		sections = append([]report.Section{*s}, sections...)
 	}
 	again := fmt.Sprintf("%s --seed %d --engine %s --dtype %s --out %s", command, j.Seed, j.Engine.Name, j.Engine.Dtype, dir)
-	return "suite: " + j.summary(), append(sections, report.Section{Title: "how to make it again", Blocks: []report.Block{{Text: again}}}), nil
+	return "suite: " + j.summary(), append(sections, report.Section{Title: "How to make it again", Blocks: []report.Block{{Text: again}}}), nil
 }
 
 func compareSections(dir string) (string, []report.Section, error) {
@@ -317,8 +162,8 @@ func compareSections(dir string) (string, []report.Section, error) {
 	if err := sweep.Flatten(whole, func(name, value string) { g.Rows = append(g.Rows, []string{name, value}) }); err != nil {
 		return "", nil, usagef("%s: %w", path, err)
 	}
-	sections := []report.Section{{Title: "comparison", Table: g}}
-	if s, err := imageSection(dir, "couplings.png", "pairings"); err != nil || s != nil {
+	sections := []report.Section{{Title: "Comparison", Table: g}}
+	if s, err := imageSection(dir, "couplings.png", "Pairings"); err != nil || s != nil {
 		if err != nil {
 			return "", nil, err
 		}

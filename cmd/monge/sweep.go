@@ -23,6 +23,7 @@ func newSweep(a *app, root *cobra.Command) *cobra.Command {
 		Long: `Run a command over grids of its flags. A specification in TOML names the command, fixed flags and axes:
 
     name = "blindness"
+    description = "What is asked, and what is expected; the report shows it."
     command = "compare"                    # compare, ot, certify, encode, bound, suite
     repeat = ["seed"]                      # axes that plots average over
     [set]
@@ -35,6 +36,8 @@ func newSweep(a *app, root *cobra.Command) *cobra.Command {
     atol = [1e-7, 1e-9]
     [derive]                               # flags made from axes
     dist = "copies:of=G1,m={m}"
+    [expect]                               # values of columns of the results; the report holds them beside the measured
+    "jacobian.asym_mean" = 0.129
     [slurm]                                # options of further #SBATCH lines, lines of shell before the runs
     sbatch = ["--partition=gpu", "--time=4:00:00"]
     setup = ["module load cuda"]

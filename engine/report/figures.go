@@ -11,7 +11,6 @@ import (
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
-	"gonum.org/v1/plot/text"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 	"gonum.org/v1/plot/vg/vgimg"
@@ -66,7 +65,6 @@ func drawFigure(c draw.Canvas, f *study.Figure) {
 	pl.Title.TextStyle = style(11, true, inkText)
 	pl.Title.TextStyle.XAlign, pl.Title.TextStyle.YAlign = draw.XCenter, draw.YTop
 	pl.Title.Padding = 5
-	pl.X.Label.Text, pl.Y.Label.Text = f.X, f.Y
 	grid := plotter.NewGrid()
 	grid.Vertical.Color, grid.Horizontal.Color = inkGrid, inkGrid
 	pl.Add(grid)
@@ -92,13 +90,11 @@ func drawFigure(c draw.Canvas, f *study.Figure) {
 			continue
 		}
 		dots := &plotter.Scatter{XYs: at, GlyphStyle: draw.GlyphStyle{Color: inks[i%len(inks)], Radius: 2.2, Shape: draw.CircleGlyph{}}}
-		if bars := intervals(f, curve); len(bars.XYs) > 0 {
-			b := &plotter.YErrorBars{XYs: bars.XYs, YErrors: bars.YErrors, LineStyle: draw.LineStyle{Color: inks[i%len(inks)], Width: .9}, CapWidth: 5}
-			for k, p := range bars.XYs {
-				area[1][0], area[1][1] = math.Min(area[1][0], p.Y-bars.YErrors[k].Low), math.Max(area[1][1], p.Y+bars.YErrors[k].High)
-			}
-			pl.Add(b)
+		bars := intervals(f, &curve)
+		for _, b := range bars {
+			area[1][0], area[1][1] = math.Min(area[1][0], b.low), math.Max(area[1][1], b.high)
 		}
+		pl.Add(whiskers{bars, draw.LineStyle{Color: inks[i%len(inks)], Width: .9}})
 		pl.Add(line, dots)
 		keys = append(keys, legendKey{curve.Name, line.LineStyle})
 	}
@@ -111,11 +107,23 @@ func drawFigure(c draw.Canvas, f *study.Figure) {
 	for a, ax := range []*plot.Axis{&pl.X, &pl.Y} {
 		scale(ax, area[a], [2]bool{f.LogX, f.LogY}[a])
 		ax.Color, ax.Tick.Color = inkFaint, inkFaint
-		for _, sty := range []*text.Style{&ax.Label.TextStyle, &ax.Tick.Label} {
-			sty.Font, sty.Color = face(9, false), inkFaint
-		}
+		ax.Tick.Label.Font, ax.Tick.Label.Color = face(9, false), inkFaint
 	}
-	pl.Draw(draw.Crop(c, 0, 0, legend(c, keys), 0))
+	drawAxes(draw.Crop(c, 0, 0, legend(c, keys), 0), pl, f)
+}
+
+// drawAxes draws the plot with its axes' labels beside it: gonum's own take room where the middle of the range lies, which
+// along a logarithmic axis is its end.
+func drawAxes(c draw.Canvas, pl *plot.Plot, f *study.Figure) {
+	const pitch = vg.Length(13)
+	in := draw.Crop(c, pitch, 0, pitch, 0)
+	pl.Draw(in)
+	data := pl.DataCanvas(in)
+	sty := style(9, false, inkFaint)
+	sty.XAlign, sty.YAlign = draw.XCenter, draw.YBottom
+	c.FillText(sty, vg.Point{X: data.Center().X, Y: c.Min.Y + 2}, f.X)
+	sty.YAlign, sty.Rotation = draw.YTop, math.Pi/2
+	c.FillText(sty, vg.Point{X: c.Min.X, Y: data.Center().Y}, f.Y)
 }
 
 // legendKey is a curve's name and line.
@@ -166,22 +174,41 @@ func shown(f *study.Figure, c *study.Curve) plotter.XYs {
 	return at
 }
 
-// bars are points with their distances down and up.
-type bars struct {
-	plotter.XYs
-	plotter.YErrors
-}
+// interval is a bar at x. Where it goes on to 0 and below, a logarithmic axis shows it down to the lowest point.
+type interval struct{ x, low, high float64 }
 
 // intervals returns the bars of a curve that its axes can show.
-func intervals(f *study.Figure, c study.Curve) (b bars) {
+func intervals(f *study.Figure, c *study.Curve) (b []interval) {
 	for i, lo := range c.Low {
 		one := study.Curve{X: c.X[i : i+1], Y: c.Y[i : i+1]}
-		if hi := c.High[i]; len(shown(f, &one)) == 1 && hi > lo && !math.IsInf(hi-lo, 0) && !(f.LogY && lo <= 0) {
-			b.XYs = append(b.XYs, plotter.XY{X: c.X[i], Y: c.Y[i]})
-			b.YErrors = append(b.YErrors, struct{ Low, High float64 }{c.Y[i] - lo, hi - c.Y[i]})
+		if hi := c.High[i]; len(shown(f, &one)) == 1 && hi > lo && !math.IsInf(hi-lo, 0) {
+			if f.LogY && lo <= 0 {
+				lo = c.Y[i]
+				for _, p := range shown(f, c) { // no lower than the points
+					lo = math.Min(lo, p.Y)
+				}
+			}
+			b = append(b, interval{c.X[i], lo, hi})
 		}
 	}
 	return b
+}
+
+// whiskers draws intervals as bars with caps. It takes no room beside the axes' ranges.
+type whiskers struct {
+	bars []interval
+	line draw.LineStyle
+}
+
+func (w whiskers) Plot(c draw.Canvas, pl *plot.Plot) {
+	const half = vg.Length(2.5)
+	tx, ty := pl.Transforms(&c)
+	for _, b := range w.bars {
+		x, low, high := tx(b.x), ty(b.low), ty(b.high)
+		c.StrokeLine2(w.line, x, low, x, high)
+		c.StrokeLine2(w.line, x-half, low, x+half, low)
+		c.StrokeLine2(w.line, x-half, high, x+half, high)
+	}
 }
 
 // scale sets an axis's range, somewhat wider than the data's, and its ticks.

@@ -16,14 +16,14 @@ import (
 // TestPage writes a page with everything on it: names are escaped, figures are well-formed SVG, and nothing is fetched.
 func TestPage(t *testing.T) {
 	p := report.Page{Title: "a <b> & c", Summary: "1 of 2", Sections: []report.Section{
-		{Title: "figures", Figures: []study.Figure{
-			{Title: "curve <1>", X: "x", Y: "y", LogX: true, LogY: true, Curves: []study.Curve{
+		{Title: "figures", Figures: []report.Plot{
+			{Caption: "what <it> shows", Command: "monge sweep plot x", Figure: study.Figure{Title: "curve <1>", X: "x", Y: "y", LogX: true, LogY: true, Curves: []study.Curve{
 				{Name: "a & b", X: []float64{1, 10, 100}, Y: []float64{1, 2, math.NaN()}, Low: []float64{.5, 2, 0}, High: []float64{2, 2, 1}},
 				{X: []float64{1, 100}, Y: []float64{1, 1}, Dashed: true},
-			}},
-			{Title: "nothing to see"},
+			}}},
+			{Figure: study.Figure{Title: "nothing to see"}},
 		}},
-		{Title: "rows", Table: &report.Grid{Head: []string{"name", "value"}, Numeric: []bool{false, true}, Rows: [][]string{{"<script>", "1"}, {"b", "2"}}, Classes: []string{"fail"}, More: 7}},
+		{Title: "rows", Table: &report.Grid{Head: []string{"name", "value"}, Numeric: []bool{false, true}, Units: []string{"", "s"}, Rows: [][]string{{"<script>", "1"}, {"b", "2.0000000125"}}, Classes: []string{"fail"}, More: 7}},
 		{Title: "logs", Blocks: []report.Block{{Caption: "c", Text: "1 < 2\nline"}}, Images: []report.Image{{Caption: "i", PNG: []byte{1, 2, 3}}}},
 	}}
 	var b bytes.Buffer
@@ -31,7 +31,7 @@ func TestPage(t *testing.T) {
 		t.Fatal(err)
 	}
 	page := b.String()
-	for _, want := range []string{"a &lt;b&gt; &amp; c", "&lt;script&gt;", `<tr class="fail">`, "7 more rows", "1 &lt; 2\nline", "data:image/png;base64,AQID", `name="viewport"`} {
+	for _, want := range []string{"a &lt;b&gt; &amp; c", "&lt;script&gt;", `<tr class="fail">`, "7 more rows", "<small>s</small>", `title="2.0000000125">2<`, "what &lt;it&gt; shows<code>monge sweep plot x</code>", "1 &lt; 2\nline", "data:image/png;base64,AQID", `name="viewport"`} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page lacks %q", want)
 		}

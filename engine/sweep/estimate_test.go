@@ -13,7 +13,7 @@ import (
 // byPoints is a run's work by its flag n; seeds go into one launch.
 func byPoints(r Run) Work {
 	n := r.Axes["n"].Text
-	return Work{Shape: "n = " + n, Launch: n, Operations: 1e9 * float64(len(n)), Bytes: 100}
+	return Work{Shape: "n = " + n, Launch: n, Operations: 4e8 * float64(len(n)), Bytes: 100}
 }
 
 func TestEstimateRuns(t *testing.T) {
@@ -31,9 +31,9 @@ func TestEstimateRuns(t *testing.T) {
 		seconds  [6]float64
 	}{
 		{"nothing", nil, "model model unknown unknown model model", [6]float64{.2, .2, math.NaN(), math.NaN(), .4, .4}},
-		// Half a second for 1e9 operations: a second for 2e9. The other run of its shape takes as long as it.
+		// Half a second for 4e8 operations: a second for twice as many. The other run of its shape takes as long as it.
 		{"one", []Finished{{p.Runs[0].ID, work(p.Runs[0]), .5, 7}}, "done alike unknown unknown scaled scaled", [6]float64{.5, .5, math.NaN(), math.NaN(), 1, 1}},
-		// The mean of a shape from another sweep; the median of its rates, .25e-9, .5e-9 and 1.5e-9 seconds an operation.
+		// The mean of a shape from another sweep; the median of its rates, .5, 1 and 3 s for 8e8 an operation.
 		{"another's", []Finished{{"x", work(p.Runs[4]), .5, 7}, {"y", work(p.Runs[4]), 1, 9}, {"z", work(p.Runs[4]), 3, 8}},
 			"scaled scaled unknown unknown alike alike", [6]float64{.5, .5, math.NaN(), math.NaN(), 1.5, 1.5}},
 	} {

@@ -199,7 +199,7 @@ func (s *Store) work(ctx context.Context, i int, set RunSettings, take func() []
 			one, stop = context.WithTimeout(ctx, limit)
 		}
 		out, err := w.Run(one, lines)
-		late := one.Err() != nil
+		late := one.Err() != nil && ctx.Err() == nil
 		stop()
 		if err != nil {
 			w = discard(w)

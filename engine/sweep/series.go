@@ -17,7 +17,9 @@ type Series struct {
 	Y    []float64 // means over the repeated axes
 	Low  []float64 // 95 % intervals of the means by Student's t; equal to Y where there is one value
 	High []float64
-	N    []int // values averaged
+	// Error is the standard error of the mean; 0 where there is one value.
+	Error []float64
+	N     []int // values averaged
 }
 
 // SeriesOf groups the rows of a table by the column by ("" = one group) and by x, and averages y over the rest. Rows
@@ -67,12 +69,14 @@ func (t *Table) SeriesOf(x, y, by string) ([]Series, error) {
 		slices.Sort(s.X)
 		for _, a := range s.X {
 			b := values[name][a]
-			mean, half := stat.Mean(b, nil), 0.
+			mean, half, std := stat.Mean(b, nil), 0., 0.
 			if n := float64(len(b)); n > 1 {
 				quantile := distuv.StudentsT{Mu: 0, Sigma: 1, Nu: n - 1}.Quantile(.975)
-				half = quantile * stat.StdDev(b, nil) / math.Sqrt(n)
+				std = stat.StdDev(b, nil) / math.Sqrt(n)
+				half = quantile * std
 			}
 			s.Y, s.Low, s.High, s.N = append(s.Y, mean), append(s.Low, mean-half), append(s.High, mean+half), append(s.N, len(b))
+			s.Error = append(s.Error, std)
 		}
 		out = append(out, s)
 	}

@@ -43,11 +43,19 @@ type Setting struct {
 // Spec is a grid of runs of one command.
 type Spec struct {
 	Name, Command string
-	Repeat        []string // axes that plots average over
-	Args          []string // the command's arguments, with {axis} in them
+	Description   string        // what is asked, and what is expected, for whoever reads the report
+	Expect        []Expectation // of columns of the results, the same in every run
+	Repeat        []string      // axes that plots average over
+	Args          []string      // the command's arguments, with {axis} in them
 	Set, Derive   []Setting
 	Axes          []Axis // in the order of the file; the first varies slowest
 	Slurm         Slurm
+}
+
+// Expectation is the value that a column of the results should have, for people to hold beside what was measured.
+type Expectation struct {
+	Column string  `json:"column"`
+	Value  float64 `json:"value"`
 }
 
 // Slurm is what a batch script takes from the specification.
@@ -58,15 +66,17 @@ type Slurm struct {
 
 // document is the file.
 type document struct {
-	Name    string           `toml:"name"`
-	Command string           `toml:"command"`
-	Repeat  []string         `toml:"repeat"`
-	Args    []string         `toml:"args"`
-	Set     map[string]any   `toml:"set"`
-	Grid    map[string]any   `toml:"grid"`
-	Zip     []map[string]any `toml:"zip"`
-	Derive  map[string]any   `toml:"derive"`
-	Slurm   Slurm            `toml:"slurm"`
+	Name        string             `toml:"name"`
+	Description string             `toml:"description"`
+	Command     string             `toml:"command"`
+	Repeat      []string           `toml:"repeat"`
+	Args        []string           `toml:"args"`
+	Set         map[string]any     `toml:"set"`
+	Grid        map[string]any     `toml:"grid"`
+	Zip         []map[string]any   `toml:"zip"`
+	Derive      map[string]any     `toml:"derive"`
+	Expect      map[string]float64 `toml:"expect"`
+	Slurm       Slurm              `toml:"slurm"`
 }
 
 // maxRuns bounds a sweep, whose plan lies in memory.
@@ -76,6 +86,7 @@ const maxRuns = 1_000_000
 //
 //	name = "blindness"
 //	command = "compare"
+//	description = "What is asked, and what is expected."
 //	repeat = ["seed"]                        # axes that plots average over
 //	args = ["x{n}.npy", "y.npy"]             # arguments, where the command takes some
 //	[set]                                    # flags, the same in every run
@@ -88,6 +99,8 @@ const maxRuns = 1_000_000
 //	atol = [1e-7, 1e-9]
 //	[derive]                                 # flags made from axes
 //	dist = "copies:of=G1,m={m}"
+//	[expect]                                 # values of columns of the results, drawn beside the measured ones
+//	"jacobian.asym_mean" = 0.129
 //	[slurm]                                  # options of further #SBATCH lines, lines of shell before the runs
 //	sbatch = ["--partition=gpu"]
 //	setup = ["module load cuda"]
@@ -99,7 +112,7 @@ func Parse(file string, text []byte, overrides ...string) (*Spec, error) {
 		return nil, fmt.Errorf("%w: %w", err, ErrSpec)
 	}
 	order := keyOrder(text)
-	s := &Spec{Name: doc.Name, Command: doc.Command, Repeat: doc.Repeat, Args: doc.Args, Slurm: doc.Slurm}
+	s := &Spec{Name: doc.Name, Command: doc.Command, Description: strings.TrimSpace(doc.Description), Repeat: doc.Repeat, Args: doc.Args, Slurm: doc.Slurm}
 	r := &reader{file: file}
 	if s.Command == "" {
 		r.fail("command", "missing")
@@ -121,6 +134,12 @@ func Parse(file string, text []byte, overrides ...string) (*Spec, error) {
 		if len(a.Keys) > 0 {
 			s.Axes = append(s.Axes, a)
 		}
+	}
+	for _, k := range order["expect"] {
+		if v := doc.Expect[k]; math.IsNaN(v) || math.IsInf(v, 0) {
+			r.fail("expect."+k, "%v: want a finite number", v)
+		}
+		s.Expect = append(s.Expect, Expectation{k, doc.Expect[k]})
 	}
 	if r.err != nil {
 		return nil, r.err

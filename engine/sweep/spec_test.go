@@ -3,6 +3,7 @@ package sweep
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -43,6 +44,30 @@ atol = [1e-7, 1e-9]
 [derive]
 dist = "copies:of=G1,m={z}"
 `
+
+// TestExpect: what a specification expects stays with the directory, in the file's order, and makes no other runs.
+func TestExpect(t *testing.T) {
+	text := "command = \"compare\"\ndescription = \"\"\"\nWhy.\n\"\"\"\n[grid]\nn = [1, 2]\n"
+	p := plan(t, text+"[expect]\n\"z.b\" = 1\na = 2.5\n")
+	s := create(t, filepath.Join(t.TempDir(), "s"), p)
+	opened, err := Open(s.Dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, got := range []*Spec{p.Spec, opened.Plan.Spec} {
+		if got.Description != "Why." || !slices.Equal(got.Expect, []Expectation{{"z.b", 1}, {"a", 2.5}}) {
+			t.Errorf("%q, %v", got.Description, got.Expect)
+		}
+	}
+	if p.Runs[0].ID != plan(t, text).Runs[0].ID {
+		t.Error("an expectation makes another run")
+	}
+	for _, bad := range []string{"a = \"x\"", "a = nan", "a.b.c = 1"} {
+		if _, err := Parse("g.toml", []byte(text+"[expect]\n"+bad)); !errors.Is(err, ErrSpec) {
+			t.Errorf("%s: %v", bad, err)
+		}
+	}
+}
 
 func TestParse(t *testing.T) {
 	s, err := Parse("g.toml", []byte(grid))

@@ -38,10 +38,12 @@ const (
 type manifest struct {
 	Schema  string        `json:"schema"`
 	Name    string        `json:"name"`
+	About   string        `json:"description,omitempty"`
 	Command string        `json:"command"`
 	Repeat  []string      `json:"repeat"`
 	Keys    []string      `json:"axes"`
 	Made    []string      `json:"derived"`
+	Expect  []Expectation `json:"expect,omitempty"`
 	Slurm   Slurm         `json:"slurm"`
 	Runs    []manifestRun `json:"runs"`
 }
@@ -84,7 +86,7 @@ type Store struct {
 
 // Create makes dir the directory of a plan. It may be one already: then it must be of the same plan.
 func Create(dir string, p *Plan) (*Store, error) {
-	m := manifest{Schema: manifestSchema, Name: p.Spec.Name, Command: p.Spec.Command, Repeat: p.Spec.Repeat, Keys: p.Keys, Made: p.Made, Slurm: p.Spec.Slurm}
+	m := manifest{Schema: manifestSchema, Name: p.Spec.Name, About: p.Spec.Description, Command: p.Spec.Command, Repeat: p.Spec.Repeat, Keys: p.Keys, Made: p.Made, Expect: p.Spec.Expect, Slurm: p.Spec.Slurm}
 	for _, r := range p.Runs {
 		m.Runs = append(m.Runs, manifestRun{r.ID, r.Args, r.Axes, r.Made})
 	}
@@ -129,7 +131,7 @@ func Open(dir string) (*Store, error) {
 	if err := json.Unmarshal(text, &m); err != nil || m.Schema != manifestSchema {
 		return nil, fmt.Errorf("sweep: %s: it is no manifest: %w", path, ErrDirectory)
 	}
-	p := &Plan{Spec: &Spec{Name: m.Name, Command: m.Command, Repeat: m.Repeat, Slurm: m.Slurm}, Keys: m.Keys, Made: m.Made}
+	p := &Plan{Spec: &Spec{Name: m.Name, Description: m.About, Command: m.Command, Repeat: m.Repeat, Expect: m.Expect, Slurm: m.Slurm}, Keys: m.Keys, Made: m.Made}
 	for i, r := range m.Runs {
 		p.Runs = append(p.Runs, Run{ID: r.ID, Index: i, Args: r.Args, Axes: r.Axes, Made: r.Made})
 	}
