@@ -3,6 +3,7 @@ package cpu
 import (
 	"math"
 
+	"monge/cpu/tile"
 	"monge/engine"
 )
 
@@ -41,34 +42,29 @@ func errorNorm[T float](e *Engine, out, coef, x engine.Buffer, n, ne, k, d, grou
 	*p = errorNormTask[T]{}
 }
 
-func (p *errorNormTask[T]) do(_ *worker, item int) {
+func (p *errorNormTask[T]) do(w *worker, item int) {
+	acc := w.f64.take(strip)
 	for i := item * p.rows; i < min((item+1)*p.rows, p.n); i++ {
 		for l := range p.e {
-			p.out[i*p.e+l] = T(p.norm(p.coef[(i*p.e+l)*p.k:][:p.k], p.x[i*p.k*p.d:(i+1)*p.k*p.d]))
+			p.out[i*p.e+l] = T(p.norm(w, acc, p.coef[(i*p.e+l)*p.k:][:p.k], p.x[i*p.k*p.d:(i+1)*p.k*p.d]))
 		}
 	}
 }
 
 // norm returns one weighted norm of a row's vectors x [K, D].
-func (p *errorNormTask[T]) norm(coef, x []T) float64 {
-	var acc [strip]float64
+func (p *errorNormTask[T]) norm(w *worker, acc []float64, coef, x []T) float64 {
 	var worst float64
 	for g := 0; g < p.d; g += p.group {
 		end := min(g+p.group, p.d)
 		var total float64
 		for j := g; j < end; j += strip {
 			s := acc[:min(strip, end-j)]
-			combine(s, coef, x[j:], p.d)
-			var sum float64
-			for l, v := range s {
-				if p.atol != 0 || p.rtol != 0 {
-					if v != 0 {
-						v /= p.atol + p.rtol*math.Abs(float64(x[j+l]))
-					}
-				}
-				sum += v * v
+			tile.Combine(w.level, s, coef, x[j:], p.d)
+			if p.atol != 0 || p.rtol != 0 {
+				total += tile.Errors(w.level, s, x[j:], p.atol, p.rtol)
+			} else {
+				total += w.level.Dot(s, s)
 			}
-			total += sum
 		}
 		if v := math.Sqrt(total / float64(end-g)); v > worst || v != v {
 			worst = v

@@ -1,6 +1,7 @@
 package cpu
 
 import (
+	"monge/cpu/tile"
 	"monge/engine"
 )
 
@@ -42,27 +43,13 @@ func linComb[T float](e *Engine, out, coef, x engine.Buffer, n, k, d int) {
 // rowsOf returns how many rows of the given work make an item.
 func rowsOf(work int) int { return max(1, segment/max(1, work)) }
 
-func (p *linCombTask[T]) do(_ *worker, item int) {
-	var acc [strip]float64
+func (p *linCombTask[T]) do(w *worker, item int) {
+	acc := w.f64.take(strip)
 	for i := item * p.rows; i < min((item+1)*p.rows, p.n); i++ {
 		for j := 0; j < p.d; j += strip {
 			s := acc[:min(strip, p.d-j)]
-			combine(s, p.coef[i*p.k:(i+1)*p.k], p.x[i*p.k*p.d+j:], p.d)
+			tile.Combine(w.level, s, p.coef[i*p.k:(i+1)*p.k], p.x[i*p.k*p.d+j:], p.d)
 			convert(p.out[i*p.d+j:][:len(s)], s)
-		}
-	}
-}
-
-// combine sets acc_j = sum_k coef_k x[k stride + j]; terms of coefficient 0 are not read.
-func combine[T float](acc []float64, coef, x []T, stride int) {
-	clear(acc)
-	for k, ck := range coef {
-		if ck == 0 {
-			continue
-		}
-		c := float64(ck)
-		for j, v := range x[k*stride:][:len(acc)] {
-			acc[j] += c * float64(v)
 		}
 	}
 }

@@ -41,11 +41,15 @@ func (e *Engine) run(t task, items int, work float64) {
 	e.wait.Wait()
 }
 
-// share returns the rows of an item, at most the given number, such that every goroutine gets some. Only
-// operations whose rows do not depend on each other may cut by it.
+// share returns the rows of an item, at most the given number, such that every goroutine gets as many items as the
+// others, and some. Only operations whose rows do not depend on each other may cut by it.
 func (e *Engine) share(most, rows int) int {
 	const least = 8 // rows that are worth the transposing of keys
-	return min(most, max(least, (rows+2*e.threads-1)/(2*e.threads)))
+	const tall = 4  // tiles of products have a multiple of so many rows
+	items := max(2*e.threads, (rows+most-1)/most)
+	items = (items + e.threads - 1) / e.threads * e.threads
+	each := (rows + items - 1) / items
+	return min(most, max(least, (each+tall-1)/tall*tall))
 }
 
 func (e *Engine) drain(t task, w *worker, items int) {

@@ -48,6 +48,7 @@ type softmaxTask[T float] struct {
 	rows            int       // rows of a panel
 	panels          int       // panels a problem
 	sums            []float64 // partial column sums [items, M]
+	blocks          bool      // means and second moments, tile after tile
 	stored, columns bool      // a panel keeps its weights; column sums are wanted
 }
 
@@ -78,10 +79,14 @@ func softmax[T float](e *Engine, a *engine.Softmax, s engine.SoftmaxDims) {
 		return
 	}
 	p.ld = weightsStride(s.M)
-	p.stored = a.Mean != nil || a.Second != nil || a.TMean != nil || a.ColSum != nil
+	p.stored = a.TMean != nil || a.ColSum != nil
+	p.blocks = !p.stored && (a.Mean != nil || a.Second != nil)
 	p.rows = panelRows
-	if p.stored {
+	switch {
+	case p.stored:
 		p.rows = min(panelRows, max(8, panelStore/max(1, s.M)))
+	case p.blocks:
+		p.rows = blockRows
 	}
 	if a.ColSum == nil {
 		p.rows = e.share(p.rows, s.B*s.N)
@@ -166,9 +171,12 @@ func (p *softmaxTask[T]) do(w *worker, item int) {
 		w.reset()
 		row := i * p.rows
 		n := min(p.rows, p.N-row)
-		if p.stored {
+		switch {
+		case p.stored:
 			p.storedPanel(w, b, row, n, sums)
-		} else {
+		case p.blocks:
+			p.blockPanel(w, b, row, n)
+		default:
 			p.streamPanel(w, b, row, n)
 		}
 	}

@@ -1,34 +1,51 @@
 package cpu
 
-import "unsafe"
+import (
+	"unsafe"
+
+	"monge/cpu/tile"
+)
 
 // meanKeys is how many keys a float32 product sums before its float64 merge.
 const meanKeys = 192
 
-// means writes m_i = sum_j e_ij v_j inv_i for n rows from row on, e [n, ld].
-func (p *softmaxTask[T]) means(w *worker, e, inv []float64, b, row, n int) {
-	v := p.v[b*p.vStride:]
-	acc := w.f64.take(n * p.Dv)
-	clear(acc)
-	if unsafe.Sizeof(T(0)) == 8 {
-		gemm(w, false, false, n, p.Dv, p.M, e, p.ld, any(v).([]float64), p.Dv, acc, p.Dv)
-	} else {
-		c, part := scratch[T](w, n*meanKeys), scratch[T](w, n*p.Dv)
-		for j := 0; j < p.M; j += meanKeys {
-			nj := min(meanKeys, p.M-j)
-			for i := range n {
-				w.level.Narrow(any(c[i*meanKeys:][:nj]).([]float32), e[i*p.ld+j:][:nj])
-			}
-			gemm(w, false, false, n, p.Dv, nj, c, meanKeys, v[j*p.Dv:], p.Dv, part, p.Dv)
-			for l, x := range part {
-				acc[l] += float64(x)
-			}
-		}
+// meanSum holds the sums sum_j e_ij v_j of n rows in the making.
+type meanSum[T float] struct {
+	acc     []float64 // [n, Dv]
+	c, part []T       // of float32: the weights of meanKeys keys, and their products
+}
+
+func (p *softmaxTask[T]) newMeans(w *worker, n int) meanSum[T] {
+	s := meanSum[T]{acc: w.f64.take(n * p.Dv)}
+	clear(s.acc)
+	if unsafe.Sizeof(T(0)) == 4 {
+		s.c, s.part = scratch[T](w, n*meanKeys), scratch[T](w, n*p.Dv)
 	}
+	return s
+}
+
+// addMeans adds sum_j e_ij v_j over m keys for n rows, e [n, ld].
+func (p *softmaxTask[T]) addMeans(w *worker, s meanSum[T], e []float64, ld int, v []T, n, m int) {
+	if unsafe.Sizeof(T(0)) == 8 {
+		gemm(w, false, true, n, p.Dv, m, e, ld, any(v).([]float64), p.Dv, s.acc, p.Dv)
+		return
+	}
+	for j := 0; j < m; j += meanKeys {
+		nj := min(meanKeys, m-j)
+		for i := range n {
+			w.level.Narrow(any(s.c[i*meanKeys:][:nj]).([]float32), e[i*ld+j:][:nj])
+		}
+		gemm(w, false, false, n, p.Dv, nj, s.c, meanKeys, v[j*p.Dv:], p.Dv, s.part, p.Dv)
+		tile.Add(w.level, s.acc, s.part)
+	}
+}
+
+// writeMeans writes the sums times inv_i for n rows from row on.
+func (p *softmaxTask[T]) writeMeans(s meanSum[T], inv []float64, b, row, n int) {
 	out := p.mean[(b*p.N+row)*p.Dv:]
 	for i := range n {
 		for l := range p.Dv {
-			out[i*p.Dv+l] = T(acc[i*p.Dv+l] * inv[i])
+			out[i*p.Dv+l] = T(s.acc[i*p.Dv+l] * inv[i])
 		}
 	}
 }

@@ -88,7 +88,9 @@ func (p *softmaxTask[T]) storedPanel(w *worker, b, row, n int, sums []float64) {
 		}
 	}
 	if p.mean != nil {
-		p.means(w, e, inv, b, row, n)
+		s := p.newMeans(w, n)
+		p.addMeans(w, s, e, p.ld, p.v[b*p.vStride:], n, p.M)
+		p.writeMeans(s, inv, b, row, n)
 	}
 	if p.tmean != nil {
 		p.tangents(w, e, inv, b, row, n)

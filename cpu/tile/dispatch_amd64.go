@@ -145,6 +145,36 @@ func (l Level) accumulate32Blocks(v []float64, m, b []float32, f float64) {
 	}
 }
 
+func (l Level) combine64Blocks(dst []float64, x *float64, offset *int, coef *float64, terms int) {
+	if l == AVX512 {
+		combine64AVX512(&dst[0], len(dst), x, offset, coef, terms)
+	} else {
+		combine64AVX2(&dst[0], len(dst), x, offset, coef, terms)
+	}
+}
+
+func (l Level) combine32Blocks(dst []float64, x *float32, offset *int, coef *float64, terms int) {
+	if l == AVX512 {
+		combine32AVX512(&dst[0], len(dst), x, offset, coef, terms)
+	} else {
+		combine32AVX2(&dst[0], len(dst), x, offset, coef, terms)
+	}
+}
+
+func (l Level) errors64Blocks(v, x []float64, atol, rtol float64) float64 {
+	if l == AVX512 {
+		return errors64AVX512(&v[0], &x[0], len(v), atol, rtol)
+	}
+	return errors64AVX2(&v[0], &x[0], len(v), atol, rtol)
+}
+
+func (l Level) errors32Blocks(v []float64, x []float32, atol, rtol float64) float64 {
+	if l == AVX512 {
+		return errors32AVX512(&v[0], &x[0], len(v), atol, rtol)
+	}
+	return errors32AVX2(&v[0], &x[0], len(v), atol, rtol)
+}
+
 // product64 multiplies a tile of r rows and v vectors of columns.
 func (l Level) product64(r, v int, a *float64, lda int, b *float64, ldb int, c *float64, ldc, k int, add bool) {
 	switch int(l)<<8 | r<<2 | v {
@@ -156,8 +186,12 @@ func (l Level) product64(r, v int, a *float64, lda int, b *float64, ldb int, c *
 		product64AVX2_4x1(a, lda, b, ldb, c, ldc, k, add)
 	case int(AVX2)<<8 | 4<<2 | 2:
 		product64AVX2_4x2(a, lda, b, ldb, c, ldc, k, add)
+	case int(AVX2)<<8 | 2<<2 | 1:
+		product64AVX2_2x1(a, lda, b, ldb, c, ldc, k, add)
 	case int(AVX2)<<8 | 1<<2 | 1:
 		product64AVX2_1x1(a, lda, b, ldb, c, ldc, k, add)
+	case int(AVX2)<<8 | 2<<2 | 2:
+		product64AVX2_2x2(a, lda, b, ldb, c, ldc, k, add)
 	case int(AVX2)<<8 | 1<<2 | 2:
 		product64AVX2_1x2(a, lda, b, ldb, c, ldc, k, add)
 	case int(AVX512)<<8 | 12<<2 | 1:
@@ -168,8 +202,12 @@ func (l Level) product64(r, v int, a *float64, lda int, b *float64, ldb int, c *
 		product64AVX512_4x1(a, lda, b, ldb, c, ldc, k, add)
 	case int(AVX512)<<8 | 4<<2 | 2:
 		product64AVX512_4x2(a, lda, b, ldb, c, ldc, k, add)
+	case int(AVX512)<<8 | 2<<2 | 1:
+		product64AVX512_2x1(a, lda, b, ldb, c, ldc, k, add)
 	case int(AVX512)<<8 | 1<<2 | 1:
 		product64AVX512_1x1(a, lda, b, ldb, c, ldc, k, add)
+	case int(AVX512)<<8 | 2<<2 | 2:
+		product64AVX512_2x2(a, lda, b, ldb, c, ldc, k, add)
 	case int(AVX512)<<8 | 1<<2 | 2:
 		product64AVX512_1x2(a, lda, b, ldb, c, ldc, k, add)
 	default:
@@ -188,8 +226,12 @@ func (l Level) product32(r, v int, a *float32, lda int, b *float32, ldb int, c *
 		product32AVX2_4x1(a, lda, b, ldb, c, ldc, k, add)
 	case int(AVX2)<<8 | 4<<2 | 2:
 		product32AVX2_4x2(a, lda, b, ldb, c, ldc, k, add)
+	case int(AVX2)<<8 | 2<<2 | 1:
+		product32AVX2_2x1(a, lda, b, ldb, c, ldc, k, add)
 	case int(AVX2)<<8 | 1<<2 | 1:
 		product32AVX2_1x1(a, lda, b, ldb, c, ldc, k, add)
+	case int(AVX2)<<8 | 2<<2 | 2:
+		product32AVX2_2x2(a, lda, b, ldb, c, ldc, k, add)
 	case int(AVX2)<<8 | 1<<2 | 2:
 		product32AVX2_1x2(a, lda, b, ldb, c, ldc, k, add)
 	case int(AVX512)<<8 | 12<<2 | 1:
@@ -200,8 +242,12 @@ func (l Level) product32(r, v int, a *float32, lda int, b *float32, ldb int, c *
 		product32AVX512_4x1(a, lda, b, ldb, c, ldc, k, add)
 	case int(AVX512)<<8 | 4<<2 | 2:
 		product32AVX512_4x2(a, lda, b, ldb, c, ldc, k, add)
+	case int(AVX512)<<8 | 2<<2 | 1:
+		product32AVX512_2x1(a, lda, b, ldb, c, ldc, k, add)
 	case int(AVX512)<<8 | 1<<2 | 1:
 		product32AVX512_1x1(a, lda, b, ldb, c, ldc, k, add)
+	case int(AVX512)<<8 | 2<<2 | 2:
+		product32AVX512_2x2(a, lda, b, ldb, c, ldc, k, add)
 	case int(AVX512)<<8 | 1<<2 | 2:
 		product32AVX512_1x2(a, lda, b, ldb, c, ldc, k, add)
 	default:

@@ -34,6 +34,11 @@ func (l Level) centre32Blocks(_, _, _ []float32, _ float64)               { pani
 func (l Level) scale32Blocks(_, _ []float32, _ []float64, _ float64)      { panic(never) }
 func (l Level) accumulate32Blocks(_ []float64, _, _ []float32, _ float64) { panic(never) }
 
+func (l Level) combine64Blocks(_ []float64, _ *float64, _ *int, _ *float64, _ int) { panic(never) }
+func (l Level) combine32Blocks(_ []float64, _ *float32, _ *int, _ *float64, _ int) { panic(never) }
+func (l Level) errors64Blocks(_, _ []float64, _, _ float64) float64                { panic(never) }
+func (l Level) errors32Blocks(_ []float64, _ []float32, _, _ float64) float64      { panic(never) }
+
 func transpose64(_ *float64, _ int, _ *float64, _, _ int) { panic(never) }
 func transpose32(_ *float32, _ int, _ *float32, _, _ int) { panic(never) }
 

@@ -15,6 +15,12 @@ func product64AVX2_4x1(a *float64, lda int, b *float64, ldb int, c *float64, ldc
 func product64AVX2_4x2(a *float64, lda int, b *float64, ldb int, c *float64, ldc int, k int, add bool)
 
 //go:noescape
+func product64AVX2_2x1(a *float64, lda int, b *float64, ldb int, c *float64, ldc int, k int, add bool)
+
+//go:noescape
+func product64AVX2_2x2(a *float64, lda int, b *float64, ldb int, c *float64, ldc int, k int, add bool)
+
+//go:noescape
 func product64AVX2_1x1(a *float64, lda int, b *float64, ldb int, c *float64, ldc int, k int, add bool)
 
 //go:noescape
@@ -36,6 +42,12 @@ func scale64AVX2(y *float64, z *float64, a *float64, c float64, n int)
 func accumulate64AVX2(v *float64, m *float64, b *float64, f float64, n int)
 
 //go:noescape
+func combine64AVX2(dst *float64, n int, x *float64, offset *int, coef *float64, terms int)
+
+//go:noescape
+func errors64AVX2(v *float64, x *float64, n int, atol float64, rtol float64) float64
+
+//go:noescape
 func product32AVX2_6x1(a *float32, lda int, b *float32, ldb int, c *float32, ldc int, k int, add bool)
 
 //go:noescape
@@ -46,6 +58,12 @@ func product32AVX2_4x1(a *float32, lda int, b *float32, ldb int, c *float32, ldc
 
 //go:noescape
 func product32AVX2_4x2(a *float32, lda int, b *float32, ldb int, c *float32, ldc int, k int, add bool)
+
+//go:noescape
+func product32AVX2_2x1(a *float32, lda int, b *float32, ldb int, c *float32, ldc int, k int, add bool)
+
+//go:noescape
+func product32AVX2_2x2(a *float32, lda int, b *float32, ldb int, c *float32, ldc int, k int, add bool)
 
 //go:noescape
 func product32AVX2_1x1(a *float32, lda int, b *float32, ldb int, c *float32, ldc int, k int, add bool)
@@ -67,6 +85,12 @@ func scale32AVX2(y *float32, z *float32, a *float64, c float64, n int)
 
 //go:noescape
 func accumulate32AVX2(v *float64, m *float32, b *float32, f float64, n int)
+
+//go:noescape
+func combine32AVX2(dst *float64, n int, x *float32, offset *int, coef *float64, terms int)
+
+//go:noescape
+func errors32AVX2(v *float64, x *float32, n int, atol float64, rtol float64) float64
 
 //go:noescape
 func expAVX2(dst *float64, z *float64, n int, m float64) float64
@@ -144,6 +168,12 @@ func product64AVX512_4x1(a *float64, lda int, b *float64, ldb int, c *float64, l
 func product64AVX512_4x2(a *float64, lda int, b *float64, ldb int, c *float64, ldc int, k int, add bool)
 
 //go:noescape
+func product64AVX512_2x1(a *float64, lda int, b *float64, ldb int, c *float64, ldc int, k int, add bool)
+
+//go:noescape
+func product64AVX512_2x2(a *float64, lda int, b *float64, ldb int, c *float64, ldc int, k int, add bool)
+
+//go:noescape
 func product64AVX512_1x1(a *float64, lda int, b *float64, ldb int, c *float64, ldc int, k int, add bool)
 
 //go:noescape
@@ -165,6 +195,12 @@ func scale64AVX512(y *float64, z *float64, a *float64, c float64, n int)
 func accumulate64AVX512(v *float64, m *float64, b *float64, f float64, n int)
 
 //go:noescape
+func combine64AVX512(dst *float64, n int, x *float64, offset *int, coef *float64, terms int)
+
+//go:noescape
+func errors64AVX512(v *float64, x *float64, n int, atol float64, rtol float64) float64
+
+//go:noescape
 func product32AVX512_12x1(a *float32, lda int, b *float32, ldb int, c *float32, ldc int, k int, add bool)
 
 //go:noescape
@@ -175,6 +211,12 @@ func product32AVX512_4x1(a *float32, lda int, b *float32, ldb int, c *float32, l
 
 //go:noescape
 func product32AVX512_4x2(a *float32, lda int, b *float32, ldb int, c *float32, ldc int, k int, add bool)
+
+//go:noescape
+func product32AVX512_2x1(a *float32, lda int, b *float32, ldb int, c *float32, ldc int, k int, add bool)
+
+//go:noescape
+func product32AVX512_2x2(a *float32, lda int, b *float32, ldb int, c *float32, ldc int, k int, add bool)
 
 //go:noescape
 func product32AVX512_1x1(a *float32, lda int, b *float32, ldb int, c *float32, ldc int, k int, add bool)
@@ -196,6 +238,12 @@ func scale32AVX512(y *float32, z *float32, a *float64, c float64, n int)
 
 //go:noescape
 func accumulate32AVX512(v *float64, m *float32, b *float32, f float64, n int)
+
+//go:noescape
+func combine32AVX512(dst *float64, n int, x *float32, offset *int, coef *float64, terms int)
+
+//go:noescape
+func errors32AVX512(v *float64, x *float32, n int, atol float64, rtol float64) float64
 
 //go:noescape
 func expAVX512(dst *float64, z *float64, n int, m float64) float64

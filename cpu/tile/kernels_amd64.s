@@ -324,6 +324,107 @@ step:
 	VZEROUPPER
 	RET
 
+// func product64AVX2_2x1(a *float64, lda int, b *float64, ldb int, c *float64, ldc int, k int, add bool)
+// Requires: AVX, FMA3
+TEXT ·product64AVX2_2x1(SB), NOSPLIT, $0-57
+	MOVB    add+56(FP), AL
+	TESTB   AL, AL
+	JE      fresh
+	MOVQ    c+32(FP), AX
+	MOVQ    ldc+40(FP), CX
+	SHLQ    $0x03, CX
+	VMOVUPD (AX), Y0
+	ADDQ    CX, AX
+	VMOVUPD (AX), Y1
+	JMP     start
+
+fresh:
+	VXORPD Y0, Y0, Y0
+	VXORPD Y1, Y1, Y1
+
+start:
+	MOVQ lda+8(FP), AX
+	SHLQ $0x03, AX
+	MOVQ a+0(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ ldb+24(FP), BX
+	SHLQ $0x03, BX
+	MOVQ k+48(FP), SI
+
+step:
+	VMOVUPD      (DX), Y2
+	VBROADCASTSD (CX), Y3
+	VFMADD231PD  Y2, Y3, Y0
+	VBROADCASTSD (CX)(AX*1), Y3
+	VFMADD231PD  Y2, Y3, Y1
+	ADDQ         $0x08, CX
+	ADDQ         BX, DX
+	DECQ         SI
+	JNE          step
+	MOVQ         c+32(FP), AX
+	MOVQ         ldc+40(FP), CX
+	SHLQ         $0x03, CX
+	VMOVUPD      Y0, (AX)
+	ADDQ         CX, AX
+	VMOVUPD      Y1, (AX)
+	VZEROUPPER
+	RET
+
+// func product64AVX2_2x2(a *float64, lda int, b *float64, ldb int, c *float64, ldc int, k int, add bool)
+// Requires: AVX, FMA3
+TEXT ·product64AVX2_2x2(SB), NOSPLIT, $0-57
+	MOVB    add+56(FP), AL
+	TESTB   AL, AL
+	JE      fresh
+	MOVQ    c+32(FP), AX
+	MOVQ    ldc+40(FP), CX
+	SHLQ    $0x03, CX
+	VMOVUPD (AX), Y0
+	VMOVUPD 32(AX), Y1
+	ADDQ    CX, AX
+	VMOVUPD (AX), Y2
+	VMOVUPD 32(AX), Y3
+	JMP     start
+
+fresh:
+	VXORPD Y0, Y0, Y0
+	VXORPD Y1, Y1, Y1
+	VXORPD Y2, Y2, Y2
+	VXORPD Y3, Y3, Y3
+
+start:
+	MOVQ lda+8(FP), AX
+	SHLQ $0x03, AX
+	MOVQ a+0(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ ldb+24(FP), BX
+	SHLQ $0x03, BX
+	MOVQ k+48(FP), SI
+
+step:
+	VMOVUPD      (DX), Y4
+	VMOVUPD      32(DX), Y5
+	VBROADCASTSD (CX), Y6
+	VFMADD231PD  Y4, Y6, Y0
+	VFMADD231PD  Y5, Y6, Y1
+	VBROADCASTSD (CX)(AX*1), Y6
+	VFMADD231PD  Y4, Y6, Y2
+	VFMADD231PD  Y5, Y6, Y3
+	ADDQ         $0x08, CX
+	ADDQ         BX, DX
+	DECQ         SI
+	JNE          step
+	MOVQ         c+32(FP), AX
+	MOVQ         ldc+40(FP), CX
+	SHLQ         $0x03, CX
+	VMOVUPD      Y0, (AX)
+	VMOVUPD      Y1, 32(AX)
+	ADDQ         CX, AX
+	VMOVUPD      Y2, (AX)
+	VMOVUPD      Y3, 32(AX)
+	VZEROUPPER
+	RET
+
 // func product64AVX2_1x1(a *float64, lda int, b *float64, ldb int, c *float64, ldc int, k int, add bool)
 // Requires: AVX, FMA3
 TEXT ·product64AVX2_1x1(SB), NOSPLIT, $0-57
@@ -579,6 +680,139 @@ block:
 done:
 	VZEROUPPER
 	RET
+
+// func combine64AVX2(dst *float64, n int, x *float64, offset *int, coef *float64, terms int)
+// Requires: AVX, FMA3
+TEXT ·combine64AVX2(SB), NOSPLIT, $0-48
+	MOVQ dst+0(FP), AX
+	MOVQ n+8(FP), CX
+	MOVQ x+16(FP), DX
+	MOVQ offset+24(FP), BX
+	MOVQ coef+32(FP), SI
+	MOVQ terms+40(FP), DI
+
+wide:
+	CMPQ    CX, $0x20
+	JLT     narrow
+	VMOVUPD (AX), Y0
+	VMOVUPD 32(AX), Y1
+	VMOVUPD 64(AX), Y2
+	VMOVUPD 96(AX), Y3
+	VMOVUPD 128(AX), Y4
+	VMOVUPD 160(AX), Y5
+	VMOVUPD 192(AX), Y6
+	VMOVUPD 224(AX), Y7
+	XORQ    R8, R8
+
+terms:
+	MOVQ         (BX)(R8*8), R9
+	ADDQ         DX, R9
+	VBROADCASTSD (SI)(R8*8), Y8
+	VFMADD231PD  (R9), Y8, Y0
+	VFMADD231PD  32(R9), Y8, Y1
+	VFMADD231PD  64(R9), Y8, Y2
+	VFMADD231PD  96(R9), Y8, Y3
+	VFMADD231PD  128(R9), Y8, Y4
+	VFMADD231PD  160(R9), Y8, Y5
+	VFMADD231PD  192(R9), Y8, Y6
+	VFMADD231PD  224(R9), Y8, Y7
+	INCQ         R8
+	CMPQ         R8, DI
+	JNE          terms
+	VMOVUPD      Y0, (AX)
+	VMOVUPD      Y1, 32(AX)
+	VMOVUPD      Y2, 64(AX)
+	VMOVUPD      Y3, 96(AX)
+	VMOVUPD      Y4, 128(AX)
+	VMOVUPD      Y5, 160(AX)
+	VMOVUPD      Y6, 192(AX)
+	VMOVUPD      Y7, 224(AX)
+	ADDQ         $0x00000100, AX
+	ADDQ         $0x00000100, DX
+	SUBQ         $0x00000020, CX
+	JMP          wide
+
+narrow:
+	TESTQ   CX, CX
+	JE      end
+	VMOVUPD (AX), Y0
+	VMOVUPD 32(AX), Y1
+	XORQ    R8, R8
+
+last:
+	MOVQ         (BX)(R8*8), R9
+	ADDQ         DX, R9
+	VBROADCASTSD (SI)(R8*8), Y2
+	VFMADD231PD  (R9), Y2, Y0
+	VFMADD231PD  32(R9), Y2, Y1
+	INCQ         R8
+	CMPQ         R8, DI
+	JNE          last
+	VMOVUPD      Y0, (AX)
+	VMOVUPD      Y1, 32(AX)
+	ADDQ         $0x00000040, AX
+	ADDQ         $0x00000040, DX
+	SUBQ         $0x00000008, CX
+	JMP          narrow
+
+end:
+	VZEROUPPER
+	RET
+
+// func errors64AVX2(v *float64, x *float64, n int, atol float64, rtol float64) float64
+// Requires: AVX, AVX2, FMA3, SSE2
+TEXT ·errors64AVX2(SB), NOSPLIT, $0-48
+	MOVQ         v+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         n+16(FP), DX
+	MOVSD        atol+24(FP), X0
+	VBROADCASTSD X0, Y0
+	MOVSD        rtol+32(FP), X1
+	VBROADCASTSD X1, Y1
+	VXORPD       Y4, Y4, Y4
+	VXORPD       Y2, Y2, Y2
+	VXORPD       Y3, Y3, Y3
+	SHRQ         $0x03, DX
+	TESTQ        DX, DX
+	JE           done
+
+block:
+	VMOVUPD     (AX), Y5
+	VMOVUPD     (CX), Y6
+	VANDPD      abs64ofAVX2<>+0(SB), Y6, Y6
+	VFMADD213PD Y0, Y1, Y6
+	VCMPPD      $0x04, Y4, Y5, Y7
+	VDIVPD      Y6, Y5, Y5
+	VANDPD      Y7, Y5, Y5
+	VFMADD231PD Y5, Y5, Y2
+	VMOVUPD     32(AX), Y5
+	VMOVUPD     32(CX), Y6
+	VANDPD      abs64ofAVX2<>+0(SB), Y6, Y6
+	VFMADD213PD Y0, Y1, Y6
+	VCMPPD      $0x04, Y4, Y5, Y7
+	VDIVPD      Y6, Y5, Y5
+	VANDPD      Y7, Y5, Y5
+	VFMADD231PD Y5, Y5, Y3
+	ADDQ        $0x40, AX
+	ADDQ        $0x40, CX
+	DECQ        DX
+	JNE         block
+
+done:
+	VADDPD       Y3, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X0
+	VADDPD       X0, X2, X2
+	VPERMILPD    $0x01, X2, X0
+	VADDPD       X0, X2, X2
+	VZEROUPPER
+	MOVSD        X2, ret+40(FP)
+	RET
+
+DATA abs64ofAVX2<>+0(SB)/8, $0x7fffffffffffffff
+DATA abs64ofAVX2<>+8(SB)/8, $0x7fffffffffffffff
+DATA abs64ofAVX2<>+16(SB)/8, $0x7fffffffffffffff
+DATA abs64ofAVX2<>+24(SB)/8, $0x7fffffffffffffff
+GLOBL abs64ofAVX2<>(SB), RODATA|NOPTR, $32
 
 // func product32AVX2_6x1(a *float32, lda int, b *float32, ldb int, c *float32, ldc int, k int, add bool)
 // Requires: AVX, FMA3
@@ -902,6 +1136,107 @@ step:
 	VZEROUPPER
 	RET
 
+// func product32AVX2_2x1(a *float32, lda int, b *float32, ldb int, c *float32, ldc int, k int, add bool)
+// Requires: AVX, FMA3
+TEXT ·product32AVX2_2x1(SB), NOSPLIT, $0-57
+	MOVB    add+56(FP), AL
+	TESTB   AL, AL
+	JE      fresh
+	MOVQ    c+32(FP), AX
+	MOVQ    ldc+40(FP), CX
+	SHLQ    $0x02, CX
+	VMOVUPS (AX), Y0
+	ADDQ    CX, AX
+	VMOVUPS (AX), Y1
+	JMP     start
+
+fresh:
+	VXORPD Y0, Y0, Y0
+	VXORPD Y1, Y1, Y1
+
+start:
+	MOVQ lda+8(FP), AX
+	SHLQ $0x02, AX
+	MOVQ a+0(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ ldb+24(FP), BX
+	SHLQ $0x02, BX
+	MOVQ k+48(FP), SI
+
+step:
+	VMOVUPS      (DX), Y2
+	VBROADCASTSS (CX), Y3
+	VFMADD231PS  Y2, Y3, Y0
+	VBROADCASTSS (CX)(AX*1), Y3
+	VFMADD231PS  Y2, Y3, Y1
+	ADDQ         $0x04, CX
+	ADDQ         BX, DX
+	DECQ         SI
+	JNE          step
+	MOVQ         c+32(FP), AX
+	MOVQ         ldc+40(FP), CX
+	SHLQ         $0x02, CX
+	VMOVUPS      Y0, (AX)
+	ADDQ         CX, AX
+	VMOVUPS      Y1, (AX)
+	VZEROUPPER
+	RET
+
+// func product32AVX2_2x2(a *float32, lda int, b *float32, ldb int, c *float32, ldc int, k int, add bool)
+// Requires: AVX, FMA3
+TEXT ·product32AVX2_2x2(SB), NOSPLIT, $0-57
+	MOVB    add+56(FP), AL
+	TESTB   AL, AL
+	JE      fresh
+	MOVQ    c+32(FP), AX
+	MOVQ    ldc+40(FP), CX
+	SHLQ    $0x02, CX
+	VMOVUPS (AX), Y0
+	VMOVUPS 32(AX), Y1
+	ADDQ    CX, AX
+	VMOVUPS (AX), Y2
+	VMOVUPS 32(AX), Y3
+	JMP     start
+
+fresh:
+	VXORPD Y0, Y0, Y0
+	VXORPD Y1, Y1, Y1
+	VXORPD Y2, Y2, Y2
+	VXORPD Y3, Y3, Y3
+
+start:
+	MOVQ lda+8(FP), AX
+	SHLQ $0x02, AX
+	MOVQ a+0(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ ldb+24(FP), BX
+	SHLQ $0x02, BX
+	MOVQ k+48(FP), SI
+
+step:
+	VMOVUPS      (DX), Y4
+	VMOVUPS      32(DX), Y5
+	VBROADCASTSS (CX), Y6
+	VFMADD231PS  Y4, Y6, Y0
+	VFMADD231PS  Y5, Y6, Y1
+	VBROADCASTSS (CX)(AX*1), Y6
+	VFMADD231PS  Y4, Y6, Y2
+	VFMADD231PS  Y5, Y6, Y3
+	ADDQ         $0x04, CX
+	ADDQ         BX, DX
+	DECQ         SI
+	JNE          step
+	MOVQ         c+32(FP), AX
+	MOVQ         ldc+40(FP), CX
+	SHLQ         $0x02, CX
+	VMOVUPS      Y0, (AX)
+	VMOVUPS      Y1, 32(AX)
+	ADDQ         CX, AX
+	VMOVUPS      Y2, (AX)
+	VMOVUPS      Y3, 32(AX)
+	VZEROUPPER
+	RET
+
 // func product32AVX2_1x1(a *float32, lda int, b *float32, ldb int, c *float32, ldc int, k int, add bool)
 // Requires: AVX, FMA3
 TEXT ·product32AVX2_1x1(SB), NOSPLIT, $0-57
@@ -1161,6 +1496,149 @@ block:
 done:
 	VZEROUPPER
 	RET
+
+// func combine32AVX2(dst *float64, n int, x *float32, offset *int, coef *float64, terms int)
+// Requires: AVX, FMA3
+TEXT ·combine32AVX2(SB), NOSPLIT, $0-48
+	MOVQ dst+0(FP), AX
+	MOVQ n+8(FP), CX
+	MOVQ x+16(FP), DX
+	MOVQ offset+24(FP), BX
+	MOVQ coef+32(FP), SI
+	MOVQ terms+40(FP), DI
+
+wide:
+	CMPQ    CX, $0x20
+	JLT     narrow
+	VMOVUPD (AX), Y0
+	VMOVUPD 32(AX), Y1
+	VMOVUPD 64(AX), Y2
+	VMOVUPD 96(AX), Y3
+	VMOVUPD 128(AX), Y4
+	VMOVUPD 160(AX), Y5
+	VMOVUPD 192(AX), Y6
+	VMOVUPD 224(AX), Y7
+	XORQ    R8, R8
+
+terms:
+	MOVQ         (BX)(R8*8), R9
+	ADDQ         DX, R9
+	VBROADCASTSD (SI)(R8*8), Y8
+	VCVTPS2PD    (R9), Y9
+	VFMADD231PD  Y9, Y8, Y0
+	VCVTPS2PD    16(R9), Y9
+	VFMADD231PD  Y9, Y8, Y1
+	VCVTPS2PD    32(R9), Y9
+	VFMADD231PD  Y9, Y8, Y2
+	VCVTPS2PD    48(R9), Y9
+	VFMADD231PD  Y9, Y8, Y3
+	VCVTPS2PD    64(R9), Y9
+	VFMADD231PD  Y9, Y8, Y4
+	VCVTPS2PD    80(R9), Y9
+	VFMADD231PD  Y9, Y8, Y5
+	VCVTPS2PD    96(R9), Y9
+	VFMADD231PD  Y9, Y8, Y6
+	VCVTPS2PD    112(R9), Y9
+	VFMADD231PD  Y9, Y8, Y7
+	INCQ         R8
+	CMPQ         R8, DI
+	JNE          terms
+	VMOVUPD      Y0, (AX)
+	VMOVUPD      Y1, 32(AX)
+	VMOVUPD      Y2, 64(AX)
+	VMOVUPD      Y3, 96(AX)
+	VMOVUPD      Y4, 128(AX)
+	VMOVUPD      Y5, 160(AX)
+	VMOVUPD      Y6, 192(AX)
+	VMOVUPD      Y7, 224(AX)
+	ADDQ         $0x00000100, AX
+	ADDQ         $0x00000080, DX
+	SUBQ         $0x00000020, CX
+	JMP          wide
+
+narrow:
+	TESTQ   CX, CX
+	JE      end
+	VMOVUPD (AX), Y0
+	VMOVUPD 32(AX), Y1
+	XORQ    R8, R8
+
+last:
+	MOVQ         (BX)(R8*8), R9
+	ADDQ         DX, R9
+	VBROADCASTSD (SI)(R8*8), Y2
+	VCVTPS2PD    (R9), Y3
+	VFMADD231PD  Y3, Y2, Y0
+	VCVTPS2PD    16(R9), Y3
+	VFMADD231PD  Y3, Y2, Y1
+	INCQ         R8
+	CMPQ         R8, DI
+	JNE          last
+	VMOVUPD      Y0, (AX)
+	VMOVUPD      Y1, 32(AX)
+	ADDQ         $0x00000040, AX
+	ADDQ         $0x00000020, DX
+	SUBQ         $0x00000008, CX
+	JMP          narrow
+
+end:
+	VZEROUPPER
+	RET
+
+// func errors32AVX2(v *float64, x *float32, n int, atol float64, rtol float64) float64
+// Requires: AVX, AVX2, FMA3, SSE2
+TEXT ·errors32AVX2(SB), NOSPLIT, $0-48
+	MOVQ         v+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         n+16(FP), DX
+	MOVSD        atol+24(FP), X0
+	VBROADCASTSD X0, Y0
+	MOVSD        rtol+32(FP), X1
+	VBROADCASTSD X1, Y1
+	VXORPD       Y4, Y4, Y4
+	VXORPD       Y2, Y2, Y2
+	VXORPD       Y3, Y3, Y3
+	SHRQ         $0x03, DX
+	TESTQ        DX, DX
+	JE           done
+
+block:
+	VMOVUPD     (AX), Y5
+	VCVTPS2PD   (CX), Y6
+	VANDPD      abs32ofAVX2<>+0(SB), Y6, Y6
+	VFMADD213PD Y0, Y1, Y6
+	VCMPPD      $0x04, Y4, Y5, Y7
+	VDIVPD      Y6, Y5, Y5
+	VANDPD      Y7, Y5, Y5
+	VFMADD231PD Y5, Y5, Y2
+	VMOVUPD     32(AX), Y5
+	VCVTPS2PD   16(CX), Y6
+	VANDPD      abs32ofAVX2<>+0(SB), Y6, Y6
+	VFMADD213PD Y0, Y1, Y6
+	VCMPPD      $0x04, Y4, Y5, Y7
+	VDIVPD      Y6, Y5, Y5
+	VANDPD      Y7, Y5, Y5
+	VFMADD231PD Y5, Y5, Y3
+	ADDQ        $0x40, AX
+	ADDQ        $0x20, CX
+	DECQ        DX
+	JNE         block
+
+done:
+	VADDPD       Y3, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X0
+	VADDPD       X0, X2, X2
+	VPERMILPD    $0x01, X2, X0
+	VADDPD       X0, X2, X2
+	VZEROUPPER
+	MOVSD        X2, ret+40(FP)
+	RET
+
+DATA abs32ofAVX2<>+0(SB)/8, $0x7fffffffffffffff
+DATA abs32ofAVX2<>+8(SB)/8, $0x7fffffffffffffff
+DATA abs32ofAVX2<>+16(SB)/8, $0x7fffffffffffffff
+DATA abs32ofAVX2<>+24(SB)/8, $0x7fffffffffffffff
+GLOBL abs32ofAVX2<>(SB), RODATA|NOPTR, $32
 
 // func expAVX2(dst *float64, z *float64, n int, m float64) float64
 // Requires: AVX, AVX2, FMA3, SSE2
@@ -4289,6 +4767,107 @@ step:
 	VZEROUPPER
 	RET
 
+// func product64AVX512_2x1(a *float64, lda int, b *float64, ldb int, c *float64, ldc int, k int, add bool)
+// Requires: AVX, AVX512F
+TEXT ·product64AVX512_2x1(SB), NOSPLIT, $0-57
+	MOVB    add+56(FP), AL
+	TESTB   AL, AL
+	JE      fresh
+	MOVQ    c+32(FP), AX
+	MOVQ    ldc+40(FP), CX
+	SHLQ    $0x03, CX
+	VMOVUPD (AX), Z0
+	ADDQ    CX, AX
+	VMOVUPD (AX), Z1
+	JMP     start
+
+fresh:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+
+start:
+	MOVQ lda+8(FP), AX
+	SHLQ $0x03, AX
+	MOVQ a+0(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ ldb+24(FP), BX
+	SHLQ $0x03, BX
+	MOVQ k+48(FP), SI
+
+step:
+	VMOVUPD      (DX), Z2
+	VBROADCASTSD (CX), Z3
+	VFMADD231PD  Z2, Z3, Z0
+	VBROADCASTSD (CX)(AX*1), Z3
+	VFMADD231PD  Z2, Z3, Z1
+	ADDQ         $0x08, CX
+	ADDQ         BX, DX
+	DECQ         SI
+	JNE          step
+	MOVQ         c+32(FP), AX
+	MOVQ         ldc+40(FP), CX
+	SHLQ         $0x03, CX
+	VMOVUPD      Z0, (AX)
+	ADDQ         CX, AX
+	VMOVUPD      Z1, (AX)
+	VZEROUPPER
+	RET
+
+// func product64AVX512_2x2(a *float64, lda int, b *float64, ldb int, c *float64, ldc int, k int, add bool)
+// Requires: AVX, AVX512F
+TEXT ·product64AVX512_2x2(SB), NOSPLIT, $0-57
+	MOVB    add+56(FP), AL
+	TESTB   AL, AL
+	JE      fresh
+	MOVQ    c+32(FP), AX
+	MOVQ    ldc+40(FP), CX
+	SHLQ    $0x03, CX
+	VMOVUPD (AX), Z0
+	VMOVUPD 64(AX), Z1
+	ADDQ    CX, AX
+	VMOVUPD (AX), Z2
+	VMOVUPD 64(AX), Z3
+	JMP     start
+
+fresh:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+
+start:
+	MOVQ lda+8(FP), AX
+	SHLQ $0x03, AX
+	MOVQ a+0(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ ldb+24(FP), BX
+	SHLQ $0x03, BX
+	MOVQ k+48(FP), SI
+
+step:
+	VMOVUPD      (DX), Z4
+	VMOVUPD      64(DX), Z5
+	VBROADCASTSD (CX), Z6
+	VFMADD231PD  Z4, Z6, Z0
+	VFMADD231PD  Z5, Z6, Z1
+	VBROADCASTSD (CX)(AX*1), Z6
+	VFMADD231PD  Z4, Z6, Z2
+	VFMADD231PD  Z5, Z6, Z3
+	ADDQ         $0x08, CX
+	ADDQ         BX, DX
+	DECQ         SI
+	JNE          step
+	MOVQ         c+32(FP), AX
+	MOVQ         ldc+40(FP), CX
+	SHLQ         $0x03, CX
+	VMOVUPD      Z0, (AX)
+	VMOVUPD      Z1, 64(AX)
+	ADDQ         CX, AX
+	VMOVUPD      Z2, (AX)
+	VMOVUPD      Z3, 64(AX)
+	VZEROUPPER
+	RET
+
 // func product64AVX512_1x1(a *float64, lda int, b *float64, ldb int, c *float64, ldc int, k int, add bool)
 // Requires: AVX, AVX512F
 TEXT ·product64AVX512_1x1(SB), NOSPLIT, $0-57
@@ -4524,6 +5103,113 @@ block:
 done:
 	VZEROUPPER
 	RET
+
+// func combine64AVX512(dst *float64, n int, x *float64, offset *int, coef *float64, terms int)
+// Requires: AVX, AVX512F
+TEXT ·combine64AVX512(SB), NOSPLIT, $0-48
+	MOVQ dst+0(FP), AX
+	MOVQ n+8(FP), CX
+	MOVQ x+16(FP), DX
+	MOVQ offset+24(FP), BX
+	MOVQ coef+32(FP), SI
+	MOVQ terms+40(FP), DI
+
+wide:
+	CMPQ    CX, $0x20
+	JLT     narrow
+	VMOVUPD (AX), Z0
+	VMOVUPD 64(AX), Z1
+	VMOVUPD 128(AX), Z2
+	VMOVUPD 192(AX), Z3
+	XORQ    R8, R8
+
+terms:
+	MOVQ         (BX)(R8*8), R9
+	ADDQ         DX, R9
+	VBROADCASTSD (SI)(R8*8), Z4
+	VFMADD231PD  (R9), Z4, Z0
+	VFMADD231PD  64(R9), Z4, Z1
+	VFMADD231PD  128(R9), Z4, Z2
+	VFMADD231PD  192(R9), Z4, Z3
+	INCQ         R8
+	CMPQ         R8, DI
+	JNE          terms
+	VMOVUPD      Z0, (AX)
+	VMOVUPD      Z1, 64(AX)
+	VMOVUPD      Z2, 128(AX)
+	VMOVUPD      Z3, 192(AX)
+	ADDQ         $0x00000100, AX
+	ADDQ         $0x00000100, DX
+	SUBQ         $0x00000020, CX
+	JMP          wide
+
+narrow:
+	TESTQ   CX, CX
+	JE      end
+	VMOVUPD (AX), Z0
+	XORQ    R8, R8
+
+last:
+	MOVQ         (BX)(R8*8), R9
+	ADDQ         DX, R9
+	VBROADCASTSD (SI)(R8*8), Z1
+	VFMADD231PD  (R9), Z1, Z0
+	INCQ         R8
+	CMPQ         R8, DI
+	JNE          last
+	VMOVUPD      Z0, (AX)
+	ADDQ         $0x00000040, AX
+	ADDQ         $0x00000040, DX
+	SUBQ         $0x00000008, CX
+	JMP          narrow
+
+end:
+	VZEROUPPER
+	RET
+
+// func errors64AVX512(v *float64, x *float64, n int, atol float64, rtol float64) float64
+// Requires: AVX, AVX512DQ, AVX512F, SSE2
+TEXT ·errors64AVX512(SB), NOSPLIT, $0-48
+	MOVQ         v+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         n+16(FP), DX
+	MOVSD        atol+24(FP), X0
+	VBROADCASTSD X0, Z0
+	MOVSD        rtol+32(FP), X3
+	VBROADCASTSD X3, Z3
+	VBROADCASTSD abs64ofAVX512<>+0(SB), Z4
+	VPXORD       Z2, Z2, Z2
+	VPXORD       Z1, Z1, Z1
+	SHRQ         $0x03, DX
+	TESTQ        DX, DX
+	JE           done
+
+block:
+	VMOVUPD     (AX), Z5
+	VMOVUPD     (CX), Z6
+	VANDPD      Z4, Z6, Z6
+	VFMADD213PD Z0, Z3, Z6
+	VCMPPD      $0x04, Z2, Z5, K1
+	VDIVPD.Z    Z6, Z5, K1, Z5
+	VFMADD231PD Z5, Z5, Z1
+	ADDQ        $0x40, AX
+	ADDQ        $0x40, CX
+	DECQ        DX
+	JNE         block
+
+done:
+	VEXTRACTF64X4 $0x01, Z1, Y0
+	VADDPD        Y0, Y1, Y1
+	VEXTRACTF128  $0x01, Y1, X0
+	VADDPD        X0, X1, X1
+	VPERMILPD     $0x01, X1, X0
+	VADDPD        X0, X1, X1
+	VZEROUPPER
+	MOVSD         X1, ret+40(FP)
+	RET
+
+DATA abs64ofAVX512<>+0(SB)/8, $0x7fffffffffffffff
+GLOBL abs64ofAVX512<>(SB), RODATA|NOPTR, $8
 
 // func product32AVX512_12x1(a *float32, lda int, b *float32, ldb int, c *float32, ldc int, k int, add bool)
 // Requires: AVX, AVX512F
@@ -4967,6 +5653,107 @@ step:
 	VZEROUPPER
 	RET
 
+// func product32AVX512_2x1(a *float32, lda int, b *float32, ldb int, c *float32, ldc int, k int, add bool)
+// Requires: AVX, AVX512F
+TEXT ·product32AVX512_2x1(SB), NOSPLIT, $0-57
+	MOVB    add+56(FP), AL
+	TESTB   AL, AL
+	JE      fresh
+	MOVQ    c+32(FP), AX
+	MOVQ    ldc+40(FP), CX
+	SHLQ    $0x02, CX
+	VMOVUPS (AX), Z0
+	ADDQ    CX, AX
+	VMOVUPS (AX), Z1
+	JMP     start
+
+fresh:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+
+start:
+	MOVQ lda+8(FP), AX
+	SHLQ $0x02, AX
+	MOVQ a+0(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ ldb+24(FP), BX
+	SHLQ $0x02, BX
+	MOVQ k+48(FP), SI
+
+step:
+	VMOVUPS      (DX), Z2
+	VBROADCASTSS (CX), Z3
+	VFMADD231PS  Z2, Z3, Z0
+	VBROADCASTSS (CX)(AX*1), Z3
+	VFMADD231PS  Z2, Z3, Z1
+	ADDQ         $0x04, CX
+	ADDQ         BX, DX
+	DECQ         SI
+	JNE          step
+	MOVQ         c+32(FP), AX
+	MOVQ         ldc+40(FP), CX
+	SHLQ         $0x02, CX
+	VMOVUPS      Z0, (AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z1, (AX)
+	VZEROUPPER
+	RET
+
+// func product32AVX512_2x2(a *float32, lda int, b *float32, ldb int, c *float32, ldc int, k int, add bool)
+// Requires: AVX, AVX512F
+TEXT ·product32AVX512_2x2(SB), NOSPLIT, $0-57
+	MOVB    add+56(FP), AL
+	TESTB   AL, AL
+	JE      fresh
+	MOVQ    c+32(FP), AX
+	MOVQ    ldc+40(FP), CX
+	SHLQ    $0x02, CX
+	VMOVUPS (AX), Z0
+	VMOVUPS 64(AX), Z1
+	ADDQ    CX, AX
+	VMOVUPS (AX), Z2
+	VMOVUPS 64(AX), Z3
+	JMP     start
+
+fresh:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+
+start:
+	MOVQ lda+8(FP), AX
+	SHLQ $0x02, AX
+	MOVQ a+0(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ ldb+24(FP), BX
+	SHLQ $0x02, BX
+	MOVQ k+48(FP), SI
+
+step:
+	VMOVUPS      (DX), Z4
+	VMOVUPS      64(DX), Z5
+	VBROADCASTSS (CX), Z6
+	VFMADD231PS  Z4, Z6, Z0
+	VFMADD231PS  Z5, Z6, Z1
+	VBROADCASTSS (CX)(AX*1), Z6
+	VFMADD231PS  Z4, Z6, Z2
+	VFMADD231PS  Z5, Z6, Z3
+	ADDQ         $0x04, CX
+	ADDQ         BX, DX
+	DECQ         SI
+	JNE          step
+	MOVQ         c+32(FP), AX
+	MOVQ         ldc+40(FP), CX
+	SHLQ         $0x02, CX
+	VMOVUPS      Z0, (AX)
+	VMOVUPS      Z1, 64(AX)
+	ADDQ         CX, AX
+	VMOVUPS      Z2, (AX)
+	VMOVUPS      Z3, 64(AX)
+	VZEROUPPER
+	RET
+
 // func product32AVX512_1x1(a *float32, lda int, b *float32, ldb int, c *float32, ldc int, k int, add bool)
 // Requires: AVX, AVX512F
 TEXT ·product32AVX512_1x1(SB), NOSPLIT, $0-57
@@ -5204,6 +5991,118 @@ block:
 done:
 	VZEROUPPER
 	RET
+
+// func combine32AVX512(dst *float64, n int, x *float32, offset *int, coef *float64, terms int)
+// Requires: AVX, AVX512F
+TEXT ·combine32AVX512(SB), NOSPLIT, $0-48
+	MOVQ dst+0(FP), AX
+	MOVQ n+8(FP), CX
+	MOVQ x+16(FP), DX
+	MOVQ offset+24(FP), BX
+	MOVQ coef+32(FP), SI
+	MOVQ terms+40(FP), DI
+
+wide:
+	CMPQ    CX, $0x20
+	JLT     narrow
+	VMOVUPD (AX), Z0
+	VMOVUPD 64(AX), Z1
+	VMOVUPD 128(AX), Z2
+	VMOVUPD 192(AX), Z3
+	XORQ    R8, R8
+
+terms:
+	MOVQ         (BX)(R8*8), R9
+	ADDQ         DX, R9
+	VBROADCASTSD (SI)(R8*8), Z4
+	VCVTPS2PD    (R9), Z5
+	VFMADD231PD  Z5, Z4, Z0
+	VCVTPS2PD    32(R9), Z5
+	VFMADD231PD  Z5, Z4, Z1
+	VCVTPS2PD    64(R9), Z5
+	VFMADD231PD  Z5, Z4, Z2
+	VCVTPS2PD    96(R9), Z5
+	VFMADD231PD  Z5, Z4, Z3
+	INCQ         R8
+	CMPQ         R8, DI
+	JNE          terms
+	VMOVUPD      Z0, (AX)
+	VMOVUPD      Z1, 64(AX)
+	VMOVUPD      Z2, 128(AX)
+	VMOVUPD      Z3, 192(AX)
+	ADDQ         $0x00000100, AX
+	ADDQ         $0x00000080, DX
+	SUBQ         $0x00000020, CX
+	JMP          wide
+
+narrow:
+	TESTQ   CX, CX
+	JE      end
+	VMOVUPD (AX), Z0
+	XORQ    R8, R8
+
+last:
+	MOVQ         (BX)(R8*8), R9
+	ADDQ         DX, R9
+	VBROADCASTSD (SI)(R8*8), Z1
+	VCVTPS2PD    (R9), Z2
+	VFMADD231PD  Z2, Z1, Z0
+	INCQ         R8
+	CMPQ         R8, DI
+	JNE          last
+	VMOVUPD      Z0, (AX)
+	ADDQ         $0x00000040, AX
+	ADDQ         $0x00000020, DX
+	SUBQ         $0x00000008, CX
+	JMP          narrow
+
+end:
+	VZEROUPPER
+	RET
+
+// func errors32AVX512(v *float64, x *float32, n int, atol float64, rtol float64) float64
+// Requires: AVX, AVX512DQ, AVX512F, SSE2
+TEXT ·errors32AVX512(SB), NOSPLIT, $0-48
+	MOVQ         v+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         n+16(FP), DX
+	MOVSD        atol+24(FP), X0
+	VBROADCASTSD X0, Z0
+	MOVSD        rtol+32(FP), X3
+	VBROADCASTSD X3, Z3
+	VBROADCASTSD abs32ofAVX512<>+0(SB), Z4
+	VPXORD       Z2, Z2, Z2
+	VPXORD       Z1, Z1, Z1
+	SHRQ         $0x03, DX
+	TESTQ        DX, DX
+	JE           done
+
+block:
+	VMOVUPD     (AX), Z5
+	VCVTPS2PD   (CX), Z6
+	VANDPD      Z4, Z6, Z6
+	VFMADD213PD Z0, Z3, Z6
+	VCMPPD      $0x04, Z2, Z5, K1
+	VDIVPD.Z    Z6, Z5, K1, Z5
+	VFMADD231PD Z5, Z5, Z1
+	ADDQ        $0x40, AX
+	ADDQ        $0x20, CX
+	DECQ        DX
+	JNE         block
+
+done:
+	VEXTRACTF64X4 $0x01, Z1, Y0
+	VADDPD        Y0, Y1, Y1
+	VEXTRACTF128  $0x01, Y1, X0
+	VADDPD        X0, X1, X1
+	VPERMILPD     $0x01, X1, X0
+	VADDPD        X0, X1, X1
+	VZEROUPPER
+	MOVSD         X1, ret+40(FP)
+	RET
+
+DATA abs32ofAVX512<>+0(SB)/8, $0x7fffffffffffffff
+GLOBL abs32ofAVX512<>(SB), RODATA|NOPTR, $8
 
 // func expAVX512(dst *float64, z *float64, n int, m float64) float64
 // Requires: AVX, AVX512F, SSE2
@@ -9562,7 +10461,7 @@ done:
 	RET
 
 // func transpose64(dst *float64, width int, src *float64, ld int, k4 int)
-// Requires: AVX
+// Requires: AVX, MMX+
 TEXT ·transpose64(SB), NOSPLIT, $0-40
 	MOVQ dst+0(FP), AX
 	MOVQ src+16(FP), CX
@@ -9578,6 +10477,11 @@ block:
 	VMOVUPD    (CX)(BX*1), Y2
 	VMOVUPD    (CX)(BX*2), Y3
 	VMOVUPD    (CX)(DI*1), Y4
+	LEAQ       (CX)(BX*4), R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 (R8)(BX*1)
+	PREFETCHT0 (R8)(BX*2)
+	PREFETCHT0 (R8)(DI*1)
 	VUNPCKLPD  Y2, Y0, Y1
 	VUNPCKHPD  Y2, Y0, Y0
 	VUNPCKLPD  Y4, Y3, Y2
@@ -9601,7 +10505,7 @@ block:
 	RET
 
 // func transpose32(dst *float32, width int, src *float32, ld int, k4 int)
-// Requires: AVX
+// Requires: AVX, MMX+
 TEXT ·transpose32(SB), NOSPLIT, $0-40
 	MOVQ dst+0(FP), AX
 	MOVQ src+16(FP), CX
@@ -9613,28 +10517,33 @@ TEXT ·transpose32(SB), NOSPLIT, $0-40
 	LEAQ (BX)(BX*2), DI
 
 block:
-	VMOVUPS   (CX), X0
-	VMOVUPS   (CX)(BX*1), X2
-	VMOVUPS   (CX)(BX*2), X3
-	VMOVUPS   (CX)(DI*1), X4
-	VUNPCKLPS X2, X0, X1
-	VUNPCKHPS X2, X0, X0
-	VUNPCKLPS X4, X3, X2
-	VUNPCKHPS X4, X3, X4
-	VUNPCKLPD X2, X1, X3
-	VUNPCKHPD X2, X1, X1
-	VUNPCKLPD X4, X0, X2
-	VUNPCKHPD X4, X0, X0
-	VMOVUPS   X3, (AX)
-	ADDQ      DX, AX
-	VMOVUPS   X1, (AX)
-	ADDQ      DX, AX
-	VMOVUPS   X2, (AX)
-	ADDQ      DX, AX
-	VMOVUPS   X0, (AX)
-	ADDQ      DX, AX
-	ADDQ      $0x10, CX
-	DECQ      SI
-	JNE       block
+	VMOVUPS    (CX), X0
+	VMOVUPS    (CX)(BX*1), X2
+	VMOVUPS    (CX)(BX*2), X3
+	VMOVUPS    (CX)(DI*1), X4
+	LEAQ       (CX)(BX*4), R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 (R8)(BX*1)
+	PREFETCHT0 (R8)(BX*2)
+	PREFETCHT0 (R8)(DI*1)
+	VUNPCKLPS  X2, X0, X1
+	VUNPCKHPS  X2, X0, X0
+	VUNPCKLPS  X4, X3, X2
+	VUNPCKHPS  X4, X3, X4
+	VUNPCKLPD  X2, X1, X3
+	VUNPCKHPD  X2, X1, X1
+	VUNPCKLPD  X4, X0, X2
+	VUNPCKHPD  X4, X0, X0
+	VMOVUPS    X3, (AX)
+	ADDQ       DX, AX
+	VMOVUPS    X1, (AX)
+	ADDQ       DX, AX
+	VMOVUPS    X2, (AX)
+	ADDQ       DX, AX
+	VMOVUPS    X0, (AX)
+	ADDQ       DX, AX
+	ADDQ       $0x10, CX
+	DECQ       SI
+	JNE        block
 	VZEROUPPER
 	RET

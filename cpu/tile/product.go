@@ -105,6 +105,8 @@ func (l Level) rows(m int) int {
 		return tall
 	case m >= 4:
 		return 4
+	case m >= 2:
+		return 2
 	}
 	return 1
 }

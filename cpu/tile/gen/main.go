@@ -19,8 +19,8 @@ type isa struct {
 }
 
 var (
-	avx2   = isa{"AVX2", 32, false, []int{6, 4, 1}, func() VecVirtual { return YMM() }}
-	avx512 = isa{"AVX512", 64, true, []int{12, 4, 1}, func() VecVirtual { return ZMM() }}
+	avx2   = isa{"AVX2", 32, false, []int{6, 4, 2, 1}, func() VecVirtual { return YMM() }}
+	avx512 = isa{"AVX512", 64, true, []int{12, 4, 2, 1}, func() VecVirtual { return ZMM() }}
 )
 
 // block is 8 float64 in as many vectors as that takes.
@@ -136,6 +136,8 @@ func main() {
 			s.centre(f64)
 			s.scale(f64)
 			s.accumulate(f64)
+			s.combine(f64)
+			s.errors(f64)
 		}
 		s.exp()
 		s.exp32()

@@ -106,6 +106,7 @@ func rows4(size int, vector func() VecVirtual, mov func(...Op), turn func(r, t, 
 	SHLQ(Imm(shift), width)
 	SHLQ(Imm(shift), ld)
 	LEAQ(Mem{Base: ld, Index: ld, Scale: 2}, ld3)
+	next := GP64()
 	Label("block")
 	r, t, o := make([]VecVirtual, 4), make([]VecVirtual, 4), make([]VecVirtual, 4)
 	for i := range r {
@@ -115,6 +116,12 @@ func rows4(size int, vector func() VecVirtual, mov func(...Op), turn func(r, t, 
 	mov(Mem{Base: src, Index: ld, Scale: 1}, r[1])
 	mov(Mem{Base: src, Index: ld, Scale: 2}, r[2])
 	mov(Mem{Base: src, Index: ld3, Scale: 1}, r[3])
+	// The rows after these begin elsewhere in memory, where no hardware looks ahead.
+	LEAQ(Mem{Base: src, Index: ld, Scale: 4}, next)
+	PREFETCHT0(Mem{Base: next})
+	PREFETCHT0(Mem{Base: next, Index: ld, Scale: 1})
+	PREFETCHT0(Mem{Base: next, Index: ld, Scale: 2})
+	PREFETCHT0(Mem{Base: next, Index: ld3, Scale: 1})
 	turn(r, t, o)
 	for _, v := range o {
 		mov(v, Mem{Base: dst})
