@@ -14,7 +14,6 @@ import (
 	"monge/engine/study"
 
 	"github.com/spf13/cobra"
-	"gorgonia.org/tensor"
 )
 
 // boundJSON is the result of bound.
@@ -171,13 +170,7 @@ func (f *boundFlags) read(a *app, path string) (*bound.Spec, error) {
 	if err != nil {
 		return nil, err
 	}
-	spec, err := bound.Parse(path, text, func(path string) (*tensor.Dense, error) {
-		arr, err := arrayio.ReadPoints(path, arrayio.Options{})
-		if err != nil {
-			return nil, err
-		}
-		return arr.Points(), nil
-	})
+	spec, err := bound.Parse(path, text, a.array)
 	if err != nil {
 		return nil, usage(err)
 	}

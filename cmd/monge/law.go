@@ -64,13 +64,7 @@ func (l *lawFlags) load(a *app) (*loaded, error) {
 
 // law makes the distribution that a --dist names.
 func (a *app) law(spec string) (*loaded, error) {
-	d, err := dist.Load(spec, func(path string) (*tensor.Dense, error) {
-		arr, err := arrayio.ReadPoints(path, arrayio.Options{})
-		if err != nil {
-			return nil, err
-		}
-		return arr.Points(), nil
-	})
+	d, err := dist.Load(spec, a.array)
 	if err != nil {
 		return nil, usage(err)
 	}
@@ -82,6 +76,18 @@ func (a *app) law(spec string) (*loaded, error) {
 		l.bandwidth = p.Bandwidth()
 	}
 	return l, nil
+}
+
+// array reads an array that a distribution's file names.
+func (a *app) array(path string) (*tensor.Dense, error) {
+	arr, err := arrayio.ReadMatrices(path, arrayio.Options{})
+	if err != nil {
+		return nil, err
+	}
+	for _, n := range arr.Notes {
+		a.warn("%s: %s", path, n)
+	}
+	return asTensor(arr), nil
 }
 
 // bandwidthJSON is the bandwidth, null where the law is no smoothed set of points.

@@ -252,11 +252,11 @@ func (w *works) law(c *call) ([2]float64, bool) {
 	}
 	var l [2]float64
 	loaded, err := dist.Load(spec, func(path string) (*tensor.Dense, error) {
-		a, err := arrayio.ReadPoints(path, arrayio.Options{})
+		a, err := arrayio.ReadMatrices(path, arrayio.Options{})
 		if err != nil {
 			return nil, err
 		}
-		return a.Points(), nil
+		return asTensor(a), nil
 	})
 	if err == nil {
 		l = [2]float64{float64(loaded.Law.Dim()), dist.Work(loaded.Law)}

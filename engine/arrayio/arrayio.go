@@ -55,6 +55,16 @@ func ReadPoints(path string, o Options) (*Array, error) {
 	return read(path, o, points)
 }
 
+// ReadMatrices reads as ReadPoints does, or a stack of matrices [K, N, D] as it is.
+func ReadMatrices(path string, o Options) (*Array, error) {
+	return read(path, o, func(a *Array) error {
+		if len(a.Shape) == 3 && len(a.Data) > 0 {
+			return nil
+		}
+		return points(a)
+	})
+}
+
 // ReadVector reads n >= 1 finite numbers from an array of shape [n], [n, 1] or [1, n].
 func ReadVector(path string, o Options) ([]float64, error) {
 	a, err := read(path, o, vector)

@@ -129,7 +129,7 @@ func (t *table) length(key string, got, want int) {
 	}
 }
 
-// fulls reads K matrices: a list of matrices or files, or one file of K d rows of d or K rows of d d numbers.
+// fulls reads K matrices: a list of matrices or files, or one file of all of them, as table.stack.
 // Equal ones are factored once.
 func (t *table) fulls(key string, k, d int) []*Covariance {
 	v := t.take(key)
@@ -139,14 +139,7 @@ func (t *table) fulls(key string, k, d int) []*Covariance {
 	var matrices [][][]float64
 	switch x := v.(type) {
 	case string:
-		data, n, cols := t.array(key, x)
-		if t.err == nil && !(n == k*d && cols == d || n == k && cols == d*d) {
-			t.fail(key, "%s holds %d x %d numbers, want %d matrices of %d x %d", x, n, cols, k, d, d)
-		}
-		if t.err != nil {
-			return nil
-		}
-		matrices = slices.Collect(slices.Chunk(slices.Collect(slices.Chunk(data, d)), d))
+		matrices = t.stack(key, x, k, d)
 	case []any:
 		t.length(key, len(x), k)
 		for i, v := range x {

@@ -15,7 +15,8 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// Opener reads the array file at path as a matrix [N, D]; a vector is [N, 1].
+// Opener reads the array file at path as a matrix [N, D], where a vector is [N, 1], or as a stack of matrices
+// [K, N, D].
 type Opener func(path string) (*tensor.Dense, error)
 
 // Loaded is a law and what there is to say about where it came from.

@@ -11,6 +11,7 @@ import (
 	"monge/engine"
 
 	"gonum.org/v1/gonum/mat"
+	"gorgonia.org/tensor"
 )
 
 // table reads the keys of one law in a TOML file. Each reader takes its key out, so that what is left over is
@@ -236,14 +237,51 @@ func (t *table) asRows(key string, v any) [][]float64 {
 
 // array reads an array file as finite numbers [n, d], both at least 1.
 func (t *table) array(key, name string) (data []float64, n, d int) {
+	x := t.openArray(key, name)
+	if t.err == nil && x.Dims() == 3 {
+		t.fail(key, "%s: array of shape %v: want a matrix", name, []int(x.Shape()))
+	}
+	return t.matrix(key, name, x)
+}
+
+// stack is array for k matrices of d x d numbers: [k, d, d], [k d, d] or [k, d d].
+func (t *table) stack(key, name string, k, d int) [][][]float64 {
+	x := t.openArray(key, name)
+	if t.err != nil {
+		return nil
+	}
+	s := x.Shape()
+	switch {
+	case len(s) == 3 && s[0] == k && s[1] == d && s[2] == d:
+		x = tensor.New(tensor.WithShape(k*d, d), tensor.WithBacking(x.Data()))
+	case len(s) == 2 && (s[0] == k*d && s[1] == d || s[0] == k && s[1] == d*d):
+	default:
+		t.fail(key, "%s: array of shape %v: want %d matrices of %d x %d", name, []int(s), k, d, d)
+		return nil
+	}
+	data, _, _ := t.matrix(key, name, x)
+	if t.err != nil {
+		return nil
+	}
+	return slices.Collect(slices.Chunk(slices.Collect(slices.Chunk(data, d)), d))
+}
+
+func (t *table) openArray(key, name string) *tensor.Dense {
 	path := name
 	if !filepath.IsAbs(path) {
 		path = filepath.Join(t.dir, path)
 	}
 	x, err := t.open(path)
-	if err == nil {
-		data, n, d, err = engine.Matrix(x)
+	t.failWith(key, err)
+	return x
+}
+
+// matrix checks the numbers of a file.
+func (t *table) matrix(key, name string, x *tensor.Dense) (data []float64, n, d int) {
+	if t.err != nil {
+		return nil, 0, 0
 	}
+	data, n, d, err := engine.Matrix(x)
 	if err != nil {
 		t.failWith(key, err)
 		return nil, 0, 0
