@@ -1,6 +1,9 @@
 package ot
 
-import "math"
+import (
+	"errors"
+	"math"
+)
 
 const (
 	coarseFrom = 1024 // clouds of this size may start from clusters
@@ -19,21 +22,49 @@ func assign(w *work, in *instance, src pairs) (*solution, error) {
 	}
 	for last := math.Inf(1); ; last = sol.gap {
 		sol.iterations = s.bids + s.paths
-		if err := in.certify(w, src, sol); err != nil || sol.tight() || sol.gap > last/2 {
+		if err := in.certify(w, src, sol); err != nil {
 			return sol, err
+		}
+		if sol.tight() || sol.gap > last/2 {
+			break
 		}
 		// Paths across the whole cloud leave v with the rounding of their length. With v moved back to
 		// small numbers, the few pairs that are not tight are solved again.
-		if err := s.rebuildAll(); err != nil {
+		if err := s.again(sol); err != nil {
 			return nil, err
-		}
-		if err := s.finish(); err != nil {
-			return nil, err
-		}
-		for i, j := range s.col {
-			sol.plan[i].j = j
 		}
 	}
+	// Where the prices of far points hid the costs of others, the pairs may not be the best.
+	for range loosenings {
+		if err := in.loosen(w, src, sol); err != nil || !sol.loose() {
+			return sol, err
+		}
+		s.v = sol.v
+		if err := s.again(sol); err != nil {
+			return nil, err
+		}
+		sol.v, sol.iterations = s.v, s.bids+s.paths
+		if err := in.measure(w, src, sol); err != nil {
+			return nil, err
+		}
+	}
+	return sol, in.loosen(w, src, sol)
+}
+
+const loosenings = 4
+
+// again solves anew what is not tight under v, and takes over the pairs.
+func (s *assigner) again(sol *solution) error {
+	if err := s.rebuildAll(); err != nil {
+		return err
+	}
+	if err := s.finish(); err != nil {
+		return err
+	}
+	for i, j := range s.col {
+		sol.plan[i].j = j
+	}
+	return nil
 }
 
 // solve matches all rows at least cost.
@@ -42,11 +73,22 @@ func (s *assigner) solve(in *instance) error {
 	if err != nil {
 		return err
 	}
-	if err := s.phases(start, lastPhase); err != nil {
+	unit := s.scale()
+	eps, placed, err := s.first(start, unit)
+	if err != nil {
+		return err
+	}
+	if !placed {
+		return errSpread
+	}
+	if err := s.down(eps, lastPhase, unit); err != nil {
 		return err
 	}
 	return s.finish()
 }
+
+// errSpread says that no ε that bids can count with had all rows matched: some points lie too far from the others.
+var errSpread = errors.New("points too far apart for an auction")
 
 // finish goes from an approximate matching to an exact one: first by bids without ε, which place nearly all
 // rows, then by shortest paths.

@@ -181,33 +181,40 @@ func (s *assigner) augmentAll() error {
 }
 
 // phases runs the auction from the first ε at or above start that ends in time, down to end, both in units
-// of scale. Every phase has to match all rows: a few rows left over would each have to move mass across
-// the whole cloud.
+// of scale.
 func (s *assigner) phases(start, end float64) error {
 	unit := s.scale()
-	if unit == 0 {
-		return nil
+	eps, _, err := s.first(start, unit)
+	if err != nil {
+		return err
 	}
-	eps := start * unit
+	return s.down(eps, end, unit)
+}
+
+// first runs the auction with growing ε, from start on, in units, until it matches all rows. Every phase has to: a
+// few rows left over would each have to move mass across the whole cloud. It returns the last ε and whether that did.
+func (s *assigner) first(start, unit float64) (eps float64, placed bool, err error) {
 	left := s.n
-	for limit := 1000 * unit; eps < limit; eps *= phaseFactor {
-		done, err := s.auction(eps, bidBudget*s.n)
+	for eps = start * unit; eps < 1000*unit; eps *= phaseFactor {
+		placed, err := s.auction(eps, bidBudget*s.n)
 		if err != nil {
-			return err
+			return 0, false, err
 		}
 		s.step(10)
-		if done {
-			break
+		if placed {
+			return eps, true, nil
 		}
 		last := left
 		if left = s.unmatched(); left <= fewRows && 2*left > last {
-			if err := s.augmentAll(); err != nil {
-				return err
-			}
-			break
+			return eps, true, s.augmentAll()
 		}
 	}
-	for {
+	return eps, unit == 0, nil
+}
+
+// down runs the auction with falling ε, below eps and down to end, in units.
+func (s *assigner) down(eps, end, unit float64) error {
+	for unit > 0 {
 		for eps /= phaseFactor; eps > end*unit; eps /= phaseFactor {
 			if _, err := s.auction(eps, bidBudget*s.n); err != nil {
 				return err
@@ -219,9 +226,10 @@ func (s *assigner) phases(start, end float64) error {
 			return err
 		}
 		last := unit
-		if unit = s.scale(); unit == 0 || unit > last/phaseFactor {
+		if unit = s.scale(); unit > last/phaseFactor {
 			return nil
 		}
 		eps *= phaseFactor
 	}
+	return nil
 }

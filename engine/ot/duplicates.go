@@ -66,7 +66,7 @@ func join(x []float64, mass []int64, d int) (points []float64, sums []int64, mem
 
 // spread turns a solution of the joined problem into one of the full instance.
 func (r *merged) spread(in *instance, s *solution) *solution {
-	full := &solution{u: make([]float64, in.n), v: make([]float64, in.m), gap: s.gap, scale: s.scale, iterations: s.iterations}
+	full := &solution{u: make([]float64, in.n), v: make([]float64, in.m), cost: s.cost, gap: s.gap, scale: s.scale, iterations: s.iterations}
 	// The solver may have reordered the joined points: rows and cols know which is which.
 	rows, cols := make([][]int32, r.n), make([][]int32, r.m)
 	for i, k := range r.rows {

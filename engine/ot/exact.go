@@ -50,8 +50,8 @@ type ExactSettings struct {
 // Cost and Upper are the plan's cost from differences of the given coordinates. Lower and Dual are the
 // value Σ a_i F_i + Σ b_j G_j, computed as cost less the plan's reduced costs, which does not cancel, and
 // no less than 0.
-// Status is Optimal where that gap is at most 2^-45 of the mean of c_ij + |f_i| + |g_j| over the plan, with
-// c, f and g after the clouds were centred; otherwise it is IterationLimit, and the bracket says how far.
+// Status is Optimal where that gap is at most 1e-11 of the cost or 2^-45 of the mean of c_ij + |f_i| + |g_j| over the
+// plan, with c, f and g after the clouds were centred; otherwise it is IterationLimit, and the bracket says how far.
 // Iterations counts bids and paths, or pivots.
 //
 // Errors: engine.ErrShape and engine.ErrDtype for clouds that do not fit, [ErrNotFinite], [ErrWeights],
@@ -84,41 +84,7 @@ func Exact(ctx context.Context, c Clouds, s *ExactSettings) (*Result, error) {
 const mostCopies = listLen / 4
 
 func solveExact(w *work, in *instance, limit int64) (*Result, error) {
-	if in.d == 1 {
-		sol, err := in.line(w)
-		if err != nil {
-			return nil, err
-		}
-		r, err := in.result(w, sol)
-		if err != nil {
-			return nil, err
-		}
-		r.Note = "monotone coupling of the sorted points"
-		return r, nil
-	}
-	small := in.merge()
-	bids := in.uniform && in.n == in.m && small.most <= mostCopies
-	q, method := small.instance, "network simplex; "
-	if bids {
-		q, method = in, "auction and shortest paths; "
-	}
-	if w.ctx.Err() != nil {
-		return nil, w.ctx.Err()
-	}
-	copies := int64(1)
-	if !bids {
-		copies = 2 // the simplex starts from a problem of about its own size
-	}
-	src, kept, err := newPairs(w, q, limit, copies)
-	if err != nil {
-		return nil, err
-	}
-	var sol *solution
-	if bids {
-		sol, err = assign(w, q, src)
-	} else if sol, err = networkSimplex(w, q, src, limit); err == nil {
-		sol = small.spread(in, sol)
-	}
+	sol, note, err := solve(w, in, limit)
 	if err != nil {
 		return nil, err
 	}
@@ -126,8 +92,63 @@ func solveExact(w *work, in *instance, limit int64) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.Note = method + kept
+	r.Note = note
 	return r, nil
+}
+
+// solve returns an instance's solution, in the instance's rows, which it may sort, and says how it was found.
+func solve(w *work, in *instance, limit int64) (*solution, string, error) {
+	if in.d == 1 {
+		sol, err := in.line(w)
+		return sol, "monotone coupling of the sorted points", err
+	}
+	small := in.merge()
+	var sol *solution
+	var note string
+	err := errSpread
+	if in.uniform && in.n == in.m && small.most <= mostCopies {
+		sol, note, err = solveBids(w, in, limit)
+		small = in.merge() // its rows may have been sorted
+	}
+	if errors.Is(err, errSpread) {
+		sol, note, err = solveSimplex(w, small.instance, limit)
+		if err == nil {
+			sol = small.spread(in, sol)
+		}
+	}
+	if err != nil {
+		return nil, "", err
+	}
+	if sol.loose() {
+		apart, err := in.solveApart(w, limit)
+		if err != nil {
+			return nil, "", err
+		}
+		if apart != nil && apart.uncertainty() < sol.uncertainty() {
+			apart.iterations += sol.iterations
+			sol, note = apart, note+"; solved again in parts that lie far apart"
+		}
+	}
+	return sol, note, nil
+}
+
+func solveBids(w *work, in *instance, limit int64) (*solution, string, error) {
+	src, kept, err := newPairs(w, in, limit, 1)
+	if err != nil {
+		return nil, "", err
+	}
+	sol, err := assign(w, in, src)
+	return sol, "auction and shortest paths; " + kept, err
+}
+
+func solveSimplex(w *work, in *instance, limit int64) (*solution, string, error) {
+	// It starts from a problem of about its own size.
+	src, kept, err := newPairs(w, in, limit, 2)
+	if err != nil {
+		return nil, "", err
+	}
+	sol, err := networkSimplex(w, in, src, limit)
+	return sol, "network simplex; " + kept, err
 }
 
 // newPairs chooses how costs are kept: points in a k-d tree (and then sorts in's points into tree order),

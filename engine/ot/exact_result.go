@@ -25,10 +25,7 @@ func (in *instance) result(w *work, s *solution) (*Result, error) {
 		}
 		r.Cost /= float64(in.n)
 	} else {
-		var total int64
-		for _, e := range s.plan {
-			total += e.units
-		}
+		total := s.units()
 		for _, e := range s.plan {
 			r.Plan = append(r.Plan, Entry{in.rows[e.i], in.cols[e.j], float64(e.units) / float64(total)})
 		}

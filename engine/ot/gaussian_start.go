@@ -56,7 +56,15 @@ func gaussianPotential(w *work, in *instance, v []float64) (all bool, err error)
 			v[j] = q
 		}
 	})
-	return !far && !farY, err
+	if err != nil {
+		return false, err
+	}
+	// Near-identity clouds have a potential of nearly 0, up to a constant whose rounding would be all of it.
+	middle := median(v)
+	for j := range v {
+		v[j] -= middle
+	}
+	return !far && !farY, nil
 }
 
 // momentFlops bounds the work of a covariance: larger clouds are represented by every k-th point.

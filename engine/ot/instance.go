@@ -89,7 +89,7 @@ func gcd(a, b int) int {
 
 // place moves and scales the points that carry mass. The centre is a median, which is near the bulk whatever
 // the outliers, so that the subtraction is exact there; clouds that overlap share it, so that equal points
-// stay at distance zero.
+// stay at distance zero, or stay where they are, if that is not far from the origin, so that no point is rounded.
 func (in *instance) place() error {
 	d := in.d
 	in.cx, in.cy = make([]float64, d), make([]float64, d)
@@ -98,6 +98,10 @@ func (in *instance) place() error {
 		lo, mid, hi := quartiles(in.given[0], in.rows, d, t)
 		lo2, mid2, hi2 := quartiles(in.given[1], in.cols, d, t)
 		if math.Abs(mid-mid2) <= 4*((hi-lo)+(hi2-lo2)) {
+			p, q := in.box(0, t), in.box(1, t)
+			if math.Abs(mid) <= 2*(max(p[1], q[1])-min(p[0], q[0])) {
+				mid = 0 // no cloud far from the origin: moving it would only round
+			}
 			mid2 = mid
 		}
 		in.cx[t], in.cy[t] = mid, mid2

@@ -32,8 +32,15 @@ func (in *instance) line(w *work) (*solution, error) {
 		s.plan = append(s.plan, flow{int32(i), int32(j), units})
 		left -= units
 		right -= units
-		if right == 0 && j+1 < in.m { // where both are used up, the staircase passes the next column with no mass
-			v.add((y[j+1] - y[j]) * ((y[j+1] - x[i]) + (y[j] - x[i])))
+		if right == 0 && j+1 < in.m {
+			// Where both are used up, v may grow by anything between what rows i and i + 1 allow: by nothing, which
+			// keeps it small where the clouds are near each other, or half way, where neither is tight.
+			most := (y[j+1] - y[j]) * ((y[j+1] - x[i]) + (y[j] - x[i]))
+			if left > 0 {
+				v.add(most)
+			} else if least := (y[j+1] - y[j]) * ((y[j+1] - x[i+1]) + (y[j] - x[i+1])); least > 0 || most < 0 {
+				v.add(least/2 + most/2)
+			}
 			j++
 			right = in.b[j]
 			s.v[j] = v.sum()
@@ -46,7 +53,10 @@ func (in *instance) line(w *work) (*solution, error) {
 		}
 	}
 	s.iterations = len(s.plan)
-	return s, in.polish(w, nil, s)
+	if err := in.polish(w, nil, s); err != nil {
+		return nil, err
+	}
+	return s, in.loosen(w, nil, s)
 }
 
 // lineTransform is [cTransform] with d = 1, in O((n + m) log n): in a Monge array the least columns of the rows

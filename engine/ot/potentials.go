@@ -17,8 +17,16 @@ type solution struct {
 	v          []float64
 	iterations int
 
-	u          []float64
-	gap, scale float64 // Σ P (c - u - v), Σ P (c + |u| + |v|), with Σ P = 1
+	u                []float64
+	cost, gap, scale float64 // Σ P c, Σ P (c - u - v), Σ P (c + |u| + |v|), with Σ P = 1
+}
+
+// units is the plan's mass.
+func (s *solution) units() (total int64) {
+	for _, e := range s.plan {
+		total += e.units
+	}
+	return total
 }
 
 // gapRounding is the largest gap, relative to scale, that counts as rounding. The solvers aim at tightGap.
@@ -27,17 +35,22 @@ const (
 	tightGap    = 0x1p-49
 )
 
-func (s *solution) optimal() bool { return s.gap <= gapRounding*s.scale }
+func (s *solution) optimal() bool { return s.gap <= max(gapRounding*s.scale, looseGap*s.cost) }
 func (s *solution) tight() bool   { return s.gap <= tightGap*s.scale }
 
 // certify moves v to 0 at its median, where its rounding is least, and sets u_i = min over all j of c_ij - v_j,
 // the largest feasible u, and the gap of the plan to it.
 func (in *instance) certify(w *work, src pairs, s *solution) error {
-	var err error
 	middle := median(s.v)
 	for j := range s.v {
 		s.v[j] -= middle
 	}
+	return in.measure(w, src, s)
+}
+
+// measure sets u and the gap for v as it is.
+func (in *instance) measure(w *work, src pairs, s *solution) error {
+	var err error
 	if c, ok := src.(*stored); ok {
 		s.u, err = c.cTransform(w, s.v)
 	} else {
@@ -46,20 +59,23 @@ func (in *instance) certify(w *work, src pairs, s *solution) error {
 	if err != nil {
 		return err
 	}
-	s.gap, s.scale = 0, 0
-	var total int64
+	s.cost, s.gap, s.scale = 0, 0, 0
+	total := float64(s.units())
 	for _, e := range s.plan {
-		total += e.units
-	}
-	d := in.d
-	for _, e := range s.plan {
-		p := float64(e.units) / float64(total)
-		c := squaredDistance(in.x[int(e.i)*d:int(e.i+1)*d], in.y[int(e.j)*d:int(e.j+1)*d])
+		p := float64(e.units) / total
+		c := in.pair(e)
 		u, v := s.u[e.i], s.v[e.j]
+		s.cost += p * c
 		s.gap += p * (c - v - u)
 		s.scale += p * (c + math.Abs(u) + math.Abs(v))
 	}
 	return nil
+}
+
+// pair is the cost of a plan's entry.
+func (in *instance) pair(e flow) float64 {
+	d := in.d
+	return squaredDistance(in.x[int(e.i)*d:int(e.i+1)*d], in.y[int(e.j)*d:int(e.j+1)*d])
 }
 
 // polish certifies, and while the gap is more than rounding tries other v: first lower by an ulp, since v
@@ -89,7 +105,7 @@ func (in *instance) polish(w *work, src pairs, s *solution) error {
 				return err
 			}
 			if next.gap < s.gap {
-				s.u, s.v, s.gap, s.scale = next.u, next.v, next.gap, next.scale
+				s.take(next)
 			}
 		}
 	}
@@ -97,6 +113,11 @@ func (in *instance) polish(w *work, src pairs, s *solution) error {
 }
 
 const polishPasses = 3
+
+// take makes the potentials of another solution with the same plan those of s.
+func (s *solution) take(other *solution) {
+	s.u, s.v, s.cost, s.gap, s.scale = other.u, other.v, other.cost, other.gap, other.scale
+}
 
 // cTransform returns min over j of |x_i - y_j|² - v_j for each row, over all pairs, and writes the minimising
 // columns into arg unless it is nil.

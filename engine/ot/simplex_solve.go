@@ -42,7 +42,10 @@ func networkSimplex(w *work, in *instance, src pairs, limit int64) (*solution, e
 		}
 		sol.plan = append(sol.plan, flow{i, j, s.flow[k]})
 	}
-	return sol, in.polish(w, src, sol)
+	if err := in.polish(w, src, sol); err != nil {
+		return nil, err
+	}
+	return sol, in.loosen(w, src, sol)
 }
 
 // violation says whether some pair of the new lists improves, and whether all of them together are rounding

@@ -1,0 +1,102 @@
+package ot_test
+
+import (
+	"math"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// closed says whether a bracket is as narrow as a certificate asks.
+func closed(t *testing.T, name string, lower, upper, want float64) {
+	t.Helper()
+	// 1e-9 is the certificate's own; the references are sums of at most some thousand squares.
+	if math.Abs(upper-want) > 1e-11*want || !(upper-lower <= 1e-9*want) || lower > upper {
+		t.Errorf("%s: bracket [%.17g, %.17g], want %.17g", name, lower, upper, want)
+	}
+}
+
+// A point 1e12 away in each cloud: prices of 1e24 must not hide the costs of the others, which all permutations tell.
+func TestExactFarPair(t *testing.T) {
+	for _, d := range []int{1, 2, 3, 16} {
+		for seed := range uint64(8) {
+			n := 2 + int(seed)%6
+			x, y := hard(seed, n, n, d)
+			r := rand.New(rand.NewPCG(seed, 9))
+			i, j := r.IntN(n), r.IntN(n)
+			for c := range d {
+				x[i*d+c] += 1e12
+				y[j*d+c] += 1e12
+			}
+			e := exact(t, x, y, d, nil, nil)
+			closed(t, "far pair", e.Lower, e.Upper, bruteForce(x, y, d))
+		}
+	}
+}
+
+// Half of the mass is far away in both clouds, and nothing has to travel: the optimum is the mean of the halves', with
+// nine copies of each point, which the network simplex solves, and without.
+func TestExactFarParts(t *testing.T) {
+	for _, d := range []int{1, 2, 5, 16} {
+		for _, copies := range []int{1, 9} {
+			const half = 36
+			x, y := hard(uint64(d), half/copies, half, d)
+			x = slices.Repeat(x, copies)
+			farX, farY := hard(uint64(d)+100, half, half, d)
+			for k := range farX {
+				farX[k] += 1e12
+				farY[k] += 1e12
+			}
+			want := (exact(t, x, y, d, nil, nil).Cost + exact(t, farX, farY, d, nil, nil).Cost) / 2
+			r := exact(t, slices.Concat(x, farX), slices.Concat(y, farY), d, nil, nil)
+			closed(t, "parts", r.Lower, r.Upper, want)
+		}
+	}
+}
+
+// Points that move by far less than they are apart stay with their own: the cost is that of the moves, and the
+// potentials must not be of the size of the distances.
+func TestExactNearIdentity(t *testing.T) {
+	for _, d := range []int{1, 2, 5, 64} {
+		for _, step := range []float64{1e-3, 1e-6, 1e-9} {
+			const n = 300
+			r := rand.New(rand.NewPCG(uint64(d), 11))
+			x, y := make([]float64, n*d), make([]float64, n*d)
+			var want float64
+			for i := range n {
+				for c := range d {
+					x[i*d+c] = float64(i>>(2*c)&3) + float64(i)*0x1p-10
+					y[i*d+c] = x[i*d+c] + step*r.NormFloat64()
+					e := x[i*d+c] - y[i*d+c]
+					want += e * e / n
+				}
+			}
+			if step == 1e-3 && d == 1 {
+				continue // neighbours are 2^-10 apart there
+			}
+			e := exact(t, x, y, d, nil, nil)
+			closed(t, "near", e.Lower, e.Upper, want)
+		}
+	}
+}
+
+// A third of X is 1e12 away and Y has heavy tails: no eps that bids count with reaches from the near points to the far
+// ones, and the network simplex has to take over.
+func TestExactSpread(t *testing.T) {
+	const n, d = 600, 2
+	r := rand.New(rand.NewPCG(1, 12))
+	x, y := hard(20, n, n, d)
+	for i := range n {
+		tail := math.Pow(10, 2*r.NormFloat64())
+		for c := range d {
+			if i%3 == 0 {
+				x[i*d+c] *= 1e12
+			}
+			y[i*d+c] *= tail
+		}
+	}
+	if e := exact(t, x, y, d, nil, nil); !strings.Contains(e.Note, "simplex") {
+		t.Errorf("%s", e.Note)
+	}
+}
