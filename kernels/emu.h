@@ -11,6 +11,7 @@
 	static emu::Kernel emu_kernel_##name(__FILE__, #name, sizeof(params), threads,                                 \
 	                                     [](const void *p) { name(*static_cast<const params *>(p)); });            \
 	static void name(const params p)
+#define KERNEL_BLOCKS(name, params, threads, blocks) KERNEL(name, params, threads)
 #define DEV inline __attribute__((always_inline)) // as nvcc does; a call would put locals into checked memory
 #define SHARED(type, name, count) EMU_SHARED(type, name, count)
 #define DYNAMIC_SHARED(type, name) type *const name = static_cast<type *>(mongeEmuDynamicShared())

@@ -31,6 +31,7 @@ namespace { // their functions concern nobody else
 #include "softmax_mma_panel.cu"
 #include "softmax_panel.cu"
 #include "softmax_small.cu"
+#include "softmax_wgmma.cu"
 #include "split.cu"
 #include "trajectory.cu"
 } // namespace

@@ -7,8 +7,9 @@
 #include <math.h>
 
 // KERNEL(name, params, threads) heads a kernel: void name(params p), launched with at most threads threads.
-// Asked for one block a multiprocessor only, ptxas spends registers before it spills.
-#define KERNEL(name, params, threads) extern "C" __global__ void __launch_bounds__(threads, 1) name(const __grid_constant__ params p)
+// Asked for one block a multiprocessor only, ptxas spends registers before it spills. KERNEL_BLOCKS asks for more.
+#define KERNEL(name, params, threads) KERNEL_BLOCKS(name, params, threads, 1)
+#define KERNEL_BLOCKS(name, params, threads, blocks) extern "C" __global__ void __launch_bounds__(threads, blocks) name(const __grid_constant__ params p)
 // DEV marks functions that kernels call.
 #define DEV __device__ __forceinline__
 // SHARED declares an array of the block's shared memory. Arrays have one dimension.

@@ -24,7 +24,7 @@ func expand(source string) string {
 // The kernels of a family are named OPERATION_TYPE, once in all modules, and params.h says of each operation
 // how it is launched.
 func TestNames(t *testing.T) {
-	head := regexp.MustCompile(`(?m)^KERNEL\((\w+), (\w+), \w+\)`)
+	head := regexp.MustCompile(`(?m)^KERNEL(?:_BLOCKS)?\((\w+), (\w+), \w+[,)]`)
 	name := regexp.MustCompile(`^(\w+?)_(f64|f32|i32|b32|b64)$`)
 	params, err := sources.ReadFile("params.h")
 	if err != nil {

@@ -85,6 +85,7 @@ enum {
 	MMA_TILE = 128,      // rows of a block of softmax_mma.cu; split clouds have zeros up to whole tiles
 	MMA_THREADS = 128,
 	MMA_ANY_THREADS = 256,
+	WGMMA_THREADS = 256, // of softmax_wgmma.cu: two warpgroups of 64 rows
 	MMA_PART = 2048,     // keys of a partial state, at least
 	MMA_PARTS = 256,     // partial states, at most
 	ROTATE_OWN = 1,      // mixture_model.rotation: a basis for each component
@@ -314,12 +315,20 @@ enum {
 	MMA_STAGES = 4,
 	MMA_KEYS = 64,     // of a step of the forms with queries in registers
 	MMA_ANY_WARPS = 2, // of a block side by side along the keys, with FORM any
+	WGMMA_STAGES = 2,  // of MMA_TILE keys, so that a multiprocessor holds two blocks with 64 dimensions
+	WGMMA_ANY_STAGES = 4,
 };
 
 // mma_shared returns the bytes of dynamic shared memory of a block; any is 1 for FORM any.
 PARAMS_INLINE int64_t mma_shared(int64_t chunks, int any) {
 	if (any) return MMA_STAGES * 2 * MMA_TILE * SPLIT_CHUNK + 2 * 2 * MMA_TILE * 4;
 	return MMA_STAGES * (MMA_KEYS * chunks * SPLIT_CHUNK + 2 * MMA_KEYS * 4);
+}
+
+// wgmma_shared returns the same for softmax_wgmma.cu.
+PARAMS_INLINE int64_t wgmma_shared(int64_t chunks, int any) {
+	if (any) return WGMMA_ANY_STAGES * 2 * MMA_TILE * SPLIT_CHUNK + 2 * 2 * MMA_TILE * 4;
+	return MMA_TILE * chunks * SPLIT_CHUNK + WGMMA_STAGES * (MMA_TILE * chunks * SPLIT_CHUNK + 2 * MMA_TILE * 4);
 }
 
 // ---- matmul.cu ----

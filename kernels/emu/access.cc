@@ -36,7 +36,10 @@ inline bool Worker::read_before(size_t offset, size_t bytes) {
 }
 
 inline void Worker::access(uintptr_t at, size_t bytes, Access kind, size_t align) {
-	if (own_stack(at) && !(at & (align - 1))) return;
+	if (own_stack(at)) {
+		if (flying) check_accumulators(at, kind);
+		if (!(at & (align - 1))) return;
+	}
 	const size_t offset = at - reinterpret_cast<uintptr_t>(arena);
 	if (at & (align - 1)) {
 		check_place(at, bytes, kind);
@@ -44,6 +47,7 @@ inline void Worker::access(uintptr_t at, size_t bytes, Access kind, size_t align
 	}
 	if (offset < arena_bytes) {
 		if (underway) check_arrived(offset, bytes, kind);
+		if (flying && kind != READ) check_factors(offset, bytes, kind);
 		if (kind != READ || !read_before(offset, bytes)) check_shared(offset, bytes, kind);
 	} else if (!memory.range(at, bytes)) {
 		check_place(at, bytes, kind);
@@ -111,7 +115,7 @@ void Worker::check_place(uintptr_t at, size_t bytes, Access kind) {
 SharedArray &Worker::add_array(const void *tag, size_t bytes, size_t align, const char *name) {
 	constexpr size_t gap = 64; // that belongs to no array
 	const size_t begin = (shared_end + align - 1) / align * align;
-	if (begin + bytes + gap > arena_bytes) fail(LAUNCH_FAILED, "takes more than %zu bytes of shared memory", shared_limit);
+	if (begin + bytes + gap > arena_bytes) fail(LAUNCH_FAILED, "takes more than %zu bytes of shared memory", shared_limit(launch->capability));
 	shared_end = begin + bytes + gap;
 	arrays.push_back({tag, name, begin, bytes});
 	return arrays.back();
@@ -200,6 +204,7 @@ void Worker::check_cell(Cell &c, Access kind, const SharedArray &a, size_t offse
 		else
 			c.write = {phase, self->clock, 1u << self->lane, (uint16_t)self->warp, false, false};
 		c.read = {};
+		shadow.wrote[offset / 4] = proxy_fences;
 	}
 }
 } // namespace emu

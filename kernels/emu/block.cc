@@ -26,7 +26,7 @@ static void *map(size_t bytes) {
 }
 
 Worker::Worker()
-	: stacks(static_cast<uint8_t *>(map(max_threads * stack_bytes))), arena(static_cast<uint8_t *>(map(arena_bytes))), threads(max_threads), copies(max_threads), underway(0), copied(false) {
+	: stacks(static_cast<uint8_t *>(map(max_threads * stack_bytes))), arena(static_cast<uint8_t *>(map(arena_bytes))), threads(max_threads), copies(max_threads), underway(0), copied(false), products(max_warps), flying(0), multiplied(false) {
 	const size_t guard = sysconf(_SC_PAGESIZE);
 	for (int i = 0; i < max_threads; i++) mprotect(stacks + i * stack_bytes, guard, PROT_NONE);
 	shadow.reserve(arena_bytes);
@@ -77,11 +77,17 @@ void Worker::run_block() {
 	copied = false;
 	if (underway) std::fill(shadow.coming.begin(), shadow.coming.end(), 0);
 	underway = 0;
+	if (multiplied)
+		for (Products &x : products) x = {};
+	multiplied = false, proxy_fences = 0;
+	if (flying) std::fill(shadow.reading.begin(), shadow.reading.end(), 0);
+	flying = 0;
 	if (++shadow.block == 0) shadow.forget();
 	if (launch->dynamic) add_array(&launch->dynamic, launch->dynamic, 1024, "dynamic");
 	self = &threads[0];
 	mongeEmuSwapStack(&home, self->stack_pointer);
 	if (!fault.status && exited < count) stalled();
+	if (!fault.status && multiplied) check_groups();
 }
 
 void Worker::start() {
@@ -220,6 +226,8 @@ dim3 mongeEmuGridDim() { return current->launch->grid; }
 int mongeEmuLane() { return current->self->lane; }
 int mongeEmuBarrier(int p, const char *file, int line) { return current->barrier(p, {file, line}); }
 uint64_t mongeEmuWarp(Op op, unsigned mask, uint64_t value, int from, const char *file, int line) { return current->warp(op, mask, value, from, {file, line}); }
+void mongeEmuProxyFence() { current->proxy_fence(); }
+uint32_t mongeEmuSharedAddress(const void *p) { return current->shared_address(p); }
 void mongeEmuYield() { current->yield(); }
 void mongeEmuTrap(const char *what, const char *file, int line) {
 	if (what) current->fail(ASSERT, "the assertion %s fails at %s:%d", what, file, line);

@@ -19,7 +19,9 @@ namespace emu {
 constexpr int max_threads = 1024, max_warps = max_threads / warpSize;
 constexpr size_t stack_bytes = 64 << 10; // the lowest page is a guard
 constexpr size_t arena_bytes = 256 << 10; // for shared memory with gaps between its arrays
-constexpr size_t static_shared_limit = 48 << 10, shared_limit = 163 << 10; // bytes a block, of sm_80
+constexpr size_t static_shared_limit = 48 << 10; // bytes a block
+// shared_limit returns the same with dynamic shared memory, of a compute capability times ten.
+inline size_t shared_limit(int capability) { return (capability == 90 ? 227 : 163) << 10; }
 
 // Place is where in the source a thread waits.
 struct Place {
@@ -37,6 +39,7 @@ struct Thread {
 	int from;
 	uint32_t clock;             // the warp's time of the last __syncwarp
 	uint32_t known[warpSize];   // the times up to which it has seen the other lanes' accesses
+	uint32_t fenced;            // the block's count of proxy fences with its last
 };
 
 // Gathering is a warp operation that some of the lanes in mask have come to.
@@ -72,12 +75,29 @@ struct Copies {
 	std::vector<Copy> open;
 };
 
+// Product is a wgmma on its way: a warp's quarter of it.
+struct Product {
+	GroupProduct lanes[warpSize];
+	Place place;
+	uint32_t phase; // when it was issued
+};
+
+// Products are a warp's: the groups in the order of their commits, and those that no group has yet.
+struct Products {
+	std::deque<std::vector<Product>> groups;
+	std::vector<Product> open;
+	bool fenced;       // since the last wait
+	uint32_t issued;   // in all
+	uint64_t trail;    // of all that were issued
+};
+
 // Launch is what a kernel runs with.
 struct Launch {
 	const Kernel *kernel;
 	const void *params;
 	dim3 grid, block;
 	size_t dynamic;
+	int capability; // of the device, times ten
 };
 
 // Worker runs the blocks of launches, one after another.
@@ -95,6 +115,8 @@ public:
 	void copy_async(uintptr_t to, uintptr_t from, size_t bytes);
 	void copy_commit();
 	void copy_wait(size_t pending);
+	void proxy_fence() { self->fenced = ++proxy_fences; }
+	uint32_t shared_address(const void *p);
 	void *shared(const void *tag, size_t bytes, size_t align, const char *name);
 	void *dynamic_shared();
 	void yield();
@@ -123,6 +145,15 @@ private:
 	void check_place(uintptr_t at, size_t bytes, Access kind);
 	void check_shared(size_t offset, size_t bytes, Access kind);
 	void check_arrived(size_t offset, size_t bytes, Access kind);
+	// Of warpgroups, see group.cc.
+	void group(Op op, int warp);
+	void issue(int warp);
+	void land(const Product &x, int warp);
+	template <class F> void each_unit(const Product &x, int warp, F f);
+	void check_factor(const Product &x, size_t offset);
+	void check_accumulators(uintptr_t at, Access kind);
+	void check_factors(size_t offset, size_t bytes, Access kind);
+	void check_groups();
 	void check_cell(Cell &c, Access kind, const SharedArray &a, size_t offset);
 	bool conflicts(const Stamp &s, Access kind) const;
 	void add(Stamp &s, bool atomic) const;
@@ -145,9 +176,16 @@ private:
 	std::vector<Copies> copies; // of each thread
 	size_t underway;            // copies that no wait has covered
 	bool copied;                // the block has made any
+	std::vector<Products> products; // of each warp
+	size_t flying;              // products that no wait has covered
+	bool multiplied;            // the block has made any
+	uint32_t proxy_fences;      // of all threads
 	Shadow shadow;
 	Fault fault;
 };
 
 extern thread_local Worker *current; // null outside of launches
+
+const float *halves();        // all fp16 numbers as float32
+float toward_zero(double x);  // as the tensor cores round
 } // namespace emu

@@ -138,14 +138,15 @@ EMU_API emu_cuDeviceGetAttribute(int *value, int attribute, int device) {
 	Call call(Call::DRIVER);
 	if (call.status) return call.status;
 	if (device != 0) return INVALID_DEVICE;
-	// By CUdevice_attribute; those of a device of compute capability 8.0 with two multiprocessors.
-	static const std::map<int, int> attributes = {
+	// By CUdevice_attribute; those of a device with two multiprocessors.
+	const int capability = call.d.capability(), shared = (int)shared_limit(capability);
+	const std::map<int, int> attributes = {
 		{1, max_threads}, {2, 1024}, {3, 1024}, {4, 64}, {5, 2147483647}, {6, 65535}, {7, 65535}, // block and grid
 		{8, static_shared_limit}, {9, 65536}, {10, warpSize}, {11, 2147483647}, {12, 65536},      // shared, constant, pitch, registers
 		{13, 1410000}, {14, 512}, {15, 1}, {16, 2}, {17, 0}, {18, 0}, {19, 1}, {20, 0},            // clock to compute mode
 		{31, 1}, {32, 0}, {33, 0}, {34, 0}, {35, 0}, {36, 1215000}, {37, 5120}, {38, 4 << 20},     // concurrency, PCI, memory, L2
-		{39, 2048}, {40, 1}, {41, 1}, {75, 8}, {76, 0}, {78, 1}, {81, 167936}, {82, 65536},        // a multiprocessor's limits
-		{83, 0}, {95, 0}, {97, shared_limit}, {106, 32}, {111, 1024},
+		{39, 2048}, {40, 1}, {41, 1}, {75, capability / 10}, {76, capability % 10}, {78, 1}, {81, shared + 1024}, {82, 65536},        // a multiprocessor's limits
+		{83, 0}, {95, 0}, {97, shared}, {106, 32}, {111, 1024},
 	};
 	if (attribute < 1 || attribute > 150) return INVALID_VALUE;
 	const auto a = attributes.find(attribute);

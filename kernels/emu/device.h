@@ -34,7 +34,7 @@ struct Kernel {
 };
 
 // Op names what a warp does together.
-enum Op { SYNC, SHUFFLE, VOTE, MATCH, MATRIX_LOAD, MATRIX_PRODUCT };
+enum Op { SYNC, SHUFFLE, VOTE, MATCH, MATRIX_LOAD, MATRIX_PRODUCT, GROUP_FENCE, GROUP_PRODUCT, GROUP_COMMIT, GROUP_WAIT };
 
 // MatrixLoad is a lane's part of ldmatrix.x4: lane l names row l % 8 of matrix l / 8, and gets r.
 struct MatrixLoad {
@@ -46,6 +46,13 @@ struct MatrixLoad {
 struct MatrixProduct {
 	float d[4];
 	uint32_t a[4], b[2];
+};
+// GroupProduct is a lane's part of wgmma.m64n128k16 of fp16 with float32 sums: d = a b^T, with add d += a b^T. The factors
+// are given by matrix descriptors. d is written by the wait.
+struct GroupProduct {
+	float *d;
+	uint64_t a, b;
+	bool add;
 };
 } // namespace emu
 
@@ -63,12 +70,16 @@ EMU_CALL int mongeEmuBarrier(int p, const char *file, int line);
 // An operation of the lanes in mask. SHUFFLE returns lane from's value, VOTE the lanes with value != 0,
 // MATCH the lanes of equal value.
 EMU_CALL uint64_t mongeEmuWarp(emu::Op op, unsigned mask, uint64_t value, int from, const char *file, int line);
-// An operation that the whole warp comes to, on each lane's part: MatrixLoad or MatrixProduct.
+// An operation that the whole warp comes to, on each lane's part: MatrixLoad, MatrixProduct or GroupProduct.
 EMU_CALL void mongeEmuMatrix(emu::Op op, void *part, const char *file, int line);
 // cp.async: the bytes lie in shared memory after the wait that covers their group, and not before.
 EMU_CALL void mongeEmuCopyAsync(void *shared, const void *global, int bytes);
 EMU_CALL void mongeEmuCopyCommit();
 EMU_CALL void mongeEmuCopyWait(int pending);
+// fence.proxy.async: what this thread wrote to shared memory is there for wgmma, too.
+EMU_CALL void mongeEmuProxyFence();
+// The address of shared memory as the card counts it.
+EMU_CALL uint32_t mongeEmuSharedAddress(const void *shared);
 EMU_CALL void mongeEmuAtomic(const volatile void *at, int bytes); // checks the address
 EMU_CALL void mongeEmuYield();
 EMU_CALL void mongeEmuTrap(const char *what, const char *file, int line) __attribute__((noreturn));
@@ -144,3 +155,4 @@ template <class T> inline unsigned __match_any_sync(unsigned mask, T v, EMU_SITE
 #include "atomics.h"
 #include "arithmetic.h"
 #include "matrix.h"
+#include "group.h"

@@ -70,6 +70,7 @@ struct Driver {
 	const Kernel *kernels = nullptr;
 
 	void destroy(Context *c);
+	int capability() const { return faults.capability ? faults.capability : 80; } // times ten
 	size_t total() const { return faults.memory ? (size_t)faults.memory : size_t(8) << 30; }
 };
 Driver &driver(); // made at the first call, which may be a constructor's

@@ -15,8 +15,10 @@
 // loads, or another thread's local memory; where a barrier is not reached by all threads, or a warp operation
 // not by all lanes of its mask; where it reads shared memory that nobody wrote, or where two threads use one
 // word of it, one of them to write, without a barrier between; where a warp's lanes do not all come to ldmatrix or
-// mma, or shared memory is used while a cp.async to it is on its way. LastFault tells kernel, block and thread.
-// Work runs only when it is waited for: reading a result too early shows as well.
+// mma, or shared memory is used while a cp.async to it is on its way; where a wgmma's accumulators or factors are
+// touched before the wait that covers it, or where it comes without wgmma.fence, without all four warps, on a device
+// of another compute capability than 9.0, or reads what was written without fence.proxy.async. LastFault tells
+// kernel, block and thread. Work runs only when it is waited for: reading a result too early shows as well.
 //
 // Not emulated: how memory is ordered between blocks, races on global memory, textures, graphs, managed memory.
 package emu
@@ -35,16 +37,17 @@ var Headers embed.FS
 
 // Faults are failures on request. Counts are of calls after Set: 1 fails the next one, 0 none.
 type Faults struct {
-	NoDevice  bool
-	Alloc     int64  // a device allocation finds no memory
-	HostAlloc int64  // a pinned allocation finds no memory
-	Copy      int64  // a copy or fill is refused
-	Launch    int64  // a launch is refused: too many resources requested
-	Kernel    int64  // a launch faults while it runs
-	Lost      int64  // the device is lost: this driver call and all later ones fail
-	Memory    int64  // bytes of the device, 0 = 8 GiB
-	Function  string // a driver function that the library lacks
-	NoKernel  string // a kernel that its module lacks
+	NoDevice   bool
+	Alloc      int64  // a device allocation finds no memory
+	HostAlloc  int64  // a pinned allocation finds no memory
+	Copy       int64  // a copy or fill is refused
+	Launch     int64  // a launch is refused: too many resources requested
+	Kernel     int64  // a launch faults while it runs
+	Lost       int64  // the device is lost: this driver call and all later ones fail
+	Memory     int64  // bytes of the device, 0 = 8 GiB
+	Capability int    // of the device, times ten: 80 or 90; 0 = 80
+	Function   string // a driver function that the library lacks
+	NoKernel   string // a kernel that its module lacks
 }
 
 // Live counts what the driver holds.
@@ -56,7 +59,7 @@ type Live struct {
 func Set(f Faults) {
 	c := C.mongeEmuFaults{
 		alloc: C.int64_t(f.Alloc), host_alloc: C.int64_t(f.HostAlloc), copy: C.int64_t(f.Copy),
-		launch: C.int64_t(f.Launch), kernel: C.int64_t(f.Kernel), lost: C.int64_t(f.Lost), memory: C.int64_t(f.Memory),
+		launch: C.int64_t(f.Launch), kernel: C.int64_t(f.Kernel), lost: C.int64_t(f.Lost), memory: C.int64_t(f.Memory), capability: C.int32_t(f.Capability),
 	}
 	if f.NoDevice {
 		c.no_device = 1

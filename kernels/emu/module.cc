@@ -102,7 +102,7 @@ EMU_API emu_cuFuncSetAttribute(Function *f, int attribute, int value) {
 	Call call;
 	if (call.status) return call.status;
 	if (!known(call.context, f)) return INVALID_HANDLE;
-	if (attribute == 8 && value >= 0 && value <= (int)shared_limit)
+	if (attribute == 8 && value >= 0 && value <= (int)shared_limit(call.d.capability()))
 		f->dynamic_limit = value;
 	else if (attribute == 9 && value >= -1 && value <= 100)
 		f->carveout = value;
@@ -125,7 +125,7 @@ EMU_API emu_cuOccupancyMaxActiveBlocksPerMultiprocessor(int *blocks, Function *f
 	if (!known(call.context, f)) return INVALID_HANDLE;
 	if (threads < 1) return INVALID_VALUE;
 	*blocks = threads > f->kernel->threads ? 0 : min(32, 2048 / threads);
-	if (dynamic) *blocks = min(*blocks, (int)(shared_limit / dynamic));
+	if (dynamic) *blocks = min(*blocks, (int)(shared_limit(call.d.capability()) / dynamic));
 	return SUCCESS;
 }
 
@@ -146,7 +146,7 @@ EMU_API emu_cuLaunchKernel(Function *f, unsigned gx, unsigned gy, unsigned gz, u
 	return call.context->enqueue([=, &d = call.d]() -> int {
 		static Worker worker; // under the driver's lock
 		Fault fault{LAUNCH_FAILED, std::string("kernel ") + kernel->name + ": fails on request"};
-		if (!faulty) fault = worker.run({kernel, bytes->data(), {gx, gy, gz}, {bx, by, bz}, dynamic});
+		if (!faulty) fault = worker.run({kernel, bytes->data(), {gx, gy, gz}, {bx, by, bz}, dynamic, d.capability()});
 		if (fault.status) d.fault = fault.text;
 		return fault.status;
 	});

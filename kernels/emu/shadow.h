@@ -28,7 +28,9 @@ struct Shadow {
 	uint32_t block = 0;
 	std::vector<Cell> words, bytes;
 	std::vector<uint32_t> coming; // for every 4 bytes: 1 + the thread whose cp.async is on its way there
-	void reserve(size_t size) { words.resize(size / 4), bytes.resize(size), coming.resize(size / 4); }
+	std::vector<uint16_t> reading; // for every 4 bytes: warps' products on their way that read them
+	std::vector<uint32_t> wrote;   // and the block's count of proxy fences when they were written last
+	void reserve(size_t size) { words.resize(size / 4), bytes.resize(size), coming.resize(size / 4), reading.resize(size / 4), wrote.resize(size / 4); }
 	// forget starts the serial numbers again.
 	void forget() {
 		for (auto *cells : {&words, &bytes})

@@ -7,7 +7,7 @@
 #include "block.h"
 
 namespace emu {
-static const char *const names[] = {"__syncwarp", "a shuffle", "a vote", "a match", "ldmatrix", "mma"};
+static const char *const names[] = {"__syncwarp", "a shuffle", "a vote", "a match", "ldmatrix", "mma", "wgmma.fence", "wgmma", "wgmma.commit_group", "wgmma.wait_group"};
 
 namespace {
 // Halves are all fp16 numbers as float32.
@@ -21,18 +21,20 @@ struct Halves {
 		}
 	}
 };
-const Halves &halves() {
+} // namespace
+
+const float *halves() {
 	static const Halves *h = new Halves;
-	return *h;
+	return h->value;
 }
 
-// toward_zero rounds as the tensor cores do by what is known of them: the sum of 16 products and the
-// accumulator is cut to 24 bits.
+// What is known of the tensor cores: the sum of 16 products and the accumulator is cut to 24 bits.
 float toward_zero(double x) {
 	const float f = (float)x;
 	return fabs(f) > fabs(x) ? nextafterf(f, 0) : f;
 }
 
+namespace {
 void load_matrices(MatrixLoad *const (&part)[warpSize]) {
 	for (int l = 0; l < warpSize; l++)
 		for (int i = 0; i < 4; i++) {
@@ -47,7 +49,7 @@ void load_matrices(MatrixLoad *const (&part)[warpSize]) {
 }
 
 void multiply_matrices(MatrixProduct *const (&part)[warpSize]) {
-	const float *const half = halves().value;
+	const float *const half = halves();
 	double a[16][16], b[16][8], d[16][8]; // exact but for sums over more than 53 bits
 	for (int l = 0; l < warpSize; l++)
 		for (int v = 0; v < 2; v++) {
@@ -157,7 +159,9 @@ void Worker::finish(int warp, int slot) {
 		MatrixProduct *part[warpSize];
 		for (int l = 0; l < warpSize; l++) part[l] = reinterpret_cast<MatrixProduct *>(t[l].value);
 		multiply_matrices(part);
+		break;
 	}
+	case GROUP_FENCE: case GROUP_PRODUCT: case GROUP_COMMIT: case GROUP_WAIT: group(g.op, warp);
 	}
 	for (uint32_t m = lanes; m; m &= m - 1) t[__builtin_ctz(m)].at_warp = false;
 	w.gathered &= ~g.mask;

@@ -104,3 +104,38 @@ KERNEL(multiply_halves, test_params, 32) {
 	mma16816(d, a, b[0], b[1]);
 	for (int v = 0; v < 4; v++) global<float>(p.c)[((l >> 2) + 8 * (v >> 1)) * 8 + 2 * (l & 3) + (v & 1)] = d[v];
 }
+
+// multiply_group: c [64, 128] float = a [64, 64] b [128, 64]^T of fp16, by a warpgroup and the swizzle n of the matrix
+// descriptor; 8 rows are m bytes from the next 8, where m is not 0, instead of where they are.
+KERNEL(multiply_group, test_params, 128) {
+	DYNAMIC_SHARED(uint8_t, s);
+	const int width = p.n ? 256 >> p.n : 16; // bytes of a row that lie together
+	const int mask = 0x70 & 0x70 >> (p.n - 1);
+	const auto fill = [&](uint8_t *to, int rows, Global<const uint4> from) {
+		for (int i = threadIdx.x; i < rows * 8; i += 128) {
+			const int row = i / 8, byte = i % 8 * 16;
+			int at = byte / width * rows * width + row * width + byte % width;
+			if (p.n) at ^= at >> 3 & mask;
+			*reinterpret_cast<uint4 *>(to + at) = from[i];
+		}
+	};
+	fill(s, 64, global<const uint4>(p.a));
+	fill(s + 64 * 128, 128, global<const uint4>(p.b));
+	proxy_fence();
+	__syncthreads();
+	const uint64_t stride = p.m ? p.m : 8 * width;
+	const auto describe = [&](const uint8_t *from, int rows, int step) {
+		const int byte = step * 32;
+		return (uint64_t)(shared_address(from + byte / width * rows * width + byte % width) >> 4) | (uint64_t)rows * 16 / 16 << 16 | stride / 16 << 32 | (uint64_t)p.n << 62;
+	};
+	float d[64];
+	wgmma_fence();
+	for (int step = 0; step < 4; step++) {
+		wgmma_64x128(d, describe(s, 64, step), describe(s + 64 * 128, 128, step), step > 0);
+		if (step == 1) wgmma_commit(); // two groups
+	}
+	wgmma_commit();
+	wgmma_wait<0>();
+	for (int v = 0; v < 64; v++)
+		global<float>(p.c)[(warp_id() * 16 + (lane_id() >> 2) + 8 * (v >> 1 & 1)) * 128 + v / 4 * 8 + 2 * (lane_id() & 3) + (v & 1)] = d[v];
+}

@@ -187,14 +187,13 @@ func TestDynamicShared(t *testing.T) {
 // TestMatrices: small integers multiply exactly.
 func TestMatrices(t *testing.T) {
 	c := open(t, "right")
-	half := func(x int) uint16 { return [...]uint16{0xc200, 0xc000, 0xbc00, 0, 0x3c00, 0x4000, 0x4200}[x+3] }
 	number := func(i, k int) int { return (i*i+3*k)%7 - 3 }
 	a, b := make([]uint16, 16*16), make([]uint16, 8*16)
 	for i := range a {
-		a[i] = half(number(i/16, i%16))
+		a[i] = halfOf(number(i/16, i%16))
 	}
 	for i := range b {
-		b[i] = half(number(5+i/16, i%16*i))
+		b[i] = halfOf(number(5+i/16, i%16*i))
 	}
 	out := alloc(t, c, 4*16*8)
 	launch(t, c, "multiply_halves", Dim{1, 1, 1}, Dim{32, 1, 1}, 0, Params{A: upload(t, c, a), B: upload(t, c, b), C: out})
@@ -206,6 +205,56 @@ func TestMatrices(t *testing.T) {
 		if got != float32(want) {
 			t.Fatalf("(%d, %d): %v, want %d", at/8, at%8, got, want)
 		}
+	}
+}
+
+// halfOf returns -3 to 3 as fp16.
+func halfOf(x int) uint16 {
+	return [...]uint16{0xc200, 0xc000, 0xbc00, 0, 0x3c00, 0x4000, 0x4200}[x+3]
+}
+
+// TestGroups: products of small integers by a warpgroup are exact with every swizzle that a descriptor can name, and a
+// descriptor that says where rows are not gives other numbers.
+func TestGroups(t *testing.T) {
+	c := open(t, "right")
+	emu.Set(emu.Faults{Capability: 90})
+	number := func(i, k int) int { return (i*i+3*k+i*k)%61%7 - 3 }
+	a, b := make([]uint16, 64*64), make([]uint16, 128*64)
+	for i := range a {
+		a[i] = halfOf(number(i/64, i%64))
+	}
+	for i := range b {
+		b[i] = halfOf(number(5+i/64, i%64))
+	}
+	p := Params{A: upload(t, c, a), B: upload(t, c, b), C: alloc(t, c, 4*64*128)}
+	run := func(swizzle, stride int64) (wrong int) {
+		p.N, p.M = swizzle, stride
+		launch(t, c, "multiply_group", Dim{1, 1, 1}, Dim{128, 1, 1}, 192*128, p)
+		for at, got := range download[float32](t, c, p.C, 64*128) {
+			want := 0
+			for k := range 64 {
+				want += number(at/128, k) * number(5+at%128, k)
+			}
+			if got != float32(want) {
+				wrong++
+			}
+		}
+		return wrong
+	}
+	for swizzle := range int64(4) {
+		if wrong := run(swizzle, 0); wrong != 0 {
+			t.Errorf("swizzle %d: %d numbers are wrong", swizzle, wrong)
+		}
+		if wrong := run(swizzle, 64); wrong < 64*128/2 {
+			t.Errorf("swizzle %d: a wrong stride makes %d numbers wrong", swizzle, wrong)
+		}
+	}
+	emu.Set(emu.Faults{})
+	if err := c.Launch("multiply_group", Dim{1, 1, 1}, Dim{128, 1, 1}, 192*128, p); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Sync(); err != illegalInstruction {
+		t.Errorf("on a device of compute capability 8.0: %v", err)
 	}
 }
 

@@ -166,3 +166,165 @@ KERNEL(global_matrix, test_params, 256) {
 	ldmatrix4(r, global<const uint4>(p.a) + threadIdx.x % 16);
 	global<uint32_t>(p.b)[threadIdx.x] = r[0];
 }
+
+// What the kernels below multiply: 64 and 128 rows of 32 bytes. wgmma reads them after a fence and a barrier.
+DEV uint64_t describe(const uint4 *rows) { return (uint64_t)shared_address(rows) >> 4 | (uint64_t)(256 >> 4) << 32 | (uint64_t)3 << 62; }
+DEV void fill_factors(uint4 *s) {
+	for (int i = threadIdx.x; i < 2 * (64 + 128); i += blockDim.x) s[i] = make_uint4(1, 2, 3, 4);
+}
+#define FACTORS(fence)                                                                                             \
+	DYNAMIC_SHARED(uint4, s);                                                                                      \
+	fill_factors(s);                                                                                               \
+	fence;                                                                                                         \
+	__syncthreads();                                                                                               \
+	const uint64_t a = describe(s), b = describe(s + 128);                                                         \
+	float d[64]
+
+// An accumulator is read before the wait.
+KERNEL(early_sum, test_params, 256) {
+	FACTORS(proxy_fence());
+	wgmma_fence();
+	wgmma_64x128(d, a, b, false);
+	wgmma_commit();
+	global<float>(p.b)[threadIdx.x] = d[p.n];
+	wgmma_wait<0>();
+}
+// The wait lets the group go that is read.
+KERNEL(pending_sum, test_params, 256) {
+	FACTORS(proxy_fence());
+	wgmma_fence();
+	wgmma_64x128(d, a, b, false);
+	wgmma_commit();
+	wgmma_wait<1>();
+	global<float>(p.b)[threadIdx.x] = d[p.n];
+}
+// No group has the product, and so no wait.
+KERNEL(uncommitted_sum, test_params, 256) {
+	FACTORS(proxy_fence());
+	wgmma_fence();
+	wgmma_64x128(d, a, b, false);
+	wgmma_wait<0>();
+	global<float>(p.b)[threadIdx.x] = d[p.n];
+}
+// Nobody waits.
+KERNEL(forgotten_sum, test_params, 256) {
+	FACTORS(proxy_fence());
+	wgmma_fence();
+	wgmma_64x128(d, a, b, false);
+	wgmma_commit();
+}
+// A factor is written over before the wait, after a barrier.
+KERNEL(early_store, test_params, 256) {
+	FACTORS(proxy_fence());
+	wgmma_fence();
+	wgmma_64x128(d, a, b, false);
+	wgmma_commit();
+	__syncthreads();
+	if (threadIdx.x == 5) s[200] = make_uint4(0, 0, 0, 0);
+	wgmma_wait<0>();
+}
+// A copy to a factor begins before the wait.
+KERNEL(early_refill, test_params, 256) {
+	FACTORS(proxy_fence());
+	wgmma_fence();
+	wgmma_64x128(d, a, b, false);
+	wgmma_commit();
+	__syncthreads();
+	copy_async16(&s[threadIdx.x], global<const uint4>(p.a) + threadIdx.x % 16);
+	copy_commit();
+	copy_wait<0>();
+	wgmma_wait<0>();
+}
+// A warp that has waited writes over what other warps' products may still read: the barrier is missing.
+KERNEL(own_wait, test_params, 256) {
+	FACTORS(proxy_fence());
+	wgmma_fence();
+	wgmma_64x128(d, a, b, false);
+	wgmma_commit();
+	wgmma_wait<0>();
+	s[threadIdx.x] = make_uint4(0, 0, 0, 0);
+}
+// Ordinary stores reach wgmma through fence.proxy.async only.
+KERNEL(no_proxy_fence, test_params, 256) {
+	FACTORS();
+	wgmma_fence();
+	wgmma_64x128(d, a, b, false);
+	wgmma_commit();
+	wgmma_wait<0>();
+}
+// What cp.async brings does so too, and the fence comes too early for it.
+KERNEL(early_proxy_fence, test_params, 256) {
+	FACTORS(proxy_fence());
+	copy_async16(&s[threadIdx.x], global<const uint4>(p.a) + threadIdx.x % 16);
+	copy_commit();
+	proxy_fence();
+	copy_wait<0>();
+	__syncthreads();
+	wgmma_fence();
+	wgmma_64x128(d, a, b, false);
+	wgmma_commit();
+	wgmma_wait<0>();
+}
+// The barrier after the fence is missing.
+KERNEL(no_barrier, test_params, 256) {
+	FACTORS(proxy_fence());
+	s[threadIdx.x] = make_uint4(4, 3, 2, 1);
+	proxy_fence();
+	wgmma_fence();
+	wgmma_64x128(d, a, b, false);
+	wgmma_commit();
+	wgmma_wait<0>();
+}
+// The accumulators were used, and wgmma.fence is missing.
+KERNEL(no_group_fence, test_params, 256) {
+	FACTORS(proxy_fence());
+	wgmma_fence();
+	wgmma_64x128(d, a, b, false);
+	wgmma_commit();
+	wgmma_wait<0>();
+	d[0] = 0;
+	wgmma_64x128(d, a, b, true);
+	wgmma_commit();
+	wgmma_wait<0>();
+}
+// A warp of the four stays away.
+KERNEL(three_warps, test_params, 256) {
+	FACTORS(proxy_fence());
+	if (warp_id() == 2) return;
+	wgmma_fence();
+	wgmma_64x128(d, a, b, false);
+	wgmma_commit();
+	wgmma_wait<0>();
+}
+// The block has three warps.
+KERNEL(small_group, test_params, 96) {
+	FACTORS(proxy_fence());
+	wgmma_fence();
+	wgmma_64x128(d, a, b, false);
+	wgmma_commit();
+	wgmma_wait<0>();
+}
+// Lanes name different factors.
+KERNEL(two_factors, test_params, 256) {
+	FACTORS(proxy_fence());
+	wgmma_fence();
+	wgmma_64x128(d, a, lane_id() == 9 ? a : b, false);
+	wgmma_commit();
+	wgmma_wait<0>();
+}
+// The descriptor's stride leads past the rows.
+KERNEL(past_factor, test_params, 256) {
+	FACTORS(proxy_fence());
+	wgmma_fence();
+	wgmma_64x128(d, a, b + ((uint64_t)1 << 32), false);
+	wgmma_commit();
+	wgmma_wait<0>();
+}
+// The swizzle is in bits where tcgen05's descriptors have it.
+KERNEL(odd_descriptor, test_params, 256) {
+	FACTORS(proxy_fence());
+	wgmma_fence();
+	wgmma_64x128(d, a, b | (uint64_t)1 << 61, false);
+	wgmma_commit();
+	wgmma_wait<0>();
+}

@@ -18,6 +18,9 @@ const (
 	launchFailed       = Status(719)
 )
 
+// group finds what is said of warpgroups, which only a device of compute capability 9.0 has.
+var group = regexp.MustCompile(`wgmma`)
+
 // Every mistake is found, named with its place, and stays with the context.
 func TestMistakes(t *testing.T) {
 	const n = 100
@@ -52,16 +55,38 @@ func TestMistakes(t *testing.T) {
 		{"half_warp", launchFailed, `comes to mma at .*wrong.cu:\d+ with the lanes 0xffff alone`},
 		{"past_matrix", illegalAddress, `reads 16 bytes at offset \d+ of the shared array s of 4096 bytes`},
 		{"global_matrix", illegalAddress, `gives ldmatrix at .*wrong.cu:\d+ the address 0x[0-9a-f]+, which is no shared memory`},
+		{"early_sum", launchFailed, `reads an accumulator of the wgmma at .*wrong.cu:\d+, which no wait covers`},
+		{"pending_sum", launchFailed, `reads an accumulator of the wgmma at .*wrong.cu:\d+, which no wait covers`},
+		{"uncommitted_sum", launchFailed, `reads an accumulator of the wgmma at .*wrong.cu:\d+, which no wait covers`},
+		{"forgotten_sum", launchFailed, `ends with a wgmma on its way`},
+		{"early_store", launchFailed, `thread \(5, 0, 0\): writes shared memory that a wgmma reads, which no wait covers`},
+		{"early_refill", launchFailed, `writes shared memory that a wgmma reads, which no wait covers`},
+		{"own_wait", launchFailed, `(races with thread \(\d+, 0, 0\): writes|writes shared memory that a wgmma reads)`},
+		{"no_proxy_fence", launchFailed, `reads by wgmma at .*wrong.cu:\d+ what thread \(\d+, 0, 0\) wrote to shared memory with no fence.proxy.async since`},
+		{"early_proxy_fence", launchFailed, `reads by wgmma at .*wrong.cu:\d+ what thread \(\d+, 0, 0\) wrote to shared memory with no fence.proxy.async since`},
+		{"no_barrier", launchFailed, `races with thread \(\d+, 0, 0\): reads`},
+		{"no_group_fence", launchFailed, `comes to wgmma at .*wrong.cu:\d+ with no wgmma.fence since it had the accumulators`},
+		{"three_warps", launchFailed, `thread \(64, 0, 0\): has come to 0 wgmmas, and the first warp of its warpgroup to 1`},
+		{"small_group", launchFailed, `comes to wgmma at .*wrong.cu:\d+ in a warpgroup that lacks warps`},
+		{"two_factors", launchFailed, `comes to wgmma at .*wrong.cu:\d+ with another descriptor than another lane`},
+		{"past_factor", illegalAddress, `reads 16 bytes at offset \d+ of the shared array dynamic of 6144 bytes`},
+		{"odd_descriptor", launchFailed, `gives wgmma at .*wrong.cu:\d+ the descriptor 0x[0-9a-f]+, with a base offset or bits that mean nothing`},
 		{"trapped", illegalInstruction, `thread \(9, 0, 0\): traps at .*wrong.cu:\d+`},
 	} {
 		t.Run(m.kernel, func(t *testing.T) {
 			c := open(t, "wrong")
 			p := Params{A: alloc(t, c, 4*n), B: alloc(t, c, 4*256), N: 40}
-			block := uint32(128)
+			block, dynamic := uint32(128), 0
 			var host [4]float32
 			var pin runtime.Pinner
 			defer pin.Unpin()
+			if group.MatchString(m.text) || m.kernel == "own_wait" || m.kernel == "no_barrier" || m.kernel == "past_factor" {
+				emu.Set(emu.Faults{Capability: 90})
+				dynamic = 6144
+			}
 			switch m.kernel {
+			case "small_group":
+				block = 96
 			case "past_the_end":
 			case "after_free":
 				if err := c.Free(p.A); err != nil {
@@ -82,7 +107,7 @@ func TestMistakes(t *testing.T) {
 					block = 256
 				}
 			}
-			if err := c.Launch(m.kernel, Dim{2, 1, 1}, Dim{block, 1, 1}, 0, p); err != nil {
+			if err := c.Launch(m.kernel, Dim{2, 1, 1}, Dim{block, 1, 1}, dynamic, p); err != nil {
 				t.Fatalf("the launch itself: %v", err)
 			}
 			if err := c.Sync(); err != m.status {

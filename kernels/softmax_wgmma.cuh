@@ -1,0 +1,113 @@
+// softmax_wgmma.cuh: the way of softmax_mma.cuh through the keys with the products of wgmma.cuh: two warpgroups of 64 queries
+// and tiles of 128 keys. A warp has all keys of a tile, so that a part leaves four states a row.
+//
+// The factors come by cp.async: clouds are not swizzled in device memory, as bulk copies would need them.
+#pragma once
+#include "softmax_mma.cuh"
+#include "wgmma.cuh"
+
+// WGMMA_SET is how many groups of 8 keys of a tile go to Rows at once: with tilt registers are short.
+template <bool TILT> constexpr int WGMMA_SET = TILT ? 4 : 8;
+
+// fold_tile hands the products of a tile to Rows; bias is the tile's in shared memory.
+template <bool TILT, class Rows> DEV void fold_tile(const softmax_mma_params &p, const Block &at, Rows &rows, float (&products)[64], const float *bias, int tile) {
+	constexpr int WN = WGMMA_SET<TILT>;
+#pragma unroll
+	for (int first = 0; first < MMA_TILE; first += 8 * WN) {
+		const int key = tile * MMA_TILE + first;
+		float(&acc)[1][WN][4] = *reinterpret_cast<float(*)[1][WN][4]>(products + first / 2);
+		if (odd_keys(p, at.b, key)) correct(acc, ratios(p, at.b, key));
+		KeyBias<WN> u;
+		u.load(bias + first);
+		rows.add(p, acc, u, bias + MMA_TILE + first, key);
+	}
+}
+
+// warpgroup_id is the same for the whole warp, and the compiler sees that.
+DEV int warpgroup_id() { return __shfl_sync(ALL_LANES, (int)threadIdx.x / 128, 0); }
+
+// scan_group_resident: chunks = DC. The queries stay in shared memory.
+template <template <int, int, bool> class Rows, int NP, int DC, bool TILT> DEV void scan_group_resident(const softmax_mma_params &p) {
+	constexpr int T = WGMMA_THREADS, KEYS = MMA_TILE, CHUNK = MMA_TILE * ROW_BYTES, KEY_BYTES = DC * CHUNK, STAGE = KEY_BYTES + 2 * KEYS * 4;
+	static_assert(T / 128 * GROUP_ROWS == MMA_TILE, "the warpgroups have all rows");
+	DYNAMIC_SHARED(uint8_t, shared);
+	const int thread = threadIdx.x;
+	const Block at = Block::of<KEYS>(p);
+	if (ended(p, at.b)) return; // the whole block
+	constexpr int64_t stride = DC * SPLIT_CHUNK;
+	Global<const uint8_t> keys = split_keys(p, at.b);
+	Global<const uint8_t> from = global<const uint8_t>(p.queries) + ((int64_t)at.b * p.rows + at.row0) * stride;
+	for (int c = 0; c < DC; c++) copy_rows<T, MMA_TILE>(shared + c * CHUNK, from + c * SPLIT_CHUNK, stride, thread); // of the first tile's group
+	uint8_t *const stages = shared + KEY_BYTES;
+	auto load = [&](int tile) {
+		if (tile < at.last) {
+			uint8_t *to = stages + tile % WGMMA_STAGES * STAGE;
+#pragma unroll
+			for (int c = 0; c < DC; c++) copy_rows<T, KEYS>(to + c * CHUNK, keys + tile * (KEYS * stride) + c * SPLIT_CHUNK, stride, thread);
+			copy_bias<KEYS, TILT>(p, to + KEY_BYTES, at.b, tile, thread);
+		}
+		copy_commit(); // an empty group keeps the count
+	};
+	for (int i = 0; i < WGMMA_STAGES - 1; i++) load(at.first + i);
+	const uint64_t q = wgmma_descriptor(shared + warpgroup_id() * (GROUP_ROWS * ROW_BYTES));
+	Rows<1, WGMMA_SET<TILT>, TILT> rows(p, at, warp_id() * 16);
+	for (int tile = at.first, part = at.part; tile < at.last; tile++) {
+		copy_wait<WGMMA_STAGES - 2>();
+		proxy_fence();
+		__syncthreads(); // the tile is there, and the last one has been read
+		load(tile + WGMMA_STAGES - 1);
+		const uint8_t *k = stages + tile % WGMMA_STAGES * STAGE;
+		float acc[64];
+		multiply_group<NP, DC>(acc, q, wgmma_descriptor(k));
+		fold_tile<TILT>(p, at, rows, acc, reinterpret_cast<const float *>(k + KEY_BYTES), tile);
+		if (ends_part<KEYS>(p, at, tile, part)) rows.store(p, part++);
+	}
+}
+
+// scan_group_streaming: any number of chunks; both clouds come through shared memory chunk by chunk. What the tensor cores
+// have summed over a chunk is added up rounded.
+template <template <int, int, bool> class Rows, int NP, bool TILT> DEV void scan_group_streaming(const softmax_mma_params &p) {
+	constexpr int T = WGMMA_THREADS, KEYS = MMA_TILE, CHUNK = MMA_TILE * ROW_BYTES, STAGE = 2 * CHUNK, BIAS = 2 * KEYS * 4;
+	DYNAMIC_SHARED(uint8_t, shared);
+	const int thread = threadIdx.x;
+	const Block at = Block::of<KEYS>(p);
+	if (ended(p, at.b)) return; // the whole block
+	const int64_t stride = p.chunks * SPLIT_CHUNK;
+	Global<const uint8_t> queries = global<const uint8_t>(p.queries) + ((int64_t)at.b * p.rows + at.row0) * stride;
+	Global<const uint8_t> keys = split_keys(p, at.b);
+	uint8_t *const biases = shared + WGMMA_ANY_STAGES * STAGE; // of two tiles
+	const int chunks = (int)p.chunks;
+	int next = at.first, next_chunk = 0; // tile and chunk to load
+	auto load = [&](int step) {
+		if (next < at.last) {
+			uint8_t *to = shared + step % WGMMA_ANY_STAGES * STAGE;
+			copy_rows<T, MMA_TILE>(to, queries + next_chunk * SPLIT_CHUNK, stride, thread);
+			copy_rows<T, KEYS>(to + CHUNK, keys + next * (KEYS * stride) + next_chunk * SPLIT_CHUNK, stride, thread);
+			if (next_chunk == 0) copy_bias<KEYS, TILT>(p, biases + (next & 1) * BIAS, at.b, next, thread);
+			if (++next_chunk == chunks) next_chunk = 0, next++;
+		}
+		copy_commit();
+	};
+	for (int i = 0; i < WGMMA_ANY_STAGES - 1; i++) load(i);
+	const int group = warpgroup_id() * (GROUP_ROWS * ROW_BYTES);
+	Rows<1, WGMMA_SET<TILT>, TILT> rows(p, at, warp_id() * 16);
+	int step = 0; // counts chunks
+	for (int tile = at.first, part = at.part; tile < at.last; tile++) {
+		float acc[64];
+#pragma unroll
+		for (int v = 0; v < 64; v++) acc[v] = 0;
+		for (int c = 0; c < chunks; c++, step++) {
+			copy_wait<WGMMA_ANY_STAGES - 2>();
+			proxy_fence();
+			__syncthreads(); // the chunk is there, and the last one has been read
+			load(step + WGMMA_ANY_STAGES - 1);
+			const uint8_t *s = shared + step % WGMMA_ANY_STAGES * STAGE;
+			float sum[64];
+			multiply_group<NP, 1>(sum, wgmma_descriptor(s + group), wgmma_descriptor(s + CHUNK));
+#pragma unroll
+			for (int v = 0; v < 64; v++) acc[v] += sum[v];
+		}
+		fold_tile<TILT>(p, at, rows, acc, reinterpret_cast<const float *>(biases + (tile & 1) * BIAS), tile);
+		if (ends_part<KEYS>(p, at, tile, part)) rows.store(p, part++);
+	}
+}
