@@ -25,4 +25,6 @@ type Device struct {
 	Name   string // the card's own name
 	Memory int64  // bytes in all
 	Reason string // why Open refuses it; empty where it does not
+
+	capability int // compute capability, times ten
 }

@@ -7,6 +7,7 @@ import "C"
 
 import (
 	"math"
+	"strings"
 
 	"monge/engine"
 
@@ -30,6 +31,7 @@ type mma struct {
 	form    string  // of the kernels
 	threads int64
 	shared  int64 // bytes a block
+	grouped bool  // scans are those of softmax_wgmma.cu
 	held    []cu.DevicePtr
 }
 
@@ -214,6 +216,9 @@ func (m *mma) scan(at *C.softmax_mma_params, file, op string) (err error) {
 	}
 	if err := m.launch("split", "split_queries", batch*int64(at.rows)/C.SPLIT_ROWS, C.SPLIT_THREADS, &q); err != nil {
 		return err
+	}
+	if m.grouped {
+		file, op = "softmax_wgmma", strings.Replace(op, "_mma_", "_wgmma_", 1)
 	}
 	// Blocks enough for every multiprocessor, as far as there are parts to share out.
 	at.groups = C.int64_t(max(1, min(int64(at.parts), ceilDiv(m.e.workers/4, batch*tiles))))

@@ -16,8 +16,10 @@ import (
 type Engine struct {
 	device  cu.Device
 	name    string
-	memory  int64 // bytes of the device
-	workers int64 // blocks that a launch of any size is given at most
+	memory  int64  // bytes of the device
+	workers int64  // blocks that a launch of any size is given at most
+	groups  bool   // log-sum-exp and maxima multiply by warpgroups
+	without string // why not, where the device has them
 
 	ctx     cu.CUContext
 	stream  cu.Stream
@@ -59,6 +61,23 @@ func Open(o Options) (*Engine, error) {
 	if d.Reason != "" {
 		return nil, fmt.Errorf("gpu: device %d (%s): %s: %w", o.Device, d.Name, d.Reason, engine.ErrNoDevice)
 	}
+	e, err := begin(d, o)
+	if err != nil || d.capability != groupCapability {
+		return e, err
+	}
+	reason := e.tryGroups()
+	if e.broken != nil { // by the trial: its context is given up with it
+		_ = e.stop()
+		if e, err = begin(d, o); err != nil {
+			return nil, err
+		}
+	}
+	e.groups, e.without = reason == "", reason
+	return e, nil
+}
+
+// begin returns an engine on a device that was described.
+func begin(d Device, o Options) (*Engine, error) {
 	e := &Engine{name: d.Name, memory: d.Memory}
 	if err := e.start(o); err != nil {
 		return nil, fmt.Errorf("gpu: device %d (%s): %w", o.Device, d.Name, errors.Join(err, e.stop()))
@@ -104,9 +123,13 @@ func (e *Engine) current() (leave func(), err error) {
 	return runtime.UnlockOSThread, nil
 }
 
-// Info implements engine.Engine. Free is 0 on a device that has failed.
+// Info implements engine.Engine. Free is 0 on a device that has failed. Device says so where a card has warpgroup
+// instructions that were tried and are not used.
 func (e *Engine) Info() engine.Info {
 	i := engine.Info{Name: Kind, Device: e.name, Memory: e.memory}
+	if e.without != "" {
+		i.Device += " without wgmma: " + e.without
+	}
 	if leave, err := e.enter(operation{name: "Info"}); err == nil {
 		defer leave()
 		i.Free = e.freeBytes()
@@ -205,6 +228,7 @@ func (d *Device) describe(number int) error {
 	if err != nil {
 		return err
 	}
+	d.capability = 10*major + minor
 	if major < leastCapability {
 		d.Reason = fmt.Sprintf("compute capability %d.%d, want %d.0 or later", major, minor, leastCapability)
 	} else if v := cu.Version(); v < leastDriver {

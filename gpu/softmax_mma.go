@@ -40,6 +40,9 @@ func (r *softmax) scanTensor(np precision) error {
 			if np == fast {
 				products = "x1_"
 			}
+			if r.e.groups {
+				m.group()
+			}
 			err = m.pass(r.a, "softmax_mma", "softmax_mma_"+products+m.form+tilt, "softmax_states")
 		}
 		m.release(0)
@@ -54,6 +57,9 @@ func (r *softmax) scanTensor(np precision) error {
 	defer m.release(0)
 	if err != nil {
 		return err
+	}
+	if r.e.groups {
+		m.group()
 	}
 	return m.pass(r.a, "softmax_mma_max", "softmax_mma_max_"+m.form, "softmax_maxima")
 }

@@ -67,8 +67,9 @@ func dot32(x, y []float64) float64 {
 }
 
 // TestTensorPrecision: three products are as exact as float32 arithmetic, one as TF32.
-func TestTensorPrecision(t *testing.T) {
-	e := open(t, Options{})
+func TestTensorPrecision(t *testing.T) { testTensorPrecision(t, open(t, Options{})) }
+
+func testTensorPrecision(t *testing.T, e *Engine) {
 	const n, m = 40, 150
 	for _, d := range []int{16, 32, 33, 64, 65, 100, 784} {
 		scale := 2 / math.Sqrt(float64(d))
@@ -113,8 +114,9 @@ func TestTensorPrecision(t *testing.T) {
 }
 
 // TestTensorParts: a row's bits do not depend on how blocks share the keys, nor on the other rows.
-func TestTensorParts(t *testing.T) {
-	e := open(t, Options{})
+func TestTensorParts(t *testing.T) { testTensorParts(t, open(t, Options{})) }
+
+func testTensorParts(t *testing.T, e *Engine) {
 	const n, m, d = 150, 4500, 16
 	q, k := cloud(3, n, d), cloud(4, m, d)
 	kb := array(t, e, engine.F32, 1, m, d, k)
@@ -130,6 +132,7 @@ func TestTensorParts(t *testing.T) {
 		return lse, most
 	}
 	lse, most := run(q)
+	defer func(workers int64) { e.workers = workers }(e.workers)
 	e.workers = 1 // one block for all parts
 	again, mostAgain := run(q)
 	alone, mostAlone := run(q[7*d:][:d])

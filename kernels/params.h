@@ -282,6 +282,14 @@ typedef struct {
 //	softmax_states_f32             WARP_THREADS, ceil_div(batch n, WARP_ROWS): lse
 //	softmax_maxima_f32             the same: max and arg
 //
+// softmax_wgmma.cu, on devices of compute capability 9.0 alone: the same by warpgroups. Slots are 4 a part with FORM any, too,
+// and the shared memory is wgmma_shared(). The scans are launched as theirs with mma for wgmma, by WGMMA_THREADS:
+//
+//	softmax_wgmma_x3_d32_f32, softmax_wgmma_x3_d32_tilt_f32, softmax_wgmma_x3_d64_f32, softmax_wgmma_x3_d64_tilt_f32,
+//	softmax_wgmma_x1_d32_f32, softmax_wgmma_x1_d32_tilt_f32, softmax_wgmma_x1_d64_f32, softmax_wgmma_x1_d64_tilt_f32,
+//	softmax_wgmma_x3_any_f32, softmax_wgmma_x3_any_tilt_f32, softmax_wgmma_x1_any_f32, softmax_wgmma_x1_any_tilt_f32,
+//	softmax_wgmma_max_d64_f32, softmax_wgmma_max_any_f32
+//
 // softmax_mma_panel.cu: in place of softmax_logits and softmax_tangents, n rows of each problem of a panel,
 //
 //	softmax_mma_logits_d64_f32, softmax_mma_logits_any_f32: as x3 with tilt, factor 1: e
@@ -301,7 +309,7 @@ typedef struct {
 	int64_t rows, cols; // n and m up to whole tiles
 	int64_t kproblems, bproblems, uproblems, wproblems; // 1 = shared, or batch
 	int64_t part_keys, parts, groups;
-	int64_t slots;      // states a row: 4 a part, or 4 MMA_ANY_WARPS with FORM any
+	int64_t slots;      // states a row: 4 a part, or 4 MMA_ANY_WARPS with FORM any by mma
 	double base;        // s where it is 0
 } softmax_mma_params;
 

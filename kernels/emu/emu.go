@@ -46,6 +46,7 @@ type Faults struct {
 	Lost       int64  // the device is lost: this driver call and all later ones fail
 	Memory     int64  // bytes of the device, 0 = 8 GiB
 	Capability int    // of the device, times ten: 80 or 90; 0 = 80
+	Products   bool   // sums of wgmma are wrong
 	Function   string // a driver function that the library lacks
 	NoKernel   string // a kernel that its module lacks
 }
@@ -63,6 +64,9 @@ func Set(f Faults) {
 	}
 	if f.NoDevice {
 		c.no_device = 1
+	}
+	if f.Products {
+		c.products = 1
 	}
 	for i := 0; i < len(f.Function) && i < len(c.function)-1; i++ {
 		c.function[i] = C.char(f.Function[i])

@@ -128,7 +128,7 @@ void Worker::land(const Product &x, int warp) {
 	for (int i = 0; i < 16; i++)
 		for (int k = 0; k < depth; k++)
 			for (int j = 0; j < group_columns; j++) d[i][j] += a[i][k] * b[k][j];
-	each_number([&](float &to, double &sum) { to = toward_zero(sum); });
+	each_number([&](float &to, double &sum) { to = toward_zero(launch->products ? sum / 2 : sum); });
 }
 
 void Worker::check_accumulators(uintptr_t at, Access kind) {
