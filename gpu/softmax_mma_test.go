@@ -145,9 +145,10 @@ func testTensorParts(t *testing.T, e *Engine) {
 }
 
 // TestTensorNonFinite: infinities and NaN count as the formula reads, and a removed key counts nothing however large.
-func TestTensorNonFinite(t *testing.T) {
+func TestTensorNonFinite(t *testing.T) { testTensorNonFinite(t, open(t, Options{})) }
+
+func testTensorNonFinite(t *testing.T, e *Engine) {
 	inf, nan := math.Inf(1), math.NaN()
-	e := open(t, Options{})
 	const d = 17
 	for _, c := range []struct {
 		q, key, u []float64 // in the first coordinate; the second of all queries and keys is 1
