@@ -33,7 +33,7 @@ build-cuda: kernels ## bin/monge-cuda: the same with the CUDA engine; it starts 
 toolkit: ## build/toolkit: the CUDA compiler and headers, from an installed nvcc or from wheels (pip, 225 MB)
 	@sh kernels/toolkit.sh build/toolkit
 
-kernels: toolkit ## build/kernels: the device code for sm_80, sm_90, sm_100, and PTX for drivers from 525 on
+kernels: toolkit ## build/kernels: the device code for sm_80, sm_90, sm_90a, sm_100, and PTX for drivers from 525 on
 	@sh kernels/build.sh build/toolkit build/kernels && sh kernels/pack.sh build/kernels
 
 audit: kernels ## hold the kernels' machine code to kernels/audit.toml

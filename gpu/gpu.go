@@ -25,6 +25,4 @@ type Device struct {
 	Name   string // the card's own name
 	Memory int64  // bytes in all
 	Reason string // why Open refuses it; empty where it does not
-
-	capability int // compute capability, times ten
 }

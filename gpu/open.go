@@ -14,12 +14,13 @@ import (
 
 // Engine implements [engine.Engine]. Use it from one goroutine at a time.
 type Engine struct {
-	device  cu.Device
-	name    string
-	memory  int64  // bytes of the device
-	workers int64  // blocks that a launch of any size is given at most
-	groups  bool   // log-sum-exp and maxima multiply by warpgroups
-	without string // why not, where the device has them
+	device     cu.Device
+	name       string
+	memory     int64  // bytes of the device
+	capability int    // times ten
+	workers    int64  // blocks that a launch of any size is given at most
+	groups     bool   // log-sum-exp and maxima multiply by warpgroups
+	without    string // why not, where the device has them
 
 	ctx     cu.CUContext
 	stream  cu.Stream
@@ -37,7 +38,7 @@ var _ engine.Engine = (*Engine)(nil)
 
 // The oldest that the kernels are compiled for.
 const (
-	leastCapability = 8
+	leastCapability = 80    // times ten
 	leastDriver     = 12000 // CUDA 12.0, of drivers from 525 on
 )
 
@@ -62,7 +63,7 @@ func Open(o Options) (*Engine, error) {
 		return nil, fmt.Errorf("gpu: device %d (%s): %s: %w", o.Device, d.Name, d.Reason, engine.ErrNoDevice)
 	}
 	e, err := begin(d, o)
-	if err != nil || d.capability != groupCapability {
+	if err != nil || e.capability != groupCapability {
 		return e, err
 	}
 	reason := e.tryGroups()
@@ -88,6 +89,9 @@ func begin(d Device, o Options) (*Engine, error) {
 // start makes what an engine needs; stop gives back whatever start came to.
 func (e *Engine) start(o Options) (err error) {
 	if e.device, err = cu.GetDevice(o.Device); err != nil {
+		return check(err)
+	}
+	if e.capability, err = capability(e.device); err != nil {
 		return check(err)
 	}
 	processors, err := e.device.Attribute(cu.MultiprocessorCount)
@@ -209,6 +213,16 @@ func Devices() ([]Device, error) {
 	return list, nil
 }
 
+// capability returns a device's compute capability, times ten.
+func capability(device cu.Device) (int, error) {
+	major, err := device.Attribute(cu.ComputeCapabilityMajor)
+	if err != nil {
+		return 0, err
+	}
+	minor, err := device.Attribute(cu.ComputeCapabilityMinor)
+	return 10*major + minor, err
+}
+
 func (d *Device) describe(number int) error {
 	device, err := cu.GetDevice(number)
 	if err != nil {
@@ -220,17 +234,12 @@ func (d *Device) describe(number int) error {
 	if d.Memory, err = device.TotalMem(); err != nil {
 		return err
 	}
-	major, err := device.Attribute(cu.ComputeCapabilityMajor)
+	c, err := capability(device)
 	if err != nil {
 		return err
 	}
-	minor, err := device.Attribute(cu.ComputeCapabilityMinor)
-	if err != nil {
-		return err
-	}
-	d.capability = 10*major + minor
-	if major < leastCapability {
-		d.Reason = fmt.Sprintf("compute capability %d.%d, want %d.0 or later", major, minor, leastCapability)
+	if c < leastCapability {
+		d.Reason = fmt.Sprintf("compute capability %d.%d, want %d.%d or later", c/10, c%10, leastCapability/10, leastCapability%10)
 	} else if v := cu.Version(); v < leastDriver {
 		d.Reason = fmt.Sprintf("the driver is for CUDA %d.%d, want %d.%d or later", v/1000, v%1000/10, leastDriver/1000, leastDriver%1000/10)
 	}

@@ -41,6 +41,7 @@ type Bound struct {
 	Loops  []Share
 	Bytes  float64 // of device memory a unit, at least
 	Shared int     // bytes of dynamic shared memory of a block
+	Slots  float64 // issue slots a unit beside the tensor pipe's, at most; 0 = any
 	Arch   []string
 }
 

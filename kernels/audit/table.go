@@ -23,7 +23,7 @@ func (rules *Rules) table(images []image) (string, error) {
 	b.WriteString("\n|" + strings.Repeat(" --- |", 13+len(devices)) + "\n")
 	for _, row := range rules.Bound {
 		for _, arch := range archs(images) {
-			if !on(row.Arch, arch) {
+			if !on(row.Arch, arch) || !compiled(images, row.Name, arch) {
 				continue
 			}
 			var cards []roofline.Device
@@ -43,6 +43,17 @@ func (rules *Rules) table(images []image) (string, error) {
 		}
 	}
 	return b.String(), nil
+}
+
+// compiled tells whether a kernel's family is compiled for an architecture; of no family are kernels that are not there.
+func compiled(images []image, kernel, arch string) bool {
+	family, known := "", false
+	for _, im := range images {
+		if slices.ContainsFunc(im.kernels, func(k sass.Kernel) bool { return k.Name == kernel }) {
+			family, known = im.family, true
+		}
+	}
+	return !known || slices.ContainsFunc(images, func(im image) bool { return im.family == family && im.arch == arch })
 }
 
 // archs returns the architectures of the images, in their order.
@@ -66,6 +77,9 @@ func (row Bound) line(images []image, arch string, cards []roofline.Device) (str
 			w, counts, err := row.work(k)
 			if err != nil {
 				return "", err
+			}
+			if beside := counts.Slots() - counts[sass.Tensor]; row.Slots > 0 && beside > row.Slots {
+				return "", fmt.Errorf("audit: %s on sm_%s: %.2f issue slots a %s beside the tensor pipe's, want %g at most", k.Name, arch, beside, row.Unit, row.Slots)
 			}
 			r, threads := im.resources[k.Name], im.threads[k.Name]
 			if threads == 0 {
