@@ -64,7 +64,7 @@ const (
 )
 
 type boundFlags struct {
-	out, plot string
+	dist, out, plot string
 }
 
 func newBound(a *app) *cobra.Command {
@@ -93,9 +93,11 @@ J is summed over the coordinates. status is "bound" where every number is one, "
 are estimated from below (pairs, power). The measured distances of clouds are above 0 for equal laws: w2_bias says by
 how much.`,
 		Example: `  monge bound gaussian.toml
+  monge bound gaussian.toml --dist gaussian:d=64
   monge bound moons.toml --json -o moons.json`,
 		Args: cobra.ExactArgs(1),
 	}
+	c.Flags().StringVar(&f.dist, "dist", "", "distribution in place of the file's [data]")
 	c.Flags().StringVarP(&f.out, "out", "o", "", "file for the JSON result")
 	c.Flags().StringVar(&f.plot, "plot", "", "PNG of the distance against the loss, stop by stop where a network is trained")
 	c.RunE = a.command(func(ctx context.Context, args []string) error {
@@ -176,6 +178,13 @@ func (f *boundFlags) read(a *app, path string) (*bound.Spec, error) {
 	}
 	for _, w := range spec.Warnings {
 		a.warn("%s", w)
+	}
+	if f.dist != "" {
+		l, err := a.law(f.dist)
+		if err != nil {
+			return nil, err
+		}
+		spec.Law = l.law
 	}
 	return spec, nil
 }

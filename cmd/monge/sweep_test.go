@@ -133,6 +133,50 @@ func TestSweepLaunches(t *testing.T) {
 	}
 }
 
+// TestReadySweeps: every specification of the repository runs, at a small size, and makes a report.
+func TestReadySweeps(t *testing.T) {
+	root, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	small := map[string]string{
+		"blindness": "-S n=20 -S m=1,4 -S seed=1,2",
+		"threshold": "-S n=20,30 -S seed=1",
+		"gap":       "-S n=20 -S separation=1,3 -S anisotropy=1,9 -S seed=1",
+		"bound":     "-S d=1,2 -S law=1,2",
+		"sinkhorn":  "-S eps-rel=0.1,0.05",
+	}
+	specs, err := filepath.Glob(filepath.Join(root, "bench/sweeps/*.toml"))
+	if err != nil || len(specs) != len(small) {
+		t.Fatalf("specifications %v, %v; sizes for %d", specs, err, len(small))
+	}
+	dir := t.TempDir()
+	if err := os.Symlink(filepath.Join(root, "bench"), filepath.Join(dir, "bench")); err != nil {
+		t.Skip(err)
+	}
+	for _, line := range []string{"sample G1 -n 30 -o x.npy", "sample gaussian:d=2 -n 30 -o y.npy"} {
+		if out, err := program(t, dir, strings.Fields(line)...).CombinedOutput(); err != nil {
+			t.Fatalf("%s: %v: %s", line, err, out)
+		}
+	}
+	for _, path := range specs {
+		name := strings.TrimSuffix(filepath.Base(path), ".toml")
+		run := append([]string{"sweep", "run", path, "-o", name}, strings.Fields(small[name])...)
+		for _, args := range [][]string{append([]string{"sweep", "plan", path}, strings.Fields(small[name])...), run, {"report", name}} {
+			if out, err := program(t, dir, args...).CombinedOutput(); err != nil {
+				t.Fatalf("%v: %v: %s", args, err, out)
+			}
+		}
+		page, err := os.ReadFile(filepath.Join(dir, name, "report.html"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := strings.Count(string(page), "<svg"); n < 4 {
+			t.Errorf("%s: %d figures", name, n)
+		}
+	}
+}
+
 func write(t testing.TB, path, text string) {
 	t.Helper()
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {

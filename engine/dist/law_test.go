@@ -271,3 +271,29 @@ func evalCase(t *testing.T, e engine.Engine, f Field, law Distribution, ref expl
 		checkClose(t, o.name+" alone", download(t, e, alone), download(t, e, o.all), 1e-12)
 	}
 }
+
+// TestPair: with its own defaults a pair is G1, at other angles and anisotropies it has the covariance of the formula.
+func TestPair(t *testing.T) {
+	for _, c := range []struct {
+		separation, anisotropy, angle float64
+		cov                           [4]float64
+	}{{3, 9, 45, [4]float64{.5, .4, .4, .5}}, {2, 3, 90, [4]float64{.25, 0, 0, .75}}, {1, 1, 30, [4]float64{.5, 0, 0, .5}}} {
+		p, err := Pair(c.separation, c.anisotropy, c.angle)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := []float64{c.separation / 2, 0, -c.separation / 2, 0}; !slices.Equal(p.means, want) {
+			t.Errorf("means %v, want %v", p.means, want)
+		}
+		for i := range 2 {
+			var dst, e [2]float64
+			e[i] = 1
+			p.covs[0].Apply(dst[:], e[:], func(l float64) float64 { return l })
+			for j, v := range dst {
+				if math.Abs(v-c.cov[2*i+j]) > 1e-15 { // cosines are rounded
+					t.Errorf("%+v: covariance [%d,%d] = %v", c, i, j, v)
+				}
+			}
+		}
+	}
+}

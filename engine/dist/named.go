@@ -44,6 +44,13 @@ func Names() []Name {
 			}
 			return RandomMixture(int(k), int(d), uint64(seed))
 		}},
+		{"pair", []string{"separation=3", "anisotropy=9", "angle=45"}, "two equal Gaussians in the plane; G1 with other distances and axes", func(p *params) (Distribution, error) {
+			separation, anisotropy, angle := p.positive("separation", 3), p.positive("anisotropy", 9), p.finite("angle", 45)
+			if p.err != nil {
+				return nil, p.err
+			}
+			return Pair(separation, anisotropy, angle)
+		}},
 		{"moons", []string{"n=256", "noise=0.05"}, "two interleaved half circles of n grid points in all, smoothed", func(p *params) (Distribution, error) {
 			n, noise := p.integer("n", 256, 2, 1<<20), p.positive("noise", .05)
 			if p.err != nil {
@@ -73,6 +80,22 @@ func Names() []Name {
 func G1() *Mixture {
 	c, err := Full(mat.NewSymDense(2, []float64{.5, .4, .4, .5}))
 	return fixed(c, err, nil, [][]float64{{1.5, 0}, {-1.5, 0}})
+}
+
+// Pair is the mixture of equal weights and means (s/2, 0) and (-s/2, 0) whose covariances both have the eigenvalues
+// a/(1 + a) along the direction of the angle in degrees and 1/(1 + a) across it: G1 is that of s = 3, a = 9, 45 degrees.
+// Its encoder is the optimal map where a = 1, since collinear isotropic mixtures' are, and at 0 and 90 degrees, where it
+// is a product.
+func Pair(separation, anisotropy, angle float64) (*Mixture, error) {
+	u := mat.NewVecDense(2, []float64{math.Cos(angle * math.Pi / 180), math.Sin(angle * math.Pi / 180)})
+	s := mat.NewSymDense(2, []float64{1, 0, 0, 1})
+	s.ScaleSym(1/(1+anisotropy), s)
+	s.SymRankOne(s, (anisotropy-1)/(1+anisotropy), u)
+	c, err := Full(s)
+	if err != nil {
+		return nil, err
+	}
+	return NewMixture(nil, [][]float64{{separation / 2, 0}, {-separation / 2, 0}}, []*Covariance{c})
 }
 
 // G2 has weights .5, .3, .2, means (0, 0), (3, 0), (.5, 1.5) and covariances .05 I.

@@ -81,6 +81,20 @@ func (p *params) positive(key string, def float64) float64 {
 	return v
 }
 
+func (p *params) finite(key string, def float64) float64 {
+	p.used[key] = true
+	s, ok := p.values[key]
+	if !ok {
+		return def
+	}
+	v, err := strconv.ParseFloat(s, 64)
+	if err != nil || math.IsNaN(v) || math.IsInf(v, 0) {
+		p.fail(key, "a finite number")
+		return def
+	}
+	return v
+}
+
 // makeCopies makes copies:of=SPEC,m=M. The keys between of and the last m belong to the inner law:
 // copies:of=gaussian:d=3,seed=2,m=8.
 func makeCopies(p *params) (Distribution, error) {
