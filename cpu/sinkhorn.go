@@ -160,8 +160,10 @@ type sinkhornProblem[T float] struct {
 	sums        []float64 // of rows, relative to them
 	parts       []float64 // sums of columns [chunks, columns]
 	columns     []float64
-	count       int // iterations made
+	logs        []float64 // of them
+	count       int       // iterations made
 	eps         float64
+	inverse     float64 // log2(e) / eps
 	scale       T
 	fresh       bool // no reference is known
 	filled      bool // z is there
@@ -179,7 +181,7 @@ func (k *sinkhorn[T]) problem(b int, m supply[T]) *sinkhornProblem[T] {
 		logA: part(op.LogA, k.N), logB: part(op.LogB, k.M), allEps: part(op.Eps, k.S),
 		f: part(op.F, k.N), g: part(op.G, k.M), trace: part(op.Trace, k.K), state: data[int32](op.State)[2*b:][:2],
 		a: m.wide(k.N), b: m.wide(k.M), w: m.typed(rows), u: m.typed(cols), ref: m.typed(rows),
-		sums: m.wide(rows), parts: m.wide(k.chunks * cols),
+		sums: m.wide(rows), parts: m.wide(k.chunks * cols), logs: m.wide(k.M),
 	}
 	p.px, p.py, p.z, p.filled = k.kept.problem(b)
 	for i, l := range p.logA {
@@ -199,10 +201,11 @@ func (p *sinkhornProblem[T]) ended() bool { return p.state[1] != 0 }
 func (p *sinkhornProblem[T]) begin() {
 	p.count = int(p.state[0])
 	p.eps = p.allEps[min(p.count, p.S-1)]
-	p.scale = T(2 * math.Log2E / p.eps)
+	p.inverse = math.Log2E / p.eps
+	p.scale = T(2 * p.inverse)
 	p.fresh = p.count == 0
 	for j, g := range p.g {
-		p.u[j] = T((g/p.eps + p.logB[j]) * math.Log2E)
+		p.u[j] = T(g*p.inverse + p.logB[j]*math.Log2E)
 	}
 	for j := p.M; j < len(p.u); j++ {
 		p.u[j] = T(math.Inf(-1))

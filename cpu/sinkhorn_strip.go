@@ -71,7 +71,7 @@ func (s *sinkhornStrip[T]) references(i, n int) {
 	lo, hi := i*s.tile.Rows, (i+n)*s.tile.Rows
 	clear(s.sums[lo:hi])
 	for r := lo; r < hi; r++ {
-		v := T(s.f[min(r, s.N-1)] / s.eps * math.Log2E)
+		v := T(s.f[min(r, s.N-1)] * s.inverse)
 		if s.fresh || v-v != 0 {
 			v = 0
 		}
@@ -210,8 +210,6 @@ func (s *sinkhornStrip[T]) flush() {
 // fold adds the columns' sums so far to those in float64.
 func (s *sinkhornStrip[T]) fold() {
 	s.flush()
-	for j, v := range s.c {
-		s.parts[j] += float64(v)
-	}
+	tile.Affine(s.e.level, s.parts, s.c, s.parts, 1, 0)
 	clear(s.c)
 }

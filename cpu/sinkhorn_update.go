@@ -40,7 +40,7 @@ func (p *sinkhornProblem[T]) rowError() float64 {
 		}
 		// exp(f / eps + l) = 2^rest r, where rest is the reference's rounding but for rows done again.
 		r := p.sums[i]
-		rest := p.f[i]/p.eps*math.Log2E - float64(p.ref[i])
+		rest := p.f[i]*p.inverse - float64(p.ref[i])
 		x := rest * math.Ln2
 		if math.Abs(rest) < small {
 			x += x * x * (1./2 + x/6) // and less than 1e-14
@@ -67,8 +67,9 @@ func (p *sinkhornProblem[T]) columnError() float64 {
 
 // update sets both potentials.
 func (p *sinkhornProblem[T]) update() {
-	for i := range p.f {
-		p.f[i] = p.eps * (float64(p.ref[i])*math.Ln2 - math.Log(p.sums[i]))
+	p.e.level.Log(p.sums, p.sums)
+	for i, l := range p.sums[:p.N] {
+		p.f[i] = p.eps * (float64(p.ref[i])*math.Ln2 - l)
 	}
 	// Below this a column's sum may have lost digits to underflow in its terms, which are at most 2^20 a_i times
 	// numbers of the type.
@@ -77,13 +78,14 @@ func (p *sinkhornProblem[T]) update() {
 		least = 0x1p-80
 	}
 	p.again = p.again[:0]
-	for j, c := range p.columns[:p.M] {
+	p.e.level.Log(p.logs, p.columns[:p.M])
+	for j, l := range p.logs {
 		switch {
-		case math.IsInf(p.logB[j], -1):
-		case c < least:
+		case p.b[j] == 0 && math.IsInf(p.logB[j], -1):
+		case p.columns[j] < least:
 			p.again = append(p.again, j)
 		default:
-			p.g[j] += p.eps * (p.logB[j] - math.Log(c))
+			p.g[j] += p.eps * (p.logB[j] - l)
 		}
 	}
 	if len(p.again) > 0 {

@@ -23,6 +23,14 @@ func (l Level) maxBlocks(z []float64, m float64) float64 {
 	return maxAVX2(&z[0], len(z), m)
 }
 
+func (l Level) logBlocks(dst, x []float64) {
+	if l == AVX512 {
+		logAVX512(&dst[0], &x[0], len(x))
+	} else {
+		logAVX2(&dst[0], &x[0], len(x))
+	}
+}
+
 func (l Level) addScaledBlocks(y, x []float64, c float64) {
 	if l == AVX512 {
 		addScaledAVX512(&y[0], &x[0], c, len(y))

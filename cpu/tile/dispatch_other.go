@@ -11,6 +11,7 @@ const never = "tile: no assembly for this processor"
 func (l Level) expBlocks(_, _ []float64, _ float64) float64            { panic(never) }
 func (l Level) exp32Blocks(_, _ []float64, _ float64) float64          { panic(never) }
 func (l Level) maxBlocks(_ []float64, _ float64) float64               { panic(never) }
+func (l Level) logBlocks(_, _ []float64)                               { panic(never) }
 func (l Level) addScaledBlocks(_, _ []float64, _ float64)              { panic(never) }
 func (l Level) dotBlocks(_, _ []float64) float64                       { panic(never) }
 func (l Level) narrowBlocks(_ []float32, _ []float64)                  { panic(never) }

@@ -120,6 +120,9 @@ func variancesAVX2(inv *float64, l *float64, n int, a2 float64, s2 float64, out 
 func ratiosAVX2(a *float64, l *float64, inv *float64, n int, f float64, c float64)
 
 //go:noescape
+func logAVX2(dst *float64, x *float64, n int)
+
+//go:noescape
 func rowSums64AVX2(sum *float64, r *float64, n int)
 
 //go:noescape
@@ -271,6 +274,9 @@ func variancesAVX512(inv *float64, l *float64, n int, a2 float64, s2 float64, ou
 
 //go:noescape
 func ratiosAVX512(a *float64, l *float64, inv *float64, n int, f float64, c float64)
+
+//go:noescape
+func logAVX512(dst *float64, x *float64, n int)
 
 //go:noescape
 func rowSums64AVX512(sum *float64, r *float64, n int)

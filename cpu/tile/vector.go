@@ -1,5 +1,7 @@
 package tile
 
+import "math"
+
 // longest is how many numbers one call of the assembly passes over, as it cannot be preempted. Sums are
 // made of sums of so many.
 const longest = 1024
@@ -25,6 +27,33 @@ func (l Level) Max(z []float64, m float64) float64 {
 		}
 	}
 	return m
+}
+
+// Log sets dst_j = ln x_j with an error below one unit in the last place. dst may be x.
+func (l Level) Log(dst, x []float64) {
+	const normal = 0x1p-1022
+	type other struct {
+		at int
+		x  float64
+	}
+	dst = dst[:len(x)]
+	n := l.split(len(x))
+	var others []other // what the assembly cannot do
+	for j, v := range x[:n] {
+		if !(v >= normal && v <= math.MaxFloat64) {
+			others = append(others, other{j, v})
+		}
+	}
+	for j := 0; j < n; j += longest {
+		k := min(j+longest, n)
+		l.logBlocks(dst[j:k], x[j:k])
+	}
+	for _, o := range others {
+		dst[o.at] = math.Log(o.x)
+	}
+	for j := n; j < len(x); j++ {
+		dst[j] = math.Log(x[j])
+	}
 }
 
 // AddScaled adds c x to y.

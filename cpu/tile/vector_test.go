@@ -2,6 +2,7 @@ package tile
 
 import (
 	"math"
+	"math/big"
 	"math/rand/v2"
 	"testing"
 )
@@ -150,4 +151,54 @@ func TestSameBits(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestLog: within one unit of the value rounded from twice the digits, whatever stands beside it.
+func TestLog(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(5, 6))
+	special := []float64{0, math.Inf(1), math.NaN(), -1, 5e-324, 0x1p-1023}
+	xs := []float64{1, 0x1p-1022, math.MaxFloat64, math.Sqrt2, math.Sqrt2 / 2, math.Nextafter(math.Sqrt2/2, 0), math.Nextafter(1, 0), math.Nextafter(1, 2), 2, .5}
+	for range 20_000 {
+		xs = append(xs, math.Exp(rnd.NormFloat64()), math.Exp(700*(2*rnd.Float64()-1)), 1+rnd.NormFloat64()*1e-6)
+	}
+	each(t, func(t *testing.T, l Level) {
+		got := make([]float64, len(xs))
+		l.Log(got, xs)
+		worst := 0.0
+		for i, x := range xs {
+			// One step of Newton's method, y + (x e^-y - 1): e^-y to 200 bits.
+			y := math.Log(x)
+			if i > 1000 && i%40 != 0 {
+				continue
+			}
+			rest, _ := new(big.Float).Sub(new(big.Float).Mul(bigExp(-y), big.NewFloat(x)), big.NewFloat(1)).Float64()
+			ulp := math.Nextafter(math.Abs(y), math.Inf(1)) - math.Abs(y)
+			worst = max(worst, math.Abs(got[i]-y-rest)/ulp)
+		}
+		if got[0] != 0 || worst > 1 {
+			t.Errorf("ln 1 = %g, largest error %.3f units in the last place", got[0], worst)
+		}
+		t.Logf("largest error %.3f units in the last place", worst)
+		for n := range 40 {
+			for at := range n {
+				for _, v := range special {
+					x := make([]float64, n)
+					for j := range x {
+						x[j] = 3
+					}
+					x[at] = v
+					l.Log(x, x)
+					for j, got := range x {
+						want := math.Log(3)
+						if j == at {
+							want = math.Log(v)
+						}
+						if !(math.Abs(got-want) <= 3e-16) && got != want && !(got != got && want != want) {
+							t.Fatalf("ln %g at %d of %d makes number %d %g, want %g", v, at, n, j, got, want)
+						}
+					}
+				}
+			}
+		}
+	})
 }

@@ -148,6 +148,7 @@ func main() {
 		s.narrow()
 		s.variances()
 		s.ratios()
+		s.log()
 		s.sinkhorns()
 	}
 	transpose64()
