@@ -2,7 +2,9 @@ package bench
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"math"
 	"testing"
 
 	"monge/engine"
@@ -114,4 +116,84 @@ func BenchmarkSinkhornSharp(b *testing.B) {
 			})
 		}
 	}
+}
+
+// Iterations alone, as peers count them: with what is made ready for them, without the bracket. ns/pair-half is the time
+// of half an iteration, all threads together.
+func BenchmarkSinkhornIterations(b *testing.B) {
+	stores := map[engine.SinkhornStore]string{engine.StoreNone: "streaming", engine.StoreAlways: "kept"}
+	for _, w := range []struct {
+		name     string
+		n        sizes
+		d, iters int
+		store    engine.SinkhornStore
+		batch    map[string]int
+	}{
+		{name: "dense", n: same(4096, 40), d: 64, iters: 100, store: engine.StoreAlways},
+		{name: "dense", n: same(4096, 40), d: 64, iters: 10, store: engine.StoreNone},
+		{name: "plane", n: same(4096, 40), d: 3, iters: 20, store: engine.StoreNone},
+		{name: "large", n: sizes{cpu: 8192}, d: 64, iters: 10, store: engine.StoreNone},
+		{name: "large", n: sizes{cpu: 8192}, d: 768, iters: 1, store: engine.StoreNone},
+		{name: "batch", n: sizes{256, 256, 16}, d: 16, iters: 100, store: engine.StoreAlways, batch: map[string]int{"cpu": 64, "cuda": 1024, "emu": 2}},
+	} {
+		for _, t := range []engine.Dtype{engine.F32, engine.F64} {
+			b.Run(w.name+"/"+stores[w.store], func(b *testing.B) {
+				each(b, t, w.n, w.d, func(b *testing.B, e engine.Engine, n int) {
+					count := max(1, w.batch[e.Info().Name])
+					op, free := loop(b, e, t, count, n, w.d, w.iters)
+					defer free()
+					op.Store = w.store
+					measure(b, e, t, iterations(t, count, n, w.d, w.iters), func() error { return iterate(e, op) })
+					b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(2*count*n*n*w.iters), "ns/pair-half")
+				})
+			})
+		}
+	}
+}
+
+// loop makes the run of so many iterations on batch copies of SinkhornClouds, at eps = .05 of the mean cost.
+func loop(b *testing.B, e engine.Engine, t engine.Dtype, batch, n, d, iters int) (op *engine.Sinkhorn, free func()) {
+	a := &arrays{b: b, e: e, t: t}
+	x, y := SinkhornClouds(n, d)
+	points := func(p *tensor.Dense) engine.Buffer {
+		data := p.Data().([]float64)
+		return a.write(a.zeros(t, batch, n, d), func(i int) float64 { return data[i%len(data)] })
+	}
+	number := func(n int, v float64) engine.Buffer {
+		return a.write(a.zeros(engine.F64, 1, n, 1), func(int) float64 { return v })
+	}
+	squares := y.Data().([]float64)
+	op = &engine.Sinkhorn{
+		X: points(x), Y: points(y), Eps: number(1, .05*float64(d)*(1+1.3*1.3+.25)),
+		LogA: number(n, -math.Log(float64(n))), LogB: number(n, -math.Log(float64(n))),
+		F: a.zeros(engine.F64, batch, n, 1), State: a.zeros(engine.I32, batch, 2, 1), Trace: a.zeros(engine.F64, batch, iters+1, 1),
+		Tol: -1, Limit: iters, Passes: iters,
+	}
+	op.G = a.write(a.zeros(engine.F64, batch, n, 1), func(i int) float64 {
+		var s float64
+		for _, v := range squares[i%n*d:][:d] {
+			s -= v * v
+		}
+		return s
+	})
+	return op, a.free
+}
+
+// iterate makes the run from its beginning, with nothing kept from the one before.
+func iterate(e engine.Engine, op *engine.Sinkhorn) error {
+	state := make([]float64, engine.Len(op.State))
+	if err := e.Write(op.State, 0, state); err != nil {
+		return err
+	}
+	var err error
+	if l, ok := e.(engine.SinkhornLoop); ok {
+		err = l.Sinkhorn(context.Background(), op)
+	} else {
+		err = ot.ComposedSinkhorn(context.Background(), e, op)
+	}
+	if op.Kept != nil {
+		op.Kept.Free()
+		op.Kept = nil
+	}
+	return errors.Join(err, e.Sync())
 }

@@ -27,7 +27,7 @@ type sinkhornKept[T float] struct {
 }
 
 // readDims is how many coordinates take no longer to multiply than the product to read.
-const readDims = 8
+const readDims = 4
 
 func keepSinkhorn[T float](e *Engine, a *engine.Sinkhorn, s engine.SinkhornDims) (*sinkhornKept[T], error) {
 	if k, ok := a.Kept.(*sinkhornKept[T]); ok && k.x == a.X && k.y == a.Y && k.store == a.Store && k.heap == &e.heap {

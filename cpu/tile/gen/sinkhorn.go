@@ -259,7 +259,11 @@ func (k *sinkhorn) coefficients(n int) []Op {
 		p[i] = m
 		if i < n {
 			v := k.vector()
-			k.splat(m, v)
+			if k.zmm {
+				k.splat(m, v)
+			} else {
+				k.mov(m, v)
+			}
 			p[i] = v
 		}
 	}
@@ -318,10 +322,13 @@ func (k *sinkhorn) cached() {
 	ref, s, r, c := pointer("ref"), pointer("s"), pointer("r"), pointer("c")
 	scale := k.scale()
 	restore := quiet()
-	sums := make([]VecVirtual, k.rows)
-	for i := range sums {
-		sums[i] = k.vector()
-		k.mov(k.vec(r, i), sums[i])
+	// With few registers coefficients are worth more there than sums, which are used once a tile.
+	var sums []VecVirtual
+	if k.zmm {
+		for i := range k.rows {
+			sums = append(sums, k.vector())
+			k.mov(k.vec(r, i), sums[i])
+		}
 	}
 	poly := k.coefficients(k.registers)
 	tiles(func() {
@@ -352,7 +359,12 @@ func (k *sinkhorn) cached() {
 				k.mov(q[o], k.row(e, i, 0))
 				k.mov(q[o+1], k.row(e, i, 1))
 				k.add(q[o], q[o+1], q[o])
-				k.add(q[o], sums[i], sums[i])
+				if k.zmm {
+					k.add(q[o], sums[i], sums[i])
+				} else {
+					k.add(k.vec(r, i), q[o], q[o])
+					k.mov(q[o], k.vec(r, i))
+				}
 			}
 		}
 		ADDQ(U32(uint32(2*k.bytes)), u)
@@ -447,7 +459,7 @@ func (k *sinkhorn) rowSums() {
 func (s isa) sinkhorns() {
 	for _, f64 := range []bool{true, false} {
 		heights := []int{6}
-		step, registers := 1, 0
+		step, registers := 1, 6
 		if s.zmm {
 			heights = []int{12, 8}
 		}
