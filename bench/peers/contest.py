@@ -102,7 +102,8 @@ class Contest:
         self.contestants.append(c)
 
     def peer(self, name, module, run, accuracy=None, warm=True, note=""):
-        """Adds a peer: run() solves the problem and returns the answer, complete when it returns."""
+        """Adds a peer: run() solves the problem and returns the answer, complete when it returns. warm: it runs once
+        untimed before, for what it compiles then."""
         if load(module) is None:
             self.absent.append(dict(name=name, module=module))
             return

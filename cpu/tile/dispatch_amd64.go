@@ -153,6 +153,22 @@ func (l Level) accumulate32Blocks(v []float64, m, b []float32, f float64) {
 	}
 }
 
+func (l Level) less64Blocks(y, x, m []float64) {
+	if l == AVX512 {
+		less64AVX512(&y[0], &x[0], &m[0], len(y))
+	} else {
+		less64AVX2(&y[0], &x[0], &m[0], len(y))
+	}
+}
+
+func (l Level) less32Blocks(y, x []float32, m []float64) {
+	if l == AVX512 {
+		less32AVX512(&y[0], &x[0], &m[0], len(y))
+	} else {
+		less32AVX2(&y[0], &x[0], &m[0], len(y))
+	}
+}
+
 func (l Level) combine64Blocks(dst []float64, x *float64, offset *int, coef *float64, terms int) {
 	if l == AVX512 {
 		combine64AVX512(&dst[0], len(dst), x, offset, coef, terms)

@@ -35,6 +35,8 @@ func (l Level) centre32Blocks(_, _, _ []float32, _ float64)               { pani
 func (l Level) scale32Blocks(_, _ []float32, _ []float64, _ float64)      { panic(never) }
 func (l Level) accumulate32Blocks(_ []float64, _, _ []float32, _ float64) { panic(never) }
 
+func (l Level) less64Blocks(_, _, _ []float64)                                     { panic(never) }
+func (l Level) less32Blocks(_, _ []float32, _ []float64)                           { panic(never) }
 func (l Level) combine64Blocks(_ []float64, _ *float64, _ *int, _ *float64, _ int) { panic(never) }
 func (l Level) combine32Blocks(_ []float64, _ *float32, _ *int, _ *float64, _ int) { panic(never) }
 func (l Level) errors64Blocks(_, _ []float64, _, _ float64) float64                { panic(never) }

@@ -42,6 +42,9 @@ func scale64AVX2(y *float64, z *float64, a *float64, c float64, n int)
 func accumulate64AVX2(v *float64, m *float64, b *float64, f float64, n int)
 
 //go:noescape
+func less64AVX2(y *float64, x *float64, m *float64, n int)
+
+//go:noescape
 func combine64AVX2(dst *float64, n int, x *float64, offset *int, coef *float64, terms int)
 
 //go:noescape
@@ -85,6 +88,9 @@ func scale32AVX2(y *float32, z *float32, a *float64, c float64, n int)
 
 //go:noescape
 func accumulate32AVX2(v *float64, m *float32, b *float32, f float64, n int)
+
+//go:noescape
+func less32AVX2(y *float32, x *float32, m *float64, n int)
 
 //go:noescape
 func combine32AVX2(dst *float64, n int, x *float32, offset *int, coef *float64, terms int)
@@ -198,6 +204,9 @@ func scale64AVX512(y *float64, z *float64, a *float64, c float64, n int)
 func accumulate64AVX512(v *float64, m *float64, b *float64, f float64, n int)
 
 //go:noescape
+func less64AVX512(y *float64, x *float64, m *float64, n int)
+
+//go:noescape
 func combine64AVX512(dst *float64, n int, x *float64, offset *int, coef *float64, terms int)
 
 //go:noescape
@@ -241,6 +250,9 @@ func scale32AVX512(y *float32, z *float32, a *float64, c float64, n int)
 
 //go:noescape
 func accumulate32AVX512(v *float64, m *float32, b *float32, f float64, n int)
+
+//go:noescape
+func less32AVX512(y *float32, x *float32, m *float64, n int)
 
 //go:noescape
 func combine32AVX512(dst *float64, n int, x *float32, offset *int, coef *float64, terms int)

@@ -681,6 +681,34 @@ done:
 	VZEROUPPER
 	RET
 
+// func less64AVX2(y *float64, x *float64, m *float64, n int)
+// Requires: AVX
+TEXT ·less64AVX2(SB), NOSPLIT, $0-32
+	MOVQ  y+0(FP), AX
+	MOVQ  x+8(FP), CX
+	MOVQ  m+16(FP), DX
+	MOVQ  n+24(FP), BX
+	SHRQ  $0x03, BX
+	TESTQ BX, BX
+	JE    done
+
+block:
+	VMOVUPD (CX), Y0
+	VSUBPD  (DX), Y0, Y0
+	VMOVUPD Y0, (AX)
+	VMOVUPD 32(CX), Y0
+	VSUBPD  32(DX), Y0, Y0
+	VMOVUPD Y0, 32(AX)
+	ADDQ    $0x40, AX
+	ADDQ    $0x40, CX
+	ADDQ    $0x40, DX
+	DECQ    BX
+	JNE     block
+
+done:
+	VZEROUPPER
+	RET
+
 // func combine64AVX2(dst *float64, n int, x *float64, offset *int, coef *float64, terms int)
 // Requires: AVX, FMA3
 TEXT ·combine64AVX2(SB), NOSPLIT, $0-48
@@ -1492,6 +1520,36 @@ block:
 	ADDQ        $0x20, DX
 	DECQ        BX
 	JNE         block
+
+done:
+	VZEROUPPER
+	RET
+
+// func less32AVX2(y *float32, x *float32, m *float64, n int)
+// Requires: AVX
+TEXT ·less32AVX2(SB), NOSPLIT, $0-32
+	MOVQ  y+0(FP), AX
+	MOVQ  x+8(FP), CX
+	MOVQ  m+16(FP), DX
+	MOVQ  n+24(FP), BX
+	SHRQ  $0x03, BX
+	TESTQ BX, BX
+	JE    done
+
+block:
+	VCVTPS2PD  (CX), Y0
+	VSUBPD     (DX), Y0, Y0
+	VCVTPD2PSY Y0, X0
+	VMOVUPS    X0, (AX)
+	VCVTPS2PD  16(CX), Y0
+	VSUBPD     32(DX), Y0, Y0
+	VCVTPD2PSY Y0, X0
+	VMOVUPS    X0, 16(AX)
+	ADDQ       $0x20, AX
+	ADDQ       $0x20, CX
+	ADDQ       $0x40, DX
+	DECQ       BX
+	JNE        block
 
 done:
 	VZEROUPPER
@@ -5288,6 +5346,31 @@ done:
 	VZEROUPPER
 	RET
 
+// func less64AVX512(y *float64, x *float64, m *float64, n int)
+// Requires: AVX, AVX512F
+TEXT ·less64AVX512(SB), NOSPLIT, $0-32
+	MOVQ  y+0(FP), AX
+	MOVQ  x+8(FP), CX
+	MOVQ  m+16(FP), DX
+	MOVQ  n+24(FP), BX
+	SHRQ  $0x03, BX
+	TESTQ BX, BX
+	JE    done
+
+block:
+	VMOVUPD (CX), Z0
+	VSUBPD  (DX), Z0, Z0
+	VMOVUPD Z0, (AX)
+	ADDQ    $0x40, AX
+	ADDQ    $0x40, CX
+	ADDQ    $0x40, DX
+	DECQ    BX
+	JNE     block
+
+done:
+	VZEROUPPER
+	RET
+
 // func combine64AVX512(dst *float64, n int, x *float64, offset *int, coef *float64, terms int)
 // Requires: AVX, AVX512F
 TEXT ·combine64AVX512(SB), NOSPLIT, $0-48
@@ -6171,6 +6254,32 @@ block:
 	ADDQ        $0x20, DX
 	DECQ        BX
 	JNE         block
+
+done:
+	VZEROUPPER
+	RET
+
+// func less32AVX512(y *float32, x *float32, m *float64, n int)
+// Requires: AVX, AVX512F
+TEXT ·less32AVX512(SB), NOSPLIT, $0-32
+	MOVQ  y+0(FP), AX
+	MOVQ  x+8(FP), CX
+	MOVQ  m+16(FP), DX
+	MOVQ  n+24(FP), BX
+	SHRQ  $0x03, BX
+	TESTQ BX, BX
+	JE    done
+
+block:
+	VCVTPS2PD (CX), Z0
+	VSUBPD    (DX), Z0, Z0
+	VCVTPD2PS Z0, Y0
+	VMOVUPS   Y0, (AX)
+	ADDQ      $0x20, AX
+	ADDQ      $0x20, CX
+	ADDQ      $0x40, DX
+	DECQ      BX
+	JNE       block
 
 done:
 	VZEROUPPER

@@ -140,3 +140,21 @@ func Accumulate[T Float](l Level, v []float64, m, b []T, f float64) {
 		v[j] += f*float64(m[j]) + float64(b[j])
 	}
 }
+
+// Less sets y_j = x_j - m_j.
+func Less[T Float](l Level, y, x []T, m []float64) {
+	x, m = x[:len(y)], m[:len(y)]
+	n := l.split(len(y))
+	for i := 0; i < n; i += longest {
+		end := min(i+longest, n)
+		switch y := any(y).(type) {
+		case []float64:
+			l.less64Blocks(y[i:end], any(x).([]float64)[i:], m[i:])
+		case []float32:
+			l.less32Blocks(y[i:end], any(x).([]float32)[i:], m[i:])
+		}
+	}
+	for j := n; j < len(y); j++ {
+		y[j] = T(float64(x[j]) - m[j])
+	}
+}

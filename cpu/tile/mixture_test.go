@@ -73,12 +73,15 @@ func testMixtureVectors[T Float](t *testing.T, l Level, eps float64) {
 	for _, n := range append(lengths, 2100) {
 		x, m, a, v := typed(normals(rnd, n)), typed(normals(rnd, n)), normals(rnd, n), normals(rnd, n)
 		// One number more stays as it is.
-		y, z, sum := make([]T, n+1), make([]T, n+1), append(append([]float64{}, v...), 7)
-		y[n], z[n] = 7, 7
+		y, z, less, sum := make([]T, n+1), make([]T, n+1), make([]T, n+1), append(append([]float64{}, v...), 7)
+		y[n], z[n], less[n] = 7, 7, 7
 		Centre(l, y[:n], x, m, .3)
 		Scale(l, z[:n], x, a, -.7)
 		Accumulate(l, sum[:n], m, x, 1.7)
-		if y[n] != 7 || z[n] != 7 || sum[n] != 7 {
+		Less(l, less[:n], x, a)
+		more := append(append([]float64{}, v...), 7)
+		Add(l, more[:n], x)
+		if y[n] != 7 || z[n] != 7 || less[n] != 7 || sum[n] != 7 || more[n] != 7 {
 			t.Fatalf("n=%d: the number behind is overwritten", n)
 		}
 		for j := range n {
@@ -89,6 +92,9 @@ func testMixtureVectors[T Float](t *testing.T, l Level, eps float64) {
 			}
 			if d := math.Abs(float64(z[j]) + .7*a[j]*xj); !(d <= 2*eps*math.Abs(a[j]*xj)) {
 				t.Fatalf("n=%d: scaled %d is %g off", n, j, d)
+			}
+			if less[j] != T(xj-a[j]) || more[j] != v[j]+xj {
+				t.Fatalf("n=%d: number %d less %g is %g, and with %g %g", n, j, a[j], less[j], v[j], more[j])
 			}
 			if d := math.Abs(sum[j] - (v[j] + (1.7*mj + xj))); !(d <= 2*0x1p-52*size) {
 				t.Fatalf("n=%d: sum %d is %g off", n, j, d)

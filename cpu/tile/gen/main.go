@@ -136,6 +136,7 @@ func main() {
 			s.centre(f64)
 			s.scale(f64)
 			s.accumulate(f64)
+			s.less(f64)
 			s.combine(f64)
 			s.errors(f64)
 		}

@@ -160,3 +160,21 @@ func (s isa) accumulate(f64 bool) {
 	VZEROUPPER()
 	RET()
 }
+
+// less writes y = x - m, m of float64.
+func (s isa) less(f64 bool) {
+	size := s.typed("less", f64, "func(y, x *T, m *float64, n int)")
+	y, x, m := Load(Param("y"), GP64()), Load(Param("x"), GP64()), Load(Param("m"), GP64())
+	n := Load(Param("n"), GP64())
+	loop(n, func() {
+		for j, v := range s.block() {
+			s.widen(f64, x, j, v)
+			VSUBPD(s.at(m, j), v, v)
+			s.round(f64, v, y, j)
+		}
+		advance(size, y, x)
+		advance(64, m)
+	})
+	VZEROUPPER()
+	RET()
+}
