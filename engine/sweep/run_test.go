@@ -306,3 +306,57 @@ func TestVerify(t *testing.T) {
 		t.Errorf("other numbers: %+v, %v", v, err)
 	}
 }
+
+// TestTolerances: what a run was asked for decides how near its numbers must be, and what rounding decides is left out.
+func TestTolerances(t *testing.T) {
+	for _, c := range []struct {
+		args   string
+		name   string
+		was    string
+		is     string
+		differ bool
+	}{
+		{"compare", "cost.encoder", "2", "2.0000019", false}, // 1e-6 of it: a hundred times 1e-8
+		{"compare", "cost.encoder", "2", "2.0000021", true},
+		{"compare --rtol=1e-6 --atol=1e-9", "cost.encoder", "2", "2.00019", false},
+		{"compare --dtype=f32", "cost.encoder", "2", "2.0007", false}, // 4e-4
+		{"compare --dtype=f32", "cost.encoder", "2", "2.0009", true},
+		{"compare", "gap.relative_upper", "3e-15", "9e-8", false}, // a difference of equal numbers
+		{"compare", "gap.relative_upper", "3e-15", "2e-6", true},
+		{"compare", "gap.moved_fraction", "0.25", "0.26", true},
+		{"compare --dtype=f32", "gap.moved_fraction", "0.25", "0.26", false},
+		{"compare --dtype=f32", "gap.certified_optimal", "true", "false", false},
+		{"compare", "gap.certified_optimal", "true", "false", true},
+		{"compare", "flow.nfe_mean", "50", "60", false},
+		{"ot --solver=sinkhorn", "cost", "1", "1.00009", false}, // tol is 1e-6
+		{"ot --solver=sinkhorn --tol=1e-3", "cost", "1", "1.05", false},
+		{"ot --solver=sinkhorn", "iterations", "40", "46", false},
+		{"ot", "status", "optimal", "estimate", true},
+		{"ot", "cost", "1", "", true},
+	} {
+		quote := func(v string) string {
+			if json.Valid([]byte(v)) {
+				return v
+			}
+			if v == "" {
+				return "null"
+			}
+			return fmt.Sprintf("%q", v)
+		}
+		object := func(v string) []byte {
+			text := quote(v)
+			parts := strings.Split(c.name, ".")
+			for i := len(parts) - 1; i >= 0; i-- {
+				text = fmt.Sprintf("{%q: %s}", parts[i], text)
+			}
+			return []byte(text)
+		}
+		v := &Verification{}
+		if err := v.compare(Run{Args: strings.Fields(c.args)}, object(c.was), object(c.is)); err != nil {
+			t.Fatal(err)
+		}
+		if got := len(v.Differences) == 1; got != c.differ {
+			t.Errorf("%s, %s: %s and %s differ: %v, want %v", c.args, c.name, c.was, c.is, got, c.differ)
+		}
+	}
+}
