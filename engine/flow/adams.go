@@ -40,6 +40,15 @@ func adamsSize(d, p int, ell bool) int { // numbers a row
 
 func newAdams(r *run) (solver, error) {
 	a := &adams{run: r, control: adamsControl, maxOrder: maxOrder}
+	if j, ok := r.f.(dist.Jumper); ok {
+		var err error
+		if a.jump, err = newJumper(r, j); err != nil {
+			return nil, err
+		}
+		if a.jump.single {
+			return closed{a.jump}, nil
+		}
+	}
 	if r.t == engine.F32 {
 		a.maxOrder = 6 // the coefficients of higher orders alternate and amplify float32's roundoff
 	}
@@ -58,12 +67,6 @@ func newAdams(r *run) (solver, error) {
 	}
 	a.flat = array{base: a.hist.base.View(0, 1, n*k, r.s), d: r.s}
 	a.tracks = make([]track, n)
-	if j, ok := r.f.(dist.Jumper); ok {
-		var err error
-		if a.jump, err = newJumper(r, j); err != nil {
-			return nil, err
-		}
-	}
 	return a, nil
 }
 

@@ -8,7 +8,7 @@
 // result is bitwise the same whatever else is in the call.
 //
 // One file holds one method: adams.go (the default, with jump.go and land.go for the stretch near the data
-// that is known in closed form), rungekutta.go with a tableau each in euler.go, heun.go, rk4.go and dopri5.go,
+// that is known in closed form, and closed.go where that is all), rungekutta.go with a tableau each in euler.go, heun.go, rk4.go and dopri5.go,
 // and the exponential integrators in dpm.go.
 //
 // An engine that makes steps by itself (engine.Stepper, engine.Trajectories) keeps the rows' times, steps and

@@ -12,7 +12,7 @@ type jumper struct {
 	*run
 	field    dist.Jumper
 	branches int
-	single   bool    // one component alone: the closed form is the whole flow
+	single   bool    // one component alone: the closed form is the whole flow, and closed follows it
 	latent   float64 // ln of the other components' share at the latent end, as a guess for all rows
 
 	branch         staging // I32 [1, N, Branches]
@@ -155,10 +155,8 @@ func (a *adams) leap(n int) (live int, err error) {
 	if err := a.e.Copy2D(a.hist.base, 0, historySlots*a.s, z, 0, a.s, n, a.s); err != nil {
 		return 0, err
 	}
-	if !j.single {
-		if err := a.prepend(n); err != nil {
-			return 0, err
-		}
+	if err := a.prepend(n); err != nil {
+		return 0, err
 	}
 	return a.retire(n)
 }
@@ -170,10 +168,6 @@ func (j *jumper) bracket(n int) error {
 	j.rows = j.rows[:0]
 	for i := range n {
 		j.search[i] = search{u: math.Min(8*grid, j.u1), hi: math.Inf(1)}
-		if j.single {
-			j.search[i].lo = j.u1
-			continue
-		}
 		j.nfe[i] += .5
 		j.rows = append(j.rows, i)
 	}

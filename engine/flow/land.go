@@ -17,8 +17,8 @@ type approach struct {
 // components further apart than some forty times the latent's width could have been left alone before.
 const firstLook = 1.4
 
-// approach readies the first n rows for decoding and returns the count of rows left: none where one
-// component is the whole law, and those whose own does not hold yet where the horizon is near.
+// approach readies the first n rows for decoding and returns the count of rows left: those whose own
+// component does not hold yet where the horizon is near.
 func (a *adams) approach(n int) (live int, err error) {
 	if a.jump == nil || a.dir > 0 {
 		return n, nil
@@ -26,7 +26,7 @@ func (a *adams) approach(n int) (live int, err error) {
 	for i := range n {
 		a.tracks[i].landing = approach{u: a.Path.U(firstLook), last: seen{math.Pi / 2, a.jump.latent}}
 	}
-	if first := a.Path.U(firstLook); !a.jump.single && a.u1 > first {
+	if first := a.Path.U(firstLook); a.u1 > first {
 		return n, nil
 	}
 	for i := range n {
@@ -98,9 +98,7 @@ func (a *adams) touch(n int) error {
 			asked = 1
 		}
 		j.takeBranch(i, t.row)
-		if !j.single {
-			a.nfe[t.row] += asked
-		}
+		a.nfe[t.row] += asked
 	}
 	if err := j.follow(m, dist.Follow{Others: j.others.rows(m)}); err != nil {
 		return err
