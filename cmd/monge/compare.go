@@ -11,6 +11,7 @@ import (
 	"monge/engine"
 	"monge/engine/arrayio"
 	"monge/engine/dist"
+	"monge/engine/flow"
 	"monge/engine/report"
 	"monge/engine/study"
 
@@ -153,6 +154,7 @@ func (f *compareFlags) run(ctx context.Context, a *app, c *cobra.Command) error 
 		return err
 	}
 	s.Progress = a.bar.set
+	s.Encode = study.Encoder(a.keeping(flow.Encode))
 	r, err := study.Compare(ctx, e, *s)
 	if err != nil {
 		return err

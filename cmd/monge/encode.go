@@ -115,7 +115,7 @@ func newFlowCommand(a *app, f integrate, name string, c *cobra.Command) *cobra.C
 			}
 		}
 		s.Jacobian, s.LogP, s.Progress = jacobian != "", logp != "", a.bar.of(name)
-		r, err := f(ctx, e, a.dtype(), l.law, x, &s)
+		r, err := a.keeping(f)(ctx, e, a.dtype(), l.law, x, &s)
 		if err != nil {
 			return err
 		}

@@ -12,6 +12,8 @@ import (
 type service struct {
 	engines *engines // stay open from run to run
 	place   *place   // among the runs of one launch
+	// checkpoint is the directory in which the run may keep what it has done; "" = none.
+	checkpoint string
 }
 
 // engines are the engines that a worker has opened: on a device, opening one takes longer than many a run.

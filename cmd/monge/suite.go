@@ -118,11 +118,21 @@ func (f *suiteFlags) run(ctx context.Context, a *app, ids []string) error {
 	defer a.release(e)
 	j := suiteJSON{Schema: "monge.suite/1", Quick: f.quick, Seed: a.seed, Engine: describeEngine(e, a.dtype()), Cases: []caseJSON{}}
 	var figures []study.Figure
+	kept := a.checkpoint()
+	var done []study.CaseResult
+	kept.Load(suiteCases, &done)
 	for i, c := range cases {
-		r, err := c.Run(ctx, e, s)
-		if err != nil {
-			return err
+		if i == len(done) {
+			r, err := c.Run(ctx, e, s)
+			if err != nil {
+				return err
+			}
+			done = append(done, *r)
+			if err := kept.Save(suiteCases, done); err != nil { // the suite itself may still end well
+				a.warn("%v", err)
+			}
 		}
+		r := &done[i]
 		a.note("%s %s, %.3g s", r.ID, r.Status, r.Elapsed.Seconds())
 		j.add(r)
 		for _, g := range r.Figures {
@@ -143,6 +153,9 @@ func (f *suiteFlags) run(ctx context.Context, a *app, ids []string) error {
 	}
 	return nil
 }
+
+// suiteCases names the cases that are done in a run's checkpoint.
+const suiteCases = "cases"
 
 // chosen returns the cases of these names, all for none, in the suite's order.
 func chosen(ids []string) ([]study.Case, error) {

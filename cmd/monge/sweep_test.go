@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/csv"
+	"encoding/json"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -130,6 +131,70 @@ func TestSweepLaunches(t *testing.T) {
 	}
 	if failed != 12 {
 		t.Errorf("%d runs failed, want the 12 of the file that is not there", failed)
+	}
+}
+
+// TestSweepStopped tells a sweep to stop, as a batch system does ahead of a job's end, in the middle of a long run: the
+// same command goes on with the cases that were not done, and ends with what an undisturbed one says.
+func TestSweepStopped(t *testing.T) {
+	if testing.Short() {
+		t.Skip("runs for some seconds")
+	}
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "s.toml"), "command = \"suite\"\nargs = [\"E01\", \"E05\", \"E06\", \"E16\", \"E20\"]\n[set]\nquick = true\n[grid]\nseed = [1]\n")
+	results := map[string]string{}
+	for _, name := range []string{"calm", "stopped"} {
+		if name == "stopped" {
+			c := program(t, dir, "sweep", "run", "s.toml", "-o", name)
+			if err := c.Start(); err != nil {
+				t.Fatal(err)
+			}
+			for i := 0; ; i++ {
+				if kept, err := filepath.Glob(filepath.Join(dir, name, "runs", "*", "checkpoint", "cases")); err == nil && len(kept) == 1 || i == 3000 {
+					break
+				}
+				time.Sleep(10 * time.Millisecond)
+			}
+			signal := checkpointSignals()[0]
+			if err := c.Process.Signal(signal); err != nil {
+				t.Fatal(err)
+			}
+			began := time.Now()
+			_ = c.Wait() // which says that it was stopped
+			if code := c.ProcessState.ExitCode(); code != codeInterrupted {
+				t.Fatalf("exit code %d after %v", code, signal)
+			}
+			if took := time.Since(began); took > 10*time.Second {
+				t.Errorf("it took %v to stop", took)
+			}
+		}
+		if out, err := program(t, dir, "sweep", "run", "s.toml", "-o", name).CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		paths, err := filepath.Glob(filepath.Join(dir, name, "runs", "*", "*"))
+		if err != nil || len(paths) != 2 { // the log and the result: a checkpoint is of no more use
+			t.Fatalf("%v, %v", paths, err)
+		}
+		var rec struct{ Result suiteJSON }
+		text, err := os.ReadFile(paths[1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := json.Unmarshal(text, &rec); err != nil {
+			t.Fatal(err)
+		}
+		rec.Result.Seconds = 0
+		for i := range rec.Result.Cases {
+			rec.Result.Cases[i].Seconds = 0
+		}
+		cases, err := json.Marshal(rec.Result)
+		if err != nil {
+			t.Fatal(err)
+		}
+		results[name] = string(cases)
+	}
+	if results["calm"] != results["stopped"] || strings.Count(results["calm"], `"id"`) != 5 {
+		t.Errorf("undisturbed %s\nstopped %s", results["calm"], results["stopped"])
 	}
 }
 

@@ -74,7 +74,7 @@ func serve(kept *engines, runs []sweep.Request) []workerReply {
 		go func() {
 			defer wg.Done()
 			var stdout, stderr bytes.Buffer
-			a := &app{stdout: &stdout, stderr: &stderr, service: service{engines: kept, place: places[i]}}
+			a := &app{stdout: &stdout, stderr: &stderr, service: service{engines: kept, place: places[i], checkpoint: r.Checkpoint}}
 			replies[i].Code = a.execute(r.Args)
 			if places[i] != nil {
 				places[i].leave()

@@ -28,6 +28,8 @@ type CompareSettings struct {
 	Seed   uint64 // of the draw and of the probes
 	Dtype  engine.Dtype
 	Flow   flow.Settings // Tangents, Jacobian, LogP and Progress are set here
+	// Encode stands in for [flow.Encode], for the points and for the Jacobians; nil = flow.Encode itself.
+	Encode Encoder
 
 	// Probes > 0 estimates the Jacobian's asymmetry from that many random directions a point; 0 takes the
 	// exact Jacobian up to D = ExactJacobian and DefaultProbes directions beyond.
@@ -54,6 +56,9 @@ const (
 	mostSingular      = 2048 // singular values that Gelbrich's bound may take
 	jacobianTolerance = 1e-8 // above it the solver's own error would be read as asymmetry
 )
+
+// Encoder is a function like [flow.Encode].
+type Encoder func(ctx context.Context, e engine.Engine, t engine.Dtype, law dist.Distribution, x *tensor.Dense, s *flow.Settings) (*flow.Result, error)
 
 // Stages that Compare reports through Progress.
 const (
@@ -131,7 +136,10 @@ func Compare(ctx context.Context, e engine.Engine, s CompareSettings) (*Comparis
 
 	fs := s.Flow
 	fs.Progress = s.stage(StageEncode)
-	enc, err := flow.Encode(ctx, e, s.Dtype, s.Law, x, &fs)
+	if s.Encode == nil {
+		s.Encode = flow.Encode
+	}
+	enc, err := s.Encode(ctx, e, s.Dtype, s.Law, x, &fs)
 	if err != nil {
 		return nil, err
 	}
@@ -209,20 +217,20 @@ func asymmetry(ctx context.Context, e engine.Engine, s *CompareSettings, x *tens
 	fs.Rtol = math.Min(orDefault(fs.Rtol), jacobianTolerance)
 	fs.Atol = math.Min(orDefault(fs.Atol), jacobianTolerance)
 	fs.Progress = s.stage(StageJacobian)
-	a, err := jacobianTest(ctx, e, s.Dtype, s.Law, engine.Points(at, points, d), s.Probes, s.Seed, fs)
+	a, err := jacobianTest(ctx, e, s.Encode, s.Dtype, s.Law, engine.Points(at, points, d), s.Probes, s.Seed, fs)
 	return a, a.Steepest * n / points, err
 }
 
 // jacobianTest takes the asymmetry of the encoder's Jacobian at the rows of x [N, D]: from that many random
 // directions a row, or, for 0 of them, from exact Jacobians up to D = ExactJacobian and DefaultProbes beyond.
-func jacobianTest(ctx context.Context, e engine.Engine, t engine.Dtype, law dist.Distribution, x *tensor.Dense, probes int, seed uint64, fs flow.Settings) (Asymmetry, error) {
+func jacobianTest(ctx context.Context, e engine.Engine, encode Encoder, t engine.Dtype, law dist.Distribution, x *tensor.Dense, probes int, seed uint64, fs flow.Settings) (Asymmetry, error) {
 	n, d := x.Shape()[0], x.Shape()[1]
 	if probes == 0 && d > ExactJacobian {
 		probes = DefaultProbes
 	}
 	if probes == 0 {
 		fs.Jacobian = true
-		r, err := flow.Encode(ctx, e, t, law, x, &fs)
+		r, err := encode(ctx, e, t, law, x, &fs)
 		if err != nil {
 			return Asymmetry{}, err
 		}
@@ -240,7 +248,7 @@ func jacobianTest(ctx context.Context, e engine.Engine, t engine.Dtype, law dist
 	rng.Normals(dir, seed, probeStream, 0)
 	v := tensor.New(tensor.WithShape(n, probes, d), tensor.WithBacking(dir))
 	fs.Tangents = v
-	r, err := flow.Encode(ctx, e, t, law, x, &fs)
+	r, err := encode(ctx, e, t, law, x, &fs)
 	if err != nil {
 		return Asymmetry{}, err
 	}

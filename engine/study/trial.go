@@ -86,7 +86,7 @@ func (t *trial) sample(law dist.Distribution, n int) *tensor.Dense { return law.
 
 // asymmetry takes |J - J^T|/|J| at the rows of x.
 func (t *trial) asymmetry(law dist.Distribution, x *tensor.Dense, s flow.Settings) (Asymmetry, error) {
-	return jacobianTest(t.ctx, t.e, t.s.Dtype, law, x, 0, t.s.Seed, s)
+	return jacobianTest(t.ctx, t.e, flow.Encode, t.s.Dtype, law, x, 0, t.s.Seed, s)
 }
 
 func (t *trial) certify(x, z *tensor.Dense) (*ot.Certificate, error) {
