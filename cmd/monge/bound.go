@@ -57,7 +57,7 @@ type boundLipschitzJSON struct {
 	Max    number `json:"max"`
 }
 
-// Statuses of bound: every number is a bound, or L_s is estimated from below.
+// Statuses of bound: every number is a bound, or L_s is estimated from below, or time is discrete.
 const (
 	statusProved    = "bound"
 	statusEstimated = "estimate"
@@ -90,7 +90,8 @@ and for the probability-flow ODE, and measure the distance itself.
     lipschitz = "analytic"
 
 J is summed over the coordinates. status is "bound" where every number is one, "estimate" where the Lipschitz constants
-are estimated from below (pairs, power). The measured distances of clouds are above 0 for equal laws: w2_bias says by
+are estimated from below (pairs, power) or time is discrete: the theorem's integrals are then sums over the steps, which
+leave out the steps' own error. The measured distances of clouds are above 0 for equal laws: w2_bias says by
 how much.`,
 		Example: `  monge bound gaussian.toml
   monge bound gaussian.toml --dist gaussian:d=64
@@ -304,12 +305,23 @@ func (f *boundFlags) table(a *app, j boundJSON, r *bound.Result) *report.Table {
 		t.Add("sliced", text(j.W2.Sliced), "two clouds of data: "+text(j.Bias.Sliced))
 	}
 	t.Section("run")
-	t.Add("status", j.Status, map[string]string{statusProved: "upper bounds", statusEstimated: "L_s is estimated from below: no proof"}[j.Status])
+	t.Add("status", j.Status, reason(r))
 	t.Add("seconds", text(j.Seconds), "in all")
 	if f.out != "" {
 		t.Add("wrote", f.out)
 	}
 	return t
+}
+
+// reason says what the status rests on.
+func reason(r *bound.Result) string {
+	switch {
+	case r.Rigorous:
+		return "upper bounds"
+	case r.Method == bound.Analytic:
+		return "the theorem's integrals are sums over the steps, whose own error they leave out: no proof"
+	}
+	return "L_s is estimated from below: no proof"
 }
 
 // large shows a number, or its logarithm where it is beyond the range of float64.

@@ -53,7 +53,7 @@ type Result struct {
 	N            int // points of the clouds, 0 = not measured
 	Method       string
 	Lipschitz    float64 // the largest L_s
-	Rigorous     bool    // whether the L_s are upper bounds
+	Rigorous     bool    // whether the L_s are upper bounds and time is continuous: sums over steps leave out the steps' own error
 	Curves       Curves
 	Seconds      float64
 }

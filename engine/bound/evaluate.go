@@ -104,7 +104,7 @@ func (b *estimate) lipschitz() (func(x []float64, t Time) (float64, error), erro
 		if b.s.Model != nil || !ok || law.OneSided() == nil {
 			return nil, fmt.Errorf("bound: analytic Lipschitz constants are known for Gaussians, smoothed points and mixtures of one covariance with an exact or scaled score, not here: choose pairs or power: %w", ErrUnsupported)
 		}
-		b.r.Rigorous = true
+		b.r.Rigorous = !b.p.Discrete()
 		l := law.OneSided()
 		return func(_ []float64, t Time) (float64, error) { return (1 + b.s.Delta) * l(t.Alpha, t.Sigma), nil }, nil
 	case AllPairs:
