@@ -57,7 +57,7 @@ func readCSV(s *stream, comma rune, picks []string) (*Array, error) {
 		return nil, err
 	}
 	if t.rows == 0 {
-		return nil, errors.New("no rows below the header")
+		return nil, fmt.Errorf("no rows below the header: %s", quoteNames(first))
 	}
 	return &Array{Shape: []int{t.rows, len(t.cols)}, Data: t.data, Notes: t.notes}, nil
 }
