@@ -141,7 +141,7 @@ func TestSweepStopped(t *testing.T) {
 		t.Skip("runs for some seconds")
 	}
 	dir := t.TempDir()
-	write(t, filepath.Join(dir, "s.toml"), "command = \"suite\"\nargs = [\"E01\", \"E05\", \"E06\", \"E16\", \"E20\"]\n[set]\nquick = true\n[grid]\nseed = [1]\n")
+	write(t, filepath.Join(dir, "s.toml"), "command = \"suite\"\nargs = [\"E01\", \"E06\", \"E16\", \"E20\"]\n[set]\nquick = true\n[grid]\nseed = [1]\n")
 	results := map[string]string{}
 	for _, name := range []string{"calm", "stopped"} {
 		if name == "stopped" {
@@ -193,7 +193,7 @@ func TestSweepStopped(t *testing.T) {
 		}
 		results[name] = string(cases)
 	}
-	if results["calm"] != results["stopped"] || strings.Count(results["calm"], `"id"`) != 5 {
+	if results["calm"] != results["stopped"] || strings.Count(results["calm"], `"id"`) != 4 {
 		t.Errorf("undisturbed %s\nstopped %s", results["calm"], results["stopped"])
 	}
 }
