@@ -104,7 +104,7 @@ func (f *fixture) rotation(d int) []float64 {
 	for range 3 {
 		v := f.unit(d)
 		for i := range d {
-			householder(v, q[i*d:(i+1)*d])
+			householder(tile.Plain, v, q[i*d:(i+1)*d])
 		}
 	}
 	return q

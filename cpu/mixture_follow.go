@@ -68,19 +68,33 @@ func (p *followTask[T]) do(w *worker, item int) {
 	}
 }
 
-// ratios sets ratio_j = sqrt((alpha1^2 l_j + sigma1^2)/(alpha0^2 l_j + sigma0^2)) for row i's component
-// and writes the row's log determinant.
-func (p *followTask[T]) ratios(i int, ratio []float64) {
+// move is what a row's times and component alone make of its flow:
+// ratio_j = sqrt((alpha1^2 l_j + sigma1^2)/(alpha0^2 l_j + sigma0^2)), and half the sum of their squares' logarithms.
+type move struct {
+	ratio          []float64
+	logDet         float64
+	a0, s0, a1, s1 float64
+	branch         int32 // -1 = none yet
+}
+
+// moveOf fills the move of row i, which is often that of the row before, and writes the row's log determinant.
+func (p *followTask[T]) moveOf(m *move, i int) {
 	a0, s0, _, _ := timeOf(p.from, i)
 	a1, s1, _, _ := timeOf(p.to, i)
-	for j, l := range p.model.of(p.lam, int(p.branch[i])) {
-		ratio[j] = (a1*a1*l + s1*s1) / (a0*a0*l + s0*s0)
+	if k := p.branch[i]; m.branch != k || m.a0 != a0 || m.s0 != s0 || m.a1 != a1 || m.s1 != s1 {
+		m.branch, m.a0, m.s0, m.a1, m.s1 = k, a0, s0, a1, s1
+		for j, l := range p.model.of(p.lam, int(k)) {
+			m.ratio[j] = (a1*a1*l + s1*s1) / (a0*a0*l + s0*s0)
+		}
+		if p.logDet != nil {
+			m.logDet = 0.5 * tile.SumLog(m.ratio)
+		}
+		for j, q := range m.ratio {
+			m.ratio[j] = math.Sqrt(q)
+		}
 	}
 	if p.logDet != nil {
-		p.logDet[i] = T(0.5 * tile.SumLog(ratio))
-	}
-	for j, q := range ratio {
-		ratio[j] = math.Sqrt(q)
+		p.logDet[i] = T(m.logDet)
 	}
 }
 
@@ -101,7 +115,8 @@ func (p *followTask[T]) ratioOthers(i int, z []float64) {
 
 func (p *followTask[T]) axesPanel(w *worker, row, n int) {
 	D := p.D
-	x, ratio := w.f64.take(n*D), w.f64.take(D)
+	x := w.f64.take(n * D)
+	m := move{ratio: w.f64.take(D), branch: -1}
 	p.toAxes(w, n, p.x[row*D:], x)
 	v := w.f64.take(n * D)
 	z, t := w.f64.take(p.K), p.newTable(w)
@@ -113,7 +128,8 @@ func (p *followTask[T]) axesPanel(w *worker, row, n int) {
 		k := int(p.branch[row+i])
 		a0, _, _, _ := timeOf(p.from, row+i)
 		a1, s1, c1, _ := timeOf(p.to, row+i)
-		p.ratios(row+i, ratio)
+		p.moveOf(&m, row+i)
+		ratio := m.ratio
 		mk := p.axes[k*D : (k+1)*D]
 		xi, vi := x[i*D:(i+1)*D], v[i*D:(i+1)*D]
 		for j, xj := range xi {
@@ -149,6 +165,7 @@ func (p *followTask[T]) axesPanel(w *worker, row, n int) {
 func (p *followTask[T]) ownPanel(w *worker, row, n int) {
 	D, P := p.D, p.P
 	rows := w.i32.take(n)[:0]
+	m := move{ratio: w.f64.take(D), branch: -1}
 	in, z, back := scratch[T](w, n*D), scratch[T](w, n*D), scratch[T](w, n*D)
 	y, ratio := scratch[T](w, n*D), w.f64.take(n*D)
 	var tan, tz []T
@@ -169,7 +186,8 @@ func (p *followTask[T]) ownPanel(w *worker, row, n int) {
 		for l, i := range rows {
 			i := int(i)
 			a0, _, _, _ := timeOf(p.from, row+i)
-			p.ratios(row+i, ratio[l*D:(l+1)*D])
+			p.moveOf(&m, row+i)
+			copy(ratio[l*D:(l+1)*D], m.ratio)
 			for j, xj := range p.x[(row+i)*D : (row+i+1)*D] {
 				in[l*D+j] = T(float64(xj) - a0*float64(mk[j]))
 			}

@@ -3,6 +3,7 @@ package cpu
 import (
 	"math"
 
+	"monge/cpu/tile"
 	"monge/engine"
 )
 
@@ -14,7 +15,7 @@ type model[T float] struct {
 	lam     []float64 // eigenvalues [VarK, D]
 	mean    []T       // [K, D]
 	basis   []T       // [BasisK, D, D]
-	reflect []T       // [R, D]
+	reflect []float64 // [R, D]
 	own     bool      // every component has its own axes
 	axes    []float64 // m'_k [K, D], where the axes are shared
 }
@@ -22,7 +23,9 @@ type model[T float] struct {
 // ready reads the parameters; buffers of an earlier call are used again.
 func (m *model[T]) ready(w *worker, p *engine.MixtureParams, s engine.MixtureDims) {
 	m.MixtureDims = s
-	m.mean, m.basis, m.reflect = data[T](p.Mean), data[T](p.Basis), data[T](p.Reflect)
+	m.mean, m.basis = data[T](p.Mean), data[T](p.Basis)
+	m.reflect = resize(m.reflect, s.R*s.D)
+	convert(m.reflect, data[T](p.Reflect))
 	m.own = s.BasisK > 1
 	m.logW = resize(m.logW, s.K)
 	convert(m.logW, data[T](p.LogW))
@@ -40,7 +43,7 @@ func (m *model[T]) ready(w *worker, p *engine.MixtureParams, s engine.MixtureDim
 }
 
 // release forgets the caller's arrays.
-func (m *model[T]) release() { m.mean, m.basis, m.reflect = nil, nil, nil }
+func (m *model[T]) release() { m.mean, m.basis = nil, nil }
 
 func resize(x []float64, n int) []float64 {
 	if cap(x) < n {
@@ -65,7 +68,7 @@ func (m *model[T]) toAxes(w *worker, n int, x []T, out []float64) {
 		convert(out, x)
 		for i := range n {
 			for r := range m.R {
-				householder(m.reflect[r*m.D:(r+1)*m.D], out[i*m.D:(i+1)*m.D])
+				householder(w.level, m.reflect[r*m.D:(r+1)*m.D], out[i*m.D:(i+1)*m.D])
 			}
 		}
 	}
@@ -85,7 +88,7 @@ func (m *model[T]) fromAxes(w *worker, n int, x []float64, out []T) {
 	default:
 		for i := range n {
 			for r := m.R - 1; r >= 0; r-- {
-				householder(m.reflect[r*m.D:(r+1)*m.D], x[i*m.D:(i+1)*m.D])
+				householder(w.level, m.reflect[r*m.D:(r+1)*m.D], x[i*m.D:(i+1)*m.D])
 			}
 		}
 		convert(out, x)
@@ -93,17 +96,7 @@ func (m *model[T]) fromAxes(w *worker, n int, x []float64, out []T) {
 }
 
 // householder applies I - 2 v v^T to x.
-func householder[T float](v []T, x []float64) {
-	x = x[:len(v)]
-	var dot float64
-	for j, vj := range v {
-		dot += float64(vj) * x[j]
-	}
-	dot *= 2
-	for j, vj := range v {
-		x[j] -= dot * float64(vj)
-	}
-}
+func householder(l tile.Level, v, x []float64) { l.AddScaled(x, v, -2*l.Dot(v, x)) }
 
 const ln2Pi = 1.83787706640934548356 // ln(2 pi)
 
