@@ -1,77 +1,37 @@
-//go:build emu && cgo
+//go:build (cuda || emu) && cgo
 
 package gpu
 
 import (
-	"errors"
-	"math"
-	"strings"
 	"testing"
 
 	"monge/engine"
 	"monge/engine/enginetest"
-	"monge/kernels/emu"
 )
 
-// openGroups opens an engine on a device of compute capability 9.0, with f besides.
-func openGroups(t *testing.T, f emu.Faults) *Engine {
-	t.Helper()
-	fresh(t)
-	f.Capability = groupCapability
-	emu.Set(f)
-	return open(t, Options{})
-}
-
-// TestGroups runs the cases whose products are the tensor cores' by warpgroups; TestEngine has them by mma.sync.
-func TestGroups(t *testing.T) {
-	e := openGroups(t, emu.Faults{})
-	if !e.groups || e.Info().Device != e.name {
-		t.Fatalf("%+v", e.Info())
-	}
+// TestOtherProducts runs what the tensor cores multiply in float32 by the kind of product, mma.sync or warpgroups, that
+// TestEngine does not use.
+func TestOtherProducts(t *testing.T) {
+	e := openOther(t)
 	for _, c := range enginetest.Cases() {
-		if c.Dtype != engine.F32 || c.Op != "Softmax" {
-			continue
+		if c.Dtype == engine.F32 && c.Op == "Softmax" {
+			t.Run(c.Name, func(t *testing.T) {
+				if err := c.Run(e); err != nil {
+					t.Error(err)
+				}
+			})
 		}
-		t.Run(c.Name, func(t *testing.T) {
-			if err := c.Run(e); err != nil {
-				t.Error(err)
-			}
-		})
 	}
-	if k := (kernel{"softmax_wgmma", "softmax_wgmma_x3_d64", "f32"}); e.code.functions[k] == (e.code.functions[kernel{}]) {
-		t.Errorf("no case came to %v", k)
+	scan := "softmax_mma"
+	if e.groups {
+		scan = "softmax_wgmma"
+	}
+	for _, form := range []string{"x3_d32", "x3_d64", "x3_any", "x3_d64_tilt"} {
+		if _, ok := e.code.functions[kernel{scan, scan + "_" + form, "f32"}]; !ok {
+			t.Errorf("no case came to %s_%s", scan, form)
+		}
 	}
 	t.Run("precision", func(t *testing.T) { testTensorPrecision(t, e) })
 	t.Run("parts", func(t *testing.T) { testTensorParts(t, e) })
 	t.Run("non-finite", func(t *testing.T) { testTensorNonFinite(t, e) })
-}
-
-// TestGroupsFallBack: a device on which warpgroups go wrong computes without them, and says why.
-func TestGroupsFallBack(t *testing.T) {
-	for _, c := range []struct {
-		name   string
-		faults emu.Faults
-		reason string
-	}{
-		{"wrong products", emu.Faults{Products: true}, "by mma.sync, "},
-		{"a missing kernel", emu.Faults{NoKernel: "softmax_wgmma_x3_d64_f32"}, "kernel softmax_wgmma_x3_d64_f32 of module softmax_wgmma"},
-		// Of the first problem: the queries, the keys and their extent, the biases, a scan and the states; then all again.
-		{"a fault of the device", emu.Faults{Kernel: 12}, "failed, noticed by"},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			e := openGroups(t, c.faults)
-			if e.groups || !strings.Contains(e.Info().Device, " without wgmma: ") || !strings.Contains(e.Info().Device, c.reason) {
-				t.Errorf("warpgroups %v on %s", e.groups, e.Info().Device)
-			}
-			emu.Set(emu.Faults{Capability: groupCapability})
-			const d = 20
-			q, lse := make([]float64, d), make([]float64, 1)
-			q[0] = 3
-			out := array(t, e, engine.F32, 1, 1, 1, lse)
-			x := array(t, e, engine.F32, 1, 1, d, q)
-			if err := errors.Join(e.Softmax(&engine.Softmax{Q: x, K: x, LSE: out}), e.Read(lse, out, 0)); err != nil || math.Abs(lse[0]-9) > 9*0x1p-21 {
-				t.Errorf("log-sum-exp %g, want 9 to the last bits; error %v", lse[0], err)
-			}
-		})
-	}
 }

@@ -58,14 +58,16 @@ template <template <int, int, bool> class Rows, int NP, int DC, bool TILT> DEV v
 		load(tile + WGMMA_STAGES - 1);
 		const uint8_t *k = stages + tile % WGMMA_STAGES * STAGE;
 		float acc[64];
-		multiply_group<NP, DC>(acc, q, wgmma_descriptor(k));
+		start_group<NP, DC>(acc, q, wgmma_descriptor(k));
+		wait_group<0>(acc);
 		fold_tile<TILT>(p, at, rows, acc, reinterpret_cast<const float *>(k + KEY_BYTES), tile);
 		if (ends_part<KEYS>(p, at, tile, part)) rows.store(p, part++);
 	}
 }
 
 // scan_group_streaming: any number of chunks; both clouds come through shared memory chunk by chunk. What the tensor cores
-// have summed over a chunk is added up rounded.
+// have summed over a chunk is added up rounded, while they are at the next: of two chunks, since ptxas lets no product run
+// from one trip of a loop into another.
 template <template <int, int, bool> class Rows, int NP, bool TILT> DEV void scan_group_streaming(const softmax_mma_params &p) {
 	constexpr int T = WGMMA_THREADS, KEYS = MMA_TILE, CHUNK = MMA_TILE * ROW_BYTES, STAGE = 2 * CHUNK, BIAS = 2 * KEYS * 4;
 	DYNAMIC_SHARED(uint8_t, shared);
@@ -88,24 +90,41 @@ template <template <int, int, bool> class Rows, int NP, bool TILT> DEV void scan
 		}
 		copy_commit();
 	};
-	for (int i = 0; i < WGMMA_ANY_STAGES - 1; i++) load(i);
+	constexpr int AHEAD = WGMMA_ANY_STAGES - 2; // the products before are on their way, and read their stage
+	for (int i = 0; i < AHEAD; i++) load(i);
 	const int group = warpgroup_id() * (GROUP_ROWS * ROW_BYTES);
 	Rows<1, WGMMA_SET<TILT>, TILT> rows(p, at, warp_id() * 16);
 	int step = 0; // counts chunks
+	auto start = [&](float (&sum)[64]) {
+		copy_wait<AHEAD - 1>();
+		proxy_fence();
+		__syncthreads(); // the chunk is there, and the one before the last has been read
+		load(step + AHEAD);
+		const uint8_t *s = shared + step % WGMMA_ANY_STAGES * STAGE;
+		start_group<NP, 1>(sum, wgmma_descriptor(s + group), wgmma_descriptor(s + CHUNK));
+		step++;
+	};
 	for (int tile = at.first, part = at.part; tile < at.last; tile++) {
-		float acc[64];
-#pragma unroll
-		for (int v = 0; v < 64; v++) acc[v] = 0;
-		for (int c = 0; c < chunks; c++, step++) {
-			copy_wait<WGMMA_ANY_STAGES - 2>();
-			proxy_fence();
-			__syncthreads(); // the chunk is there, and the last one has been read
-			load(step + WGMMA_ANY_STAGES - 1);
-			const uint8_t *s = shared + step % WGMMA_ANY_STAGES * STAGE;
-			float sum[64];
-			multiply_group<NP, 1>(sum, wgmma_descriptor(s + group), wgmma_descriptor(s + CHUNK));
+		float acc[64], even[64], odd[64];
+		auto add = [&](const float (&sum)[64]) {
 #pragma unroll
 			for (int v = 0; v < 64; v++) acc[v] += sum[v];
+		};
+#pragma unroll
+		for (int v = 0; v < 64; v++) acc[v] = 0;
+#pragma unroll 1
+		for (int c = 1; c < chunks; c += 2) {
+			start(even);
+			start(odd);
+			wait_group<1>(even);
+			add(even);
+			wait_group<0>(odd);
+			add(odd);
+		}
+		if (chunks & 1) {
+			start(even);
+			wait_group<0>(even);
+			add(even);
 		}
 		fold_tile<TILT>(p, at, rows, acc, reinterpret_cast<const float *>(biases + (tile & 1) * BIAS), tile);
 		if (ends_part<KEYS>(p, at, tile, part)) rows.store(p, part++);

@@ -28,6 +28,11 @@
 DEV void wgmma_fence() { asm volatile("wgmma.fence.sync.aligned;" ::: "memory"); }
 DEV void wgmma_commit() { asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory"); }
 template <int PENDING> DEV void wgmma_wait() { asm volatile("wgmma.wait_group.sync.aligned %0;" ::"n"(PENDING) : "memory"); }
+// wgmma_landed keeps the compiler from moving the use of accumulators above the wait for them: it sees no tie between the two.
+DEV void wgmma_landed(float (&d)[64]) {
+#pragma unroll
+	for (int v = 0; v < 64; v++) asm volatile("" : "+f"(d[v])::"memory");
+}
 DEV void proxy_fence() { asm volatile("fence.proxy.async.shared::cta;" ::: "memory"); }
 
 #define WGMMA_8(j) "+f"(d[j]), "+f"(d[j + 1]), "+f"(d[j + 2]), "+f"(d[j + 3]), "+f"(d[j + 4]), "+f"(d[j + 5]), "+f"(d[j + 6]), "+f"(d[j + 7])
@@ -54,9 +59,9 @@ DEV uint64_t wgmma_descriptor(const void *rows) {
 	return (uint64_t)((shared_address(rows) & 0x3ffff) >> 4) | (uint64_t)1 << 16 | (uint64_t)(BLOCK8 >> 4) << 32 | (uint64_t)1 << 62;
 }
 
-// multiply_group sets acc to the products of a warpgroup's 64 queries with 128 keys over DC chunks, each of 128 rows. The
-// small products come first, since the tensor cores cut their sums off: over two chunks nothing is lost by that.
-template <int NP, int DC> DEV void multiply_group(float (&acc)[64], uint64_t q, uint64_t k) {
+// start_group starts to set acc to the products of a warpgroup's 64 queries with 128 keys over DC chunks, each of 128 rows.
+// The small products come first, since the tensor cores cut their sums off: over two chunks nothing is lost by that.
+template <int NP, int DC> DEV void start_group(float (&acc)[64], uint64_t q, uint64_t k) {
 	wgmma_fence();
 	if constexpr (NP == 3) {
 #pragma unroll
@@ -76,5 +81,10 @@ template <int NP, int DC> DEV void multiply_group(float (&acc)[64], uint64_t q, 
 			wgmma_64x128(acc, q + at, k + at, NP == 3 || c + t > 0);
 		}
 	wgmma_commit();
-	wgmma_wait<0>();
+}
+
+// wait_group waits until products are there but for those that were started last, PENDING times.
+template <int PENDING> DEV void wait_group(float (&acc)[64]) {
+	wgmma_wait<PENDING>();
+	wgmma_landed(acc);
 }
