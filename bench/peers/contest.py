@@ -49,6 +49,15 @@ class Monge:
             raise RuntimeError(answer["error"])
         return answer
 
+    def processor(self):
+        """Seconds of all its threads so far; None where the system does not tell."""
+        try:
+            with open(f"/proc/{self.process.pid}/stat") as f:
+                fields = f.read().rsplit(")", 1)[1].split()
+        except OSError:
+            return None
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def close(self):
         self.process.stdin.close()
         self.process.wait()
@@ -57,7 +66,7 @@ class Monge:
 class Contestant:
     def __init__(self, name, library, run, warm, accuracy, note):
         self.name, self.library, self.run, self.warm, self.accuracy, self.note = name, library, run, warm, accuracy, note
-        self.seconds, self.outcome, self.error = [], None, None
+        self.seconds, self.processor, self.outcome, self.error = [], [], None, None
 
 
 class Contest:
@@ -74,32 +83,35 @@ class Contest:
 
     def monge(self, job, arrays, accuracy=None, name="monge", note="", **request):
         """Adds monge with the arrays (name -> array) and the request's numbers."""
+        c = Contestant(name, "monge", None, False, accuracy, note)
+        c.run, c.result = self.job(job, arrays, name, **request)
+        self.contestants.append(c)
+
+    def job(self, job, arrays, name="monge", **request):
+        """Two functions: one has monge do the job and returns (seconds, processor seconds), one returns the answer."""
         folder = self.session.folder(f"{self.workload}-{self.case}-{self.dtype}-{name}")
         for key, value in arrays.items():
             np.save(os.path.join(folder, key + ".npy"), np.ascontiguousarray(value))
         request = dict(request, job=job, dir=folder, dtype={"float32": "f32", "float64": "f64"}[self.dtype])
         process = self.session.monge
-        prepared = []
 
         def run():
-            if not prepared or process.prepared is not request:
+            if process.prepared is not request:
                 process.ask(**dict(request, do="prepare"))
                 process.prepared = request
-                prepared.append(True)
                 process.ask(do="run")  # memory from the system, caches
-            return process.ask(do="run")["seconds"]
+            before = process.processor()
+            seconds = process.ask(do="run")["seconds"]
+            return seconds, None if before is None else process.processor() - before
 
-        def outcome():
+        def answer():
             if process.prepared is not request:
                 run()
-            answer = process.ask(do="save")
+            told = process.ask(do="save")
             files = [f for f in os.listdir(folder) if f.startswith("monge_")]
             found = {f[len("monge_"):-len(".npy")]: np.load(os.path.join(folder, f)) for f in files}
-            return dict(answer.get("values") or {}, **(answer.get("notes") or {}), **found)
-
-        c = Contestant(name, "monge", run, False, accuracy, note)
-        c.result = outcome
-        self.contestants.append(c)
+            return dict(told.get("values") or {}, **(told.get("notes") or {}), **found)
+        return run, answer
 
     def peer(self, name, module, run, accuracy=None, warm=True, note=""):
         """Adds a peer: run() solves the problem and returns the answer, complete when it returns. warm: it runs once
@@ -110,9 +122,9 @@ class Contest:
         c = Contestant(name, module, None, warm, accuracy, note)
 
         def timed():
-            began = time.perf_counter()
+            began, used = time.perf_counter(), time.process_time()
             c.outcome = run()
-            return time.perf_counter() - began
+            return time.perf_counter() - began, time.process_time() - used
 
         c.run, c.result = timed, lambda: c.outcome
         self.contestants.append(c)
@@ -137,9 +149,10 @@ class Contest:
     def attempt(self, c, count=True):
         time.sleep(PAUSE)
         try:
-            seconds = c.run()
+            seconds, processor = c.run()
             if count:
                 c.seconds.append(seconds)
+                c.processor += [] if processor is None else [processor]
         except Exception as e:  # a peer that fails is named, and does not stop the others
             c.error = f"{type(e).__name__}: {str(e)[:300]}"
             print(f"{self.workload} {self.case} {self.dtype}: {c.name}: {c.error}", file=sys.stderr)
@@ -149,6 +162,8 @@ class Contest:
         if c.error:
             return self.write(dict(row, error=c.error))
         row.update(seconds=[round(s, 6) for s in c.seconds], median=statistics.median(c.seconds), least=min(c.seconds))
+        if c.processor:
+            row.update(processor=round(statistics.median(c.processor), 3))
         if self.unit:
             row.update(unit=self.unit[0], rate=statistics.median(c.seconds) * self.unit[1])
         if c.accuracy:

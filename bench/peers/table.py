@@ -40,24 +40,25 @@ def markdown(facts, rows, failed):
     out = [f"{facts['date']}, {facts['machine']}, device {facts['device']}, {facts['system']}, Go {facts['go'].removeprefix('go')}, Python {facts['python']}; "
            f"load {facts['load']}; size {facts['size']}; the run took {facts['took']}.", "",
            "Versions: " + ", ".join(f"{k} {v[k]}" for k in v) + ".", "",
-           "Medians. Ratio: a peer's time over monge's. Runs: how often it ran, warm-up aside.", ""]
+           "Medians. Ratio: a peer's time over monge's. Processor: time of all threads together, in steps of .01 s for monge; it hardly depends on what else "
+           "the machine does, and counts threads that wait in loops. Runs: how often it ran, warm-up aside.", ""]
     for (workload, case, dtype), group in groups(rows).items():
         own = next((r for r in group if r["peer"] == "monge" and "median" in r), None)
         unit = next((r["unit"] for r in group if r.get("unit")), None)
-        out += [f"**{workload}**, {case}, {dtype}", "", "| | time | " + (f"{unit} | " if unit else "") + "ratio | runs | accuracy | |", "| --- | --- | " + ("--- | " if unit else "") + "--- | --- | --- | --- |"]
+        out += [f"**{workload}**, {case}, {dtype}", "", "| | time | " + (f"{unit} | " if unit else "") + "ratio | processor | runs | accuracy | |", "| --- | --- | " + ("--- | " if unit else "") + "--- | --- | --- | --- | --- |"]
         for r in group:
             blank = " |" if unit else ""
             if "absent" in r:
-                out.append(f"| {r['peer']} | absent |{blank} | | | {r['absent']} is not installed |")
+                out.append(f"| {r['peer']} | absent |{blank} | | | | {r['absent']} is not installed |")
             elif "error" in r:
-                out.append(f"| {r['peer']} | failed |{blank} | | | {r['error'].splitlines()[0][:120].replace('|', '/')} |")
+                out.append(f"| {r['peer']} | failed |{blank} | | | | {r['error'].splitlines()[0][:120].replace('|', '/')} |")
             else:
                 accuracy = ", ".join(f"{k} {number(x, 2)}" for k, x in (r.get("accuracy") or {}).items())
                 ratio = "1" if r is own else f"{number(r['median'] / own['median'], 2)}" if own else ""
                 note = r.get("note") or ""
                 if not accurate(r):
                     note = (note + "; " if note else "") + "did not get there"
-                cells = [r["peer"], seconds(r["median"])] + ([number(r["rate"])] if unit else []) + [ratio, str(len(r["seconds"])), accuracy, note]
+                cells = [r["peer"], seconds(r["median"])] + ([number(r["rate"])] if unit else []) + [ratio, f"{r['processor']:.3g} s" if "processor" in r else "", str(len(r["seconds"])), accuracy, note]
                 out.append("| " + " | ".join(cells) + " |")
         out.append("")
     if failed:
