@@ -32,6 +32,7 @@ type mma struct {
 	threads int64
 	shared  int64 // bytes a block
 	grouped bool  // scans are those of softmax_wgmma.cu
+	state   int64 // bytes of partial states a row
 	held    []cu.DevicePtr
 }
 
@@ -54,7 +55,11 @@ func newMMA(r *softmax, np precision, factor float64, chunks int64, tilt bool) (
 		part_keys: C.mma_part_keys(C.int64_t(keys)), base: C.double(a.Scale),
 	}
 	p := &m.p
-	if p.bproblems == 1 && r.ended == nil {
+	p.vproblems, p.panels = 1, 1
+	if r.averages() {
+		p.vproblems = C.int64_t(problems(r.values()))
+	}
+	if p.bproblems == 1 && p.vproblems == 1 && r.ended == nil {
 		p.batch, p.total = 1, p.batch*p.total
 	}
 	if p.base == 0 {
@@ -73,6 +78,7 @@ func newMMA(r *softmax, np precision, factor float64, chunks int64, tilt bool) (
 		p.slots *= C.MMA_ANY_WARPS
 	}
 	m.shared = int64(C.mma_shared(p.chunks, streaming))
+	m.state = 8 * int64(p.slots)
 	if err := m.splitKeys(); err != nil {
 		return m, err
 	}
@@ -188,6 +194,8 @@ func (m *mma) panel(a *engine.Softmax, b0, batch, i0, rows int64) C.softmax_mma_
 	}{
 		{&at.k, at.kproblems, 4 * at.m * at.d}, {&at.keys, at.kproblems, C.SPLIT_CHUNK * at.cols * at.chunks},
 		{&at.ratio, at.kproblems, 4 * at.cols}, {&at.odd, at.kproblems, 4 * at.cols / C.SPLIT_ROWS}, {&at.extent, at.kproblems, 8},
+		{&at.v, at.vproblems, 4 * at.m * at.dv}, {&at.values, at.vproblems, C.SPLIT_CHUNK * at.cols * at.vchunks}, {&at.vshift, at.vproblems, 4 * at.cols},
+		{&at.vodd, at.vproblems, 4 * at.cols / C.SPLIT_ROWS}, {&at.vextent, at.vproblems, 4 * (32*at.vchunks + 1)}, {&at.squares, at.vproblems, 4 * at.cols},
 		{&at.bias, at.bproblems, 8 * at.cols}, {&at.u, at.uproblems, 4 * at.m}, {&at.w, at.wproblems, 4 * at.m},
 	} {
 		if x.problems > 1 {
@@ -200,7 +208,7 @@ func (m *mma) panel(a *engine.Softmax, b0, batch, i0, rows int64) C.softmax_mma_
 // scan splits the queries of a panel and goes over its keys.
 func (m *mma) scan(at *C.softmax_mma_params, file, op string) (err error) {
 	at.rows = C.int64_t(ceilDiv(int64(at.n), C.MMA_TILE) * C.MMA_TILE)
-	batch, tiles := int64(at.batch), int64(at.rows)/C.MMA_TILE
+	batch, tiles := int64(at.batch), int64(at.rows)/C.MMA_TILE*int64(at.panels)
 	if at.queries, err = m.scratch("split queries", C.SPLIT_CHUNK, batch, int64(at.rows), int64(at.chunks)); err != nil {
 		return err
 	}

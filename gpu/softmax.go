@@ -82,13 +82,10 @@ func (r *softmax) run(np precision) error {
 		}
 		return nil
 	}
-	if r.tensor() && r.rowsOnly() {
+	if r.tensor() && r.fusedTensor() {
 		return r.scanTensor(np)
 	}
-	values := a.V
-	if values == nil {
-		values = a.K
-	}
+	values := r.values()
 	r.p = C.softmax_params{
 		q: addr(a.Q), k: addr(a.K), v: addr(values), s: addr(a.S), u: addr(a.U), c: addr(a.C), w: addr(a.W),
 		skip: addr(a.Skip), t: addr(a.T), a: addr(a.A),
@@ -108,6 +105,13 @@ func (r *softmax) run(np precision) error {
 		return r.fused(wide)
 	}
 	return r.throughMemory(values)
+}
+
+func (r *softmax) values() engine.Buffer {
+	if r.a.V == nil {
+		return r.a.K
+	}
+	return r.a.V
 }
 
 // each calls f for panels of batch problems, or of rows of one problem, in their order.

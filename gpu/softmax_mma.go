@@ -19,13 +19,18 @@ const leastDims = 16
 const mmaStore = 1 << 28
 
 // tensor says whether the products of a call are the tensor cores'. It depends on nothing that changes a row's company.
-func (r *softmax) tensor() bool { return r.t == engine.F32 && r.s.D >= leastDims && r.s.M > 0 }
-
-// rowsOnly says whether LSE, Max and Arg are all that is wanted.
-func (r *softmax) rowsOnly() bool {
-	a := r.a
-	return a.Mean == nil && a.Second == nil && a.TMean == nil && a.ColSum == nil
+func (r *softmax) tensor() bool {
+	return r.t == engine.F32 && r.s.M > 0 && (r.s.D >= leastDims || r.fusedTensor() && (r.a.Mean != nil || r.a.Second != nil) && r.s.Dv > smallDims)
 }
+
+// fusedTensor says whether one pass of the tensor cores has all outputs.
+func (r *softmax) fusedTensor() bool {
+	a := r.a
+	return a.TMean == nil && a.ColSum == nil && (a.Mean == nil && a.Second == nil || r.s.D <= meanDims)
+}
+
+// averages says whether values are used in one pass.
+func (r *softmax) averages() bool { return (r.a.Mean != nil || r.a.Second != nil) && r.fusedTensor() }
 
 // scanTensor computes LSE, Max and Arg without keeping anything of a pair.
 func (r *softmax) scanTensor(np precision) error {
@@ -33,7 +38,11 @@ func (r *softmax) scanTensor(np precision) error {
 	if r.a.C != nil {
 		tilt = "_tilt"
 	}
-	if r.a.LSE != nil {
+	if r.averages() {
+		if err := r.meansTensor(); err != nil {
+			return err
+		}
+	} else if r.a.LSE != nil {
 		m, err := newMMA(r, np, math.Log2E, 1, r.a.C != nil)
 		if err == nil {
 			products := "x3_"
@@ -67,7 +76,7 @@ func (r *softmax) scanTensor(np precision) error {
 // pass goes over all keys for all rows, panel by panel, and merges the states of parts.
 func (m *mma) pass(a *engine.Softmax, file, scan, merge string) error {
 	b, n, _ := a.Q.Shape()
-	row := int64(m.p.slots)*8 + int64(m.p.chunks)*C.SPLIT_CHUNK
+	row := m.state + int64(m.p.chunks)*C.SPLIT_CHUNK
 	batch, rows := int64(b), int64(n)
 	if rows <= mmaStore/row {
 		batch = min(batch, max(1, mmaStore/row/(rows+C.MMA_TILE)))
@@ -78,14 +87,16 @@ func (m *mma) pass(a *engine.Softmax, file, scan, merge string) error {
 		held := len(m.held)
 		defer m.release(held)
 		at := m.panel(a, b0, min(batch, int64(b)-b0), i0, min(rows, int64(n)-i0))
-		for to, x := range map[*C.uint64_t]engine.Buffer{&at.lse: a.LSE, &at.max: a.Max, &at.arg: a.Arg} {
+		for to, x := range map[*C.uint64_t]engine.Buffer{&at.lse: a.LSE, &at.max: a.Max, &at.arg: a.Arg, &at.mean: a.Mean, &at.second: a.Second} {
 			if x != nil {
-				*to = addr(x) + C.uint64_t(4*(b0*int64(n)+i0))
+				_, _, width := x.Shape()
+				*to = addr(x) + C.uint64_t(4*(b0*int64(n)+i0)*int64(width))
 			}
 		}
-		if at.part, err = m.scratch("partial states", 8, int64(at.batch), int64(at.n), int64(at.slots)); err != nil {
+		if at.part, err = m.scratch("partial states", 1, int64(at.batch), int64(at.n), m.state); err != nil {
 			return err
 		}
+		at.sums = at.part + C.uint64_t(4*C.MEAN_STATE)*C.uint64_t(at.batch*at.n*at.parts)
 		if err := m.scan(&at, file, scan); err != nil {
 			return err
 		}

@@ -113,6 +113,101 @@ func testTensorPrecision(t *testing.T, e *Engine) {
 	}
 }
 
+// TestTensorMeans: means and second moments by the tensor cores are as exact as float32 arithmetic, over many keys too, with
+// values of any width; columns, and rows of values, of other sizes keep their digits.
+func TestTensorMeans(t *testing.T) {
+	e := open(t, Options{})
+	const n = 5
+	for _, c := range []struct{ m, d, dv int }{{4500, 16, 0}, {300, 33, 7}, {130, 64, 0}, {130, 70, 129}, {130, 3, 200}, {300, 128, 0}} {
+		scale := .3 / math.Sqrt(float64(c.d))
+		q, k := cloud(5, n, c.d), cloud(6, c.m, c.d)
+		v, dv := k, c.d
+		var vb engine.Buffer
+		if c.dv > 0 {
+			dv = c.dv
+			v = cloud(7, c.m, dv)
+			for i := range v {
+				v[i] *= math.Ldexp(1, 30*(i%dv%3)-30) // columns
+				if i/dv%5 == 3 {
+					v[i] *= 0x1p-40 // rows
+				}
+			}
+			vb = array(t, e, engine.F32, 1, c.m, dv, v)
+		}
+		qb, kb := array(t, e, engine.F32, 1, n, c.d, q), array(t, e, engine.F32, 1, c.m, c.d, k)
+		mean, second := array(t, e, engine.F32, 1, n, dv, make([]float64, n*dv)), array(t, e, engine.F32, 1, n, 1, make([]float64, n))
+		got, squares := make([]float64, n*dv), make([]float64, n)
+		err := e.Softmax(&engine.Softmax{Q: qb, K: kb, V: vb, Scale: scale, Mean: mean, Second: second})
+		if err := errors.Join(err, e.Read(got, mean, 0), e.Read(squares, second, 0)); err != nil {
+			t.Fatal(err)
+		}
+		var worst, plain, worst2, plain2 float64 // in units of sum_j r_j |v_j|
+		for i := range n {
+			row := q[i*c.d:][:c.d]
+			exact, rough := weights(row, k, scale, dot64), weights32(row, k, scale)
+			var e2, p2 float64
+			var s2 float32
+			for l := range dv {
+				var m, size float64
+				var s float32
+				for j, r := range exact {
+					m += r * v[j*dv+l]
+					size += r * math.Abs(v[j*dv+l])
+					s += float32(rough[j] * float32(v[j*dv+l]))
+				}
+				worst = max(worst, math.Abs(got[i*dv+l]-m)/size)
+				plain = max(plain, math.Abs(float64(s)-m)/size)
+			}
+			for j, r := range exact {
+				e2 += r * dot64(v[j*dv:][:dv], v[j*dv:][:dv])
+				s2 += float32(rough[j] * float32(dot32(v[j*dv:][:dv], v[j*dv:][:dv])))
+			}
+			p2 = math.Abs(float64(s2)-e2) / e2
+			worst2, plain2 = max(worst2, math.Abs(squares[i]-e2)/e2), max(plain2, p2)
+		}
+		t.Logf("m = %d, d = %d, dv = %d: mean %.2g, float32 %.2g; second moment %.2g, float32 %.2g", c.m, c.d, dv, worst, plain, worst2, plain2)
+		if worst > 2*plain+0x1p-23 || worst2 > 2*plain2+0x1p-23 { // the contract's rule
+			t.Errorf("m = %d, d = %d, dv = %d: means are off by %.3g, the plain formula by %.3g; second moments by %.3g, %.3g", c.m, c.d, dv, worst, plain, worst2, plain2)
+		}
+		for _, b := range []engine.Buffer{qb, kb, mean, second, vb} {
+			if b != nil {
+				b.Free()
+			}
+		}
+	}
+}
+
+// weights returns the softmax of scale <q, k_j>.
+func weights(q, k []float64, scale float64, sum func(x, y []float64) float64) []float64 {
+	d := len(q)
+	r := make([]float64, len(k)/d)
+	lse := logSum(q, k, scale, func(x float64) float64 { return x }, sum)
+	for j := range r {
+		r[j] = math.Exp(scale*sum(q, k[j*d:][:d]) - lse)
+	}
+	return r
+}
+
+// weights32 is weights in plain float32.
+func weights32(q, k []float64, scale float64) []float32 {
+	d := len(q)
+	r := make([]float32, len(k)/d)
+	most := float32(math.Inf(-1))
+	for j := range r {
+		r[j] = float32(scale) * float32(dot32(q, k[j*d:][:d]))
+		most = max(most, r[j])
+	}
+	var sum float32
+	for j, z := range r {
+		r[j] = float32(math.Exp(float64(z - most)))
+		sum += r[j]
+	}
+	for j := range r {
+		r[j] /= sum
+	}
+	return r
+}
+
 // TestTensorParts: a row's bits do not depend on how blocks share the keys, nor on the other rows.
 func TestTensorParts(t *testing.T) { testTensorParts(t, open(t, Options{})) }
 
@@ -120,27 +215,72 @@ func testTensorParts(t *testing.T, e *Engine) {
 	const n, m, d = 150, 4500, 16
 	q, k := cloud(3, n, d), cloud(4, m, d)
 	kb := array(t, e, engine.F32, 1, m, d, k)
-	run := func(rows []float64) (lse, most []float64) {
+	run := func(rows []float64) (lse, most, mean []float64) {
 		n := len(rows) / d
 		qb := array(t, e, engine.F32, 1, n, d, rows)
 		l, x := array(t, e, engine.F32, 1, n, 1, make([]float64, n)), array(t, e, engine.F32, 1, n, 1, make([]float64, n))
-		lse, most = make([]float64, n), make([]float64, n)
-		err := e.Softmax(&engine.Softmax{Q: qb, K: kb, LSE: l, Max: x})
-		if err := errors.Join(err, e.Read(lse, l, 0), e.Read(most, x, 0)); err != nil {
+		m := array(t, e, engine.F32, 1, n, d, make([]float64, n*d))
+		lse, most, mean = make([]float64, n), make([]float64, n), make([]float64, n*d)
+		err := errors.Join(e.Softmax(&engine.Softmax{Q: qb, K: kb, LSE: l, Max: x}), e.Softmax(&engine.Softmax{Q: qb, K: kb, Mean: m}))
+		if err := errors.Join(err, e.Read(lse, l, 0), e.Read(most, x, 0), e.Read(mean, m, 0)); err != nil {
 			t.Fatal(err)
 		}
-		return lse, most
+		return lse, most, mean
 	}
-	lse, most := run(q)
+	lse, most, mean := run(q)
 	defer func(workers int64) { e.workers = workers }(e.workers)
 	e.workers = 1 // one block for all parts
-	again, mostAgain := run(q)
-	alone, mostAlone := run(q[7*d:][:d])
-	if fmt.Sprint(lse, most) != fmt.Sprint(again, mostAgain) {
+	again, mostAgain, meanAgain := run(q)
+	alone, mostAlone, meanAlone := run(q[7*d:][:d])
+	if fmt.Sprint(lse, most, mean) != fmt.Sprint(again, mostAgain, meanAgain) {
 		t.Error("another share of the parts gives other bits")
 	}
-	if lse[7] != alone[0] || most[7] != mostAlone[0] {
-		t.Errorf("row 7 alone: %v, %v; in company: %v, %v", alone[0], mostAlone[0], lse[7], most[7])
+	if lse[7] != alone[0] || most[7] != mostAlone[0] || fmt.Sprint(mean[7*d:][:d]) != fmt.Sprint(meanAlone) {
+		t.Errorf("row 7 alone: %v, %v, %v; in company: %v, %v, %v", alone[0], mostAlone[0], meanAlone, lse[7], most[7], mean[7*d:][:d])
+	}
+}
+
+// TestTensorMeansNonFinite: so do they in means, where keys, values or queries are not finite.
+func TestTensorMeansNonFinite(t *testing.T) {
+	inf, nan := math.Inf(1), math.NaN()
+	e := open(t, Options{})
+	const d = 17
+	for _, c := range []struct{ q, key, v, mean, second []float64 }{ // in the first coordinate; the second of queries and keys is 1
+		{[]float64{1, 2}, []float64{1, nan}, []float64{5, 6}, []float64{nan, nan}, []float64{nan, nan}},
+		{[]float64{0, nan}, []float64{2, 2}, []float64{5, 7}, []float64{6, nan}, []float64{37, nan}},
+		{[]float64{1, 1}, []float64{-inf, 3}, []float64{5, 7}, []float64{7, 7}, []float64{49, 49}},
+		{[]float64{-inf, 1}, []float64{1, -3}, []float64{5, 7}, []float64{nan, 5 + 2/(1+math.Exp(4))}, []float64{nan, 25 + 24/(1+math.Exp(4))}},
+		{[]float64{inf, 0}, []float64{-1, -2}, []float64{5, 7}, []float64{0, 6}, []float64{0, 37}},
+		{[]float64{0, 1}, []float64{2, 2}, []float64{inf, 7}, []float64{inf, inf}, []float64{inf, inf}},
+		{[]float64{0, 1}, []float64{-inf, 2}, []float64{nan, 7}, []float64{nan, 7}, []float64{nan, 49}},
+	} {
+		n, m := len(c.q), len(c.key)
+		q, k := make([]float64, n*d), make([]float64, m*d)
+		for i, x := range c.q {
+			q[i*d], q[i*d+1] = x, 1
+		}
+		for j, x := range c.key {
+			k[j*d], k[j*d+1] = x, 1
+		}
+		mean, second := array(t, e, engine.F32, 1, n, 1, make([]float64, n)), array(t, e, engine.F32, 1, n, 1, make([]float64, n))
+		err := e.Softmax(&engine.Softmax{
+			Q: array(t, e, engine.F32, 1, n, d, q), K: array(t, e, engine.F32, 1, m, d, k), V: array(t, e, engine.F32, 1, m, 1, c.v), Mean: mean, Second: second,
+		})
+		for what, x := range map[string]struct {
+			buf  engine.Buffer
+			want []float64
+		}{"Mean": {mean, c.mean}, "Second": {second, c.second}} {
+			got := make([]float64, n)
+			if err := errors.Join(err, e.Read(got, x.buf, 0)); err != nil {
+				t.Fatal(err)
+			}
+			for i, want := range x.want {
+				// 2^-21 is the relative error of the scaled products and of the exponential.
+				if got[i] != want && !(math.Abs(got[i]-want) <= 0x1p-21*math.Abs(want)) && !(math.IsNaN(got[i]) && math.IsNaN(want)) {
+					t.Errorf("%s of queries %v, keys %v, values %v: row %d is %g, want %g", what, c.q, c.key, c.v, i, got[i], want)
+				}
+			}
+		}
 	}
 }
 

@@ -28,6 +28,7 @@ namespace { // their functions concern nobody else
 #include "softmax.cu"
 #include "softmax_mma.cu"
 #include "softmax_mma_max.cu"
+#include "softmax_mma_mean.cu"
 #include "softmax_mma_panel.cu"
 #include "softmax_panel.cu"
 #include "softmax_small.cu"

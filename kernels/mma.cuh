@@ -5,6 +5,9 @@
 // TF32's accuracy. Shared memory holds 128-byte rows whose 16-byte units are XORed with row % 8, which keeps copies and
 // ldmatrix free of bank conflicts.
 //
+// Values, the right factor of weights times values, are split the same way with a power of two a column and one a row; a
+// column of theirs lies along the keys, which ldmatrix transposes.
+//
 // The instructions are here alone, one function each; emu/matrix.h has the same functions for the emulation.
 #pragma once
 #include "kernel.cuh"
@@ -49,6 +52,19 @@ DEV void unpack_half2(uint32_t r, float &low, float &high) {
 }
 #endif
 
+// exponent_of returns e with |x| in [2^(e-1), 2^e).
+DEV int exponent_of(float x) {
+	int e;
+	frexpf(x, &e);
+	return x == 0 ? 0 : e;
+}
+
+constexpr int VALUE_TOP = 15;  // the largest value of a column lies below 2^15
+constexpr int VALUE_MOST = 80; // rows of values are scaled up by this at most: sums of weights stay in range
+
+// column_exponent returns the exponent of a column's largest value, from its bits.
+DEV int column_exponent(uint32_t extent) { return exponent_of(__uint_as_float(extent)); }
+
 constexpr int ROW_BYTES = SPLIT_CHUNK; // of a chunk in shared memory
 constexpr int BLOCK16 = 16 * ROW_BYTES, BLOCK8 = 8 * ROW_BYTES;
 
@@ -80,6 +96,14 @@ template <int WM, int WN> DEV void clear(float (&acc)[WM][WN][4]) {
 		for (int j = 0; j < WN; j++)
 #pragma unroll
 			for (int v = 0; v < 4; v++) acc[i][j][v] = 0;
+}
+
+// multiply16 adds products over 16 dimensions of 16 WM rows with 16 columns.
+template <int WM> DEV void multiply16(float (&sum)[WM][2][4], const uint32_t (&a)[WM][4], const uint32_t (&b)[4]) {
+#pragma unroll
+	for (int i = 0; i < WM; i++)
+#pragma unroll
+		for (int h = 0; h < 2; h++) mma16816(sum[i][h], a[i], b[2 * h], b[2 * h + 1]);
 }
 
 // Fragments holds 16 WM queries by 16 dimensions in registers.
@@ -147,6 +171,41 @@ DEV void multiply(float (&acc)[WM][WN][4], const Fragments<NP, WM> (&q)[DC][STEP
 		}
 }
 
+// multiply_high is multiply for three products with the queries' hi alone in registers; q has both in shared memory, its
+// chunks q_bytes apart. What the tensor cores have summed over RUN chunks is added up rounded.
+template <int RUN, int N, int WM, int WN>
+DEV void multiply_high(float (&acc)[WM][WN][4], const uint32_t (&hi)[N][WM][4], const uint8_t *q, int q_bytes, const uint8_t *k, int chunk_bytes, const Lane &lane) {
+	static_assert(N % (2 * RUN) == 0, "whole runs");
+#pragma unroll
+	for (int j = 0; j < WN; j += 2)
+#pragma unroll
+		for (int t0 = 0; t0 < N; t0 += 2 * RUN) {
+			float sum[WM][2][4];
+			uint32_t khi[2 * RUN][4];
+			clear(sum);
+#pragma unroll
+			for (int t = t0; t < t0 + 2 * RUN; t++) {
+				const uint8_t *at = k + t / 2 * chunk_bytes + j * BLOCK8;
+				uint32_t klo[4], lo[WM][4];
+				ldmatrix4(khi[t - t0], at + lane.keys_at(t % 2 * 2));
+				ldmatrix4(klo, at + lane.keys_at(4 + t % 2 * 2));
+#pragma unroll
+				for (int i = 0; i < WM; i++) ldmatrix4(lo[i], q + t / 2 * q_bytes + i * BLOCK16 + lane.rows_at(4 + t % 2 * 2));
+				multiply16(sum, lo, khi[t - t0]);
+				multiply16(sum, hi[t], klo);
+			}
+#pragma unroll
+			for (int t = t0; t < t0 + 2 * RUN; t++) multiply16(sum, hi[t], khi[t - t0]);
+#pragma unroll
+			for (int i = 0; i < WM; i++)
+#pragma unroll
+				for (int v = 0; v < 8; v++) {
+					float &to = acc[i][j + (v >> 2)][v & 3];
+					to = t0 ? to + sum[i][v >> 2][v & 3] : sum[i][v >> 2][v & 3];
+				}
+		}
+}
+
 // multiply_streaming adds the products with one chunk, read from shared memory on both sides, to acc, which has the keys in
 // SETS sets of 8 WN.
 template <int NP, int SETS, int WM, int WN>
@@ -174,3 +233,50 @@ DEV void multiply_streaming(float (&acc)[SETS][WM][WN][4], const uint8_t *q, con
 #pragma unroll
 				for (int v = 0; v < 4; v++) acc[s][i][j][v] += sum[(s * WN + j) / 2][i][j & 1][v];
 }
+
+// SplitWeights are the left factor of weights times values, 16 WM rows by 16 KS keys, as hi + lo of fp16.
+template <int KS, int WM> struct SplitWeights {
+	uint32_t hi[KS][WM][4], lo[KS][WM][4];
+
+	// split takes weights from the places of an accumulator, which are those of the left factor.
+	DEV void split(const float (&x)[WM][2 * KS][4]) {
+#pragma unroll
+		for (int t = 0; t < KS; t++)
+#pragma unroll
+			for (int i = 0; i < WM; i++)
+#pragma unroll
+				for (int v = 0; v < 4; v++) {
+					const float a = x[i][2 * t + (v >> 1)][2 * (v & 1)], b = x[i][2 * t + (v >> 1)][2 * (v & 1) + 1];
+					float ha, hb;
+					hi[t][i][v] = pack_half2(a, b);
+					unpack_half2(hi[t][i][v], ha, hb);
+					lo[t][i][v] = pack_half2(a - ha, b - hb);
+				}
+	}
+
+	// multiply adds the products with values, rows of keys whose chunks of 32 columns are chunk_bytes apart, to out. What the
+	// tensor cores have summed is added up rounded.
+	template <int W> DEV void multiply(float (&out)[WM][W][4], const uint8_t *values, int chunk_bytes, const Lane &lane) const {
+#pragma unroll
+		for (int j = 0; j < W; j += 2) { // 16 columns
+			__syncwarp(); // or ptxas would load the values of all columns at once, and spill
+			const uint8_t *v = values + j / 4 * chunk_bytes;
+			float sum[WM][2][4];
+			uint32_t vhi[KS][4], vlo[4];
+			clear(sum);
+#pragma unroll
+			for (int t = 0; t < KS; t++) {
+				ldmatrix4_trans(vhi[t], v + t * BLOCK16 + lane.rows_at(j & 2));
+				ldmatrix4_trans(vlo, v + t * BLOCK16 + lane.rows_at(4 + (j & 2)));
+				multiply16(sum, lo[t], vhi[t]);
+				multiply16(sum, hi[t], vlo);
+			}
+#pragma unroll
+			for (int t = 0; t < KS; t++) multiply16(sum, hi[t], vhi[t]);
+#pragma unroll
+			for (int i = 0; i < WM; i++)
+#pragma unroll
+				for (int v = 0; v < 8; v++) out[i][j + (v >> 2)][v & 3] += sum[i][v >> 2][v & 3];
+		}
+	}
+};

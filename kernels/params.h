@@ -257,6 +257,20 @@ typedef struct {
 	double base, factor;
 } split_params;
 
+// Values are split with a power of two a column:
+//
+// split_columns_DTYPE  SPLIT_THREADS, problems ceil_div(n, SPLIT_ROWS): extent, which is zero before
+// split_values_DTYPE   SPLIT_THREADS, problems rows / SPLIT_ROWS: cloud, shift, squares, odd, and the last of extent
+typedef struct {
+	uint64_t x;       // [problems, n, d]
+	uint64_t extent;  // uint32 [problems, 32 chunks + 1]: the bits of the largest finite |x| of a column; the count of rows that are not finite
+	uint64_t cloud;   // in panels of across chunks: [problems, chunks / across, rows, across] of SPLIT_CHUNK bytes
+	uint64_t shift;   // [problems, rows]: the exponent of the power of two that a row's values still lack, 0 or less; 1 = a row that is not finite
+	uint64_t squares; // [problems, rows]: |x_i|^2, 0 for a row that is not finite
+	uint64_t odd;     // uint32 [problems, rows / SPLIT_ROWS]: whether a shift there is not 0
+	int64_t problems, n, rows, d, chunks, across, xstride;
+} values_params;
+
 typedef struct {
 	uint64_t out, x;  // of x [problems, n], or 0 = zeros
 	uint64_t ratio;   // of the keys, where it is 0 out is beyond; or 0
@@ -289,6 +303,17 @@ typedef struct {
 //	softmax_wgmma_x1_d32_f32, softmax_wgmma_x1_d32_tilt_f32, softmax_wgmma_x1_d64_f32, softmax_wgmma_x1_d64_tilt_f32,
 //	softmax_wgmma_x3_any_f32, softmax_wgmma_x3_any_tilt_f32, softmax_wgmma_x1_any_f32, softmax_wgmma_x1_any_tilt_f32,
 //	softmax_wgmma_max_d64_f32, softmax_wgmma_max_any_f32
+}
+
+// softmax_mma_mean.cu: forms are d32 (chunks = vchunks = 1), d64 (chunks = 2) and d128 (chunks = 4), and vchunks is a
+// multiple of chunks: that many columns a panel. They take mean_shared() of dynamic shared memory and write part and sums.
+// Second is with squares and, as tilt, with c and w.
+//
+//	softmax_mma_mean_d32_f32, softmax_mma_mean_d32_tilt_f32, softmax_mma_mean_d32_second_f32,
+//	softmax_mma_mean_d64_f32, softmax_mma_mean_d64_tilt_f32, softmax_mma_mean_d64_second_f32,
+//	softmax_mma_mean_d128_f32, softmax_mma_mean_d128_tilt_f32, softmax_mma_mean_d128_second_f32:
+//	                               mean_threads(chunks), batch panels (rows / MMA_TILE) groups
+//	softmax_means_f32              WARP_THREADS, ceil_div(batch n, WARP_ROWS): lse, mean, second
 //
 // softmax_mma_panel.cu: in place of softmax_logits and softmax_tangents, n rows of each problem of a panel,
 //
@@ -311,6 +336,11 @@ typedef struct {
 	int64_t part_keys, parts, groups;
 	int64_t slots;      // states a row: 4 a part, or 4 MMA_ANY_WARPS with FORM any by mma
 	double base;        // s where it is 0
+	// Of softmax_mma_mean.cu: values_params of v, each [vproblems, ...], and outputs.
+	uint64_t v, values, vshift, vodd, vextent, squares;
+	uint64_t mean, second;
+	uint64_t sums; // scratch float [batch, n, parts, 32 vchunks]; part is [batch, n, parts, MEAN_STATE]: reference, sum, second moment
+	int64_t dv, vchunks, vproblems, panels;
 } softmax_mma_params;
 
 // mma_part_keys returns the keys of a part. It depends on m alone, since the order of a row's sums depends on it.
@@ -325,7 +355,14 @@ enum {
 	MMA_ANY_WARPS = 2, // of a block side by side along the keys, with FORM any
 	WGMMA_STAGES = 2,  // of MMA_TILE keys, so that a multiprocessor holds two blocks with 64 dimensions
 	WGMMA_ANY_STAGES = 4,
+	MEAN_KEYS = 32,    // of a step of softmax_mma_mean.cu
+	MEAN_STATE = 4,    // numbers
+	MEAN_BIASES = 3,   // a key: bias, factor, square
+	MEAN_STAGES = 2,
 };
+
+// mean_threads returns the threads of a block of softmax_mma_mean.cu.
+PARAMS_INLINE int64_t mean_threads(int64_t chunks) { return chunks == 4 ? 2 * MMA_THREADS : MMA_THREADS; }
 
 // mma_shared returns the bytes of dynamic shared memory of a block; any is 1 for FORM any.
 PARAMS_INLINE int64_t mma_shared(int64_t chunks, int any) {
@@ -337,6 +374,11 @@ PARAMS_INLINE int64_t mma_shared(int64_t chunks, int any) {
 PARAMS_INLINE int64_t wgmma_shared(int64_t chunks, int any) {
 	if (any) return WGMMA_ANY_STAGES * 2 * MMA_TILE * SPLIT_CHUNK + 2 * 2 * MMA_TILE * 4;
 	return MMA_TILE * chunks * SPLIT_CHUNK + WGMMA_STAGES * (MMA_TILE * chunks * SPLIT_CHUNK + 2 * MMA_TILE * 4);
+}
+
+// mean_shared returns the same for softmax_mma_mean.cu.
+PARAMS_INLINE int64_t mean_shared(int64_t chunks) {
+	return MEAN_STAGES * (2 * MEAN_KEYS * chunks * SPLIT_CHUNK + MEAN_BIASES * MEAN_KEYS * 4) + MMA_TILE * (chunks * SPLIT_CHUNK + 16) + 16;
 }
 
 // ---- matmul.cu ----
@@ -592,8 +634,9 @@ PARAMS_SIZE(sinkhorn_panel_params, 320);
 PARAMS_SIZE(sinkhorn_small_params, 256);
 PARAMS_SIZE(matmul_params, 104);
 PARAMS_SIZE(split_params, 144);
+PARAMS_SIZE(values_params, 104);
 PARAMS_SIZE(bias_params, 88);
-PARAMS_SIZE(softmax_mma_params, 312);
+PARAMS_SIZE(softmax_mma_params, 416);
 PARAMS_SIZE(mixture_model, 96);
 PARAMS_SIZE(mixture_params, 192);
 PARAMS_SIZE(mixture_tiles_params, 232);

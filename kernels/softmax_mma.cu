@@ -4,21 +4,6 @@
 // from Tensor Cores, arXiv 2203.03341, for the split products and the cut-off sums.
 #include "softmax_mma_rows.cuh"
 
-// Exact is a maximum and a sum in natural units and float64, for the merging.
-struct Exact {
-	double most, sum;
-	DEV void add(double m, double s) {
-		const double x = fmax(most, m);
-		sum = (most == x ? sum : sum * exp(most - x)) + (m == x ? s : s * exp(m - x));
-		most = x;
-	}
-	// add_one takes one z in.
-	DEV void add_one(double z) {
-		if (isnan(z)) sum = z;
-		else if (z > minus_infinity()) add(z, 1);
-	}
-};
-
 // softmax_states: a warp a row. States of parts in their order; then what the tensor cores passed over: keys that are not
 // finite, or all keys where the query is not.
 KERNEL(softmax_states_f32, softmax_mma_params, WARP_THREADS) {
@@ -31,12 +16,8 @@ KERNEL(softmax_states_f32, softmax_mma_params, WARP_THREADS) {
 	if (query)
 		for (int64_t s = lane_id(); s < p.slots; s += WARP) x.add(part[2 * s] * 0.6931471805599453, part[2 * s + 1]);
 	each_odd_key(p, b, i, query, [&](double z, int64_t) { x.add_one(z); });
-	for (int o = WARP / 2; o > 0; o /= 2) {
-		const double m = __shfl_xor_sync(ALL_LANES, x.most, o), s = __shfl_xor_sync(ALL_LANES, x.sum, o);
-		x.add(m, s);
-	}
-	if (lane_id() != 0) return;
-	global<float>(p.lse)[out] = (float)(isnan(x.sum) ? not_a_number() : isinf(x.most) ? x.most : x.most + log(x.sum));
+	x.merge_lanes();
+	if (lane_id() == 0) global<float>(p.lse)[out] = (float)x.lse();
 }
 
 KERNEL(softmax_mma_x3_d32_f32, softmax_mma_params, MMA_THREADS) { scan_resident<SumRows, 3, 1, false>(p); }

@@ -213,29 +213,69 @@ struct RowFactors {
 	}
 };
 
+// ExactLogits makes the z_ij of a row as the formula reads, in float64.
+struct ExactLogits {
+	double s, c;
+	int64_t skip, d;
+	Global<const float> q, k, u, w;
+	DEV ExactLogits(const softmax_mma_params &p, int64_t b, int64_t i) : d(p.d) {
+		const int64_t row = b * p.total + i;
+		s = p.s ? (double)global<const float>(p.s)[row] : p.base;
+		c = p.c ? (double)global<const float>(p.c)[row] : 0;
+		skip = p.skip ? global<const int32_t>(p.skip)[row] : -1;
+		q = global<const float>(p.q) + row * p.d;
+		k = global<const float>(p.k) + problem(b, p.kproblems, p.m * p.d);
+		u = p.u ? global<const float>(p.u) + problem(b, p.uproblems, p.m) : nullptr;
+		w = p.w ? global<const float>(p.w) + problem(b, p.wproblems, p.m) : nullptr;
+	}
+	// lost says whether every z is NaN. A whole warp calls it.
+	DEV bool lost() const {
+		bool nan = isnan(s);
+		for (int64_t l = lane_id(); l < d; l += WARP) nan |= isnan(q[l]);
+		return __any_sync(ALL_LANES, nan);
+	}
+	DEV double operator()(int64_t j) const {
+		double z = 0;
+		for (int64_t l = 0; l < d; l++) z += (double)q[l] * (double)k[j * d + l];
+		z = s * z + (u ? (double)u[j] : 0);
+		if (c != 0) z += c * w[j];
+		return j == skip ? minus_infinity() : z;
+	}
+};
+
 // each_odd_key calls f(z_ij, j) for the keys that the tensor cores passed over, shared out over the lanes of a warp: those
-// that are not finite, or all of them where the query is not. z is as the formula reads.
+// that are not finite, or all of them where the query is not.
 template <class F> DEV void each_odd_key(const softmax_mma_params &p, int64_t b, int64_t i, bool query, F f) {
 	if (query && global<const uint32_t>(p.extent)[problem(b, p.kproblems, 2) + 1] == 0) return;
-	const int64_t row = b * p.total + i;
-	const double s = p.s ? (double)global<const float>(p.s)[row] : p.base, c = p.c ? (double)global<const float>(p.c)[row] : 0;
-	const int64_t skip = p.skip ? global<const int32_t>(p.skip)[row] : -1;
-	Global<const float> q = global<const float>(p.q) + row * p.d, k = global<const float>(p.k) + problem(b, p.kproblems, p.m * p.d);
-	Global<const float> u = global<const float>(p.u) + (p.u ? problem(b, p.uproblems, p.m) : 0);
-	Global<const float> w = global<const float>(p.w) + (p.w ? problem(b, p.wproblems, p.m) : 0);
+	const ExactLogits z(p, b, i);
 	Global<const float> ratio = global<const float>(p.ratio) + problem(b, p.kproblems, p.cols);
-	bool lost = isnan(s); // then every z is NaN
-	for (int64_t l = lane_id(); l < p.d; l += WARP) lost |= isnan(q[l]);
-	if (__any_sync(ALL_LANES, lost)) {
+	if (z.lost()) {
 		if (p.m > 0) f(not_a_number(), (int64_t)0);
 		return;
 	}
-	for (int64_t j = lane_id(); j < p.m; j += WARP) {
-		if (query && ratio[j] != 0) continue;
-		double z = 0;
-		for (int64_t l = 0; l < p.d; l++) z += (double)q[l] * (double)k[j * p.d + l];
-		z = s * z + (p.u ? (double)u[j] : 0);
-		if (c != 0) z += c * w[j];
-		f(j == skip ? minus_infinity() : z, j);
-	}
+	for (int64_t j = lane_id(); j < p.m; j += WARP)
+		if (!query || ratio[j] == 0) f(z(j), j);
 }
+
+// Exact is a maximum and a sum in natural units and float64, for the merging.
+struct Exact {
+	double most, sum;
+	DEV void add(double m, double s) {
+		const double x = fmax(most, m);
+		sum = (most == x ? sum : sum * exp(most - x)) + (m == x ? s : s * exp(m - x));
+		most = x;
+	}
+	// add_one takes one z in.
+	DEV void add_one(double z) {
+		if (isnan(z)) sum = z;
+		else if (z > minus_infinity()) add(z, 1);
+	}
+	// merge_lanes merges the states of a warp's lanes in a fixed tree; every lane has the result.
+	DEV void merge_lanes() {
+		for (int o = WARP / 2; o > 0; o /= 2) {
+			const double m = __shfl_xor_sync(ALL_LANES, most, o), s = __shfl_xor_sync(ALL_LANES, sum, o);
+			add(m, s);
+		}
+	}
+	DEV double lse() const { return isnan(sum) ? not_a_number() : isinf(most) ? most : most + log(sum); }
+};

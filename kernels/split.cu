@@ -2,19 +2,13 @@
 // the largest number under the same shift.
 //
 // Keys have one shift a problem. A key so small that it would lose bits has its own, and its ratio says by how much its
-// products are too large. A query has its own, so that its bits depend on no other row.
+// products are too large. A query has its own, so that its bits depend on no other row. Values have a shift a column and,
+// where a row is small, its own on top.
 #include "mma.cuh"
 
 constexpr int SHIFT_TOP = 12;   // the largest number lies below 2^12: sums of products stay far below the largest fp16 product
 constexpr int SHIFT_SMALL = 10; // keys smaller than the largest by 2^10 have their own shift
 constexpr int SHIFT_MOST = 100; // and differ from the others' by this at most
-
-// exponent_of returns e with |x| in [2^(e-1), 2^e).
-DEV int exponent_of(float x) {
-	int e;
-	frexpf(x, &e);
-	return x == 0 ? 0 : e;
-}
 
 // row_extent returns the largest |x| of a row, infinity where one is not finite; every lane has it. A whole warp calls it.
 DEV float row_extent(Global<const float> x, int64_t d) {
@@ -109,4 +103,62 @@ KERNEL(split_bias_f32, bias_params, ELEMENT_THREADS) {
 		if (i >= p.n || (ratio && ratio[b * p.rstride + i] == 0)) v = p.beyond;
 		global<float>(p.out)[b * p.stride + i] = (float)v;
 	}
+}
+
+KERNEL(split_columns_f32, values_params, SPLIT_THREADS) {
+	const int64_t blocks = ceil_div(p.n, SPLIT_ROWS), b = block_id() / blocks, first = block_id() % blocks * SPLIT_ROWS;
+	const int count = (int)(p.n - first < SPLIT_ROWS ? p.n - first : (int64_t)SPLIT_ROWS);
+	Global<const float> x = global<const float>(p.x) + b * p.xstride + first * p.d;
+	Global<uint32_t> extent = global<uint32_t>(p.extent) + b * (p.chunks * 32 + 1);
+	for (int64_t l = threadIdx.x; l < p.d; l += SPLIT_THREADS) {
+		float most = 0;
+		for (int i = 0; i < count; i++) {
+			const float a = fabsf(x[i * p.d + l]);
+			if (a < INFINITY) most = fmaxf(most, a);
+		}
+		if (most > 0) atomicMax(&extent[l], __float_as_uint(most)); // in the order of the numbers
+	}
+}
+
+KERNEL(split_values_f32, values_params, SPLIT_THREADS) {
+	const int64_t blocks = p.rows / SPLIT_ROWS, b = block_id() / blocks;
+	Global<uint32_t> extent = global<uint32_t>(p.extent) + b * (p.chunks * 32 + 1);
+	int odd = 0;
+	uint32_t bad = 0;
+	for (int64_t r = warp_id(); r < SPLIT_ROWS; r += SPLIT_THREADS / WARP) {
+		const int64_t i = block_id() % blocks * SPLIT_ROWS + r, at = b * p.rows + i;
+		Global<const float> x = i < p.n ? global<const float>(p.x) + b * p.xstride + i * p.d : nullptr;
+		int most = INT32_MIN; // the exponent of the largest number, each in units of its column
+		bool lost = false;
+		double square = 0;
+		for (int64_t l = lane_id(); x && l < p.d; l += WARP) {
+			const float a = x[l];
+			lost |= !(fabsf(a) < INFINITY);
+			if (a != 0) most = max(most, exponent_of(a) - column_exponent(extent[l]));
+			square += (double)a * (double)a;
+		}
+		for (int o = WARP / 2; o > 0; o /= 2) most = max(most, __shfl_xor_sync(ALL_LANES, most, o));
+		square = sum_lanes(square);
+		lost = __any_sync(ALL_LANES, lost);
+		const int own = lost || most == INT32_MIN || most >= -SHIFT_SMALL ? 0 : min(-most, VALUE_MOST);
+		for (int64_t l = 2 * lane_id(); l < p.chunks * 32; l += 2 * WARP) {
+			const int64_t chunk = l / 32, panel = b * (p.chunks / p.across) + chunk / p.across;
+			Global<uint32_t> to = global<uint32_t>(p.cloud) + ((panel * p.rows + i) * p.across + chunk % p.across) * (SPLIT_CHUNK / 4) + l % 32 / 2;
+			float v[2], h[2];
+			for (int e = 0; e < 2; e++)
+				v[e] = x && !lost && l + e < p.d ? (float)((double)x[l + e] * ldexp(1.0, VALUE_TOP + own - column_exponent(extent[l + e]))) : 0;
+			const uint32_t hi = pack_half2(v[0], v[1]);
+			unpack_half2(hi, h[0], h[1]);
+			to[0] = hi;
+			to[SPLIT_CHUNK / 8] = pack_half2(v[0] - h[0], v[1] - h[1]);
+		}
+		odd |= own != 0 || lost;
+		bad += lost;
+		if (lane_id() != 0) continue;
+		global<float>(p.shift)[at] = lost ? 1.f : -(float)own;
+		global<float>(p.squares)[at] = lost ? 0 : (float)square;
+	}
+	if (lane_id() == 0 && bad) atomicAdd(&extent[p.chunks * 32], bad);
+	odd = __syncthreads_or(odd);
+	if (threadIdx.x == 0) global<uint32_t>(p.odd)[block_id()] = odd;
 }
