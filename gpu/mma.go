@@ -78,7 +78,6 @@ func newMMA(r *softmax, np precision, factor float64, chunks int64, tilt bool) (
 		p.slots *= C.MMA_ANY_WARPS
 	}
 	m.shared = int64(C.mma_shared(p.chunks, streaming))
-	m.state = 8 * int64(p.slots)
 	if err := m.splitKeys(); err != nil {
 		return m, err
 	}
@@ -142,8 +141,10 @@ func (m *mma) splitKeys() (err error) {
 
 func (m *mma) prepareBiases(tilt bool) (err error) {
 	p := &m.p
-	if p.bias, err = m.scratch("biases", 4, int64(p.bproblems), 2, int64(p.cols)); err != nil {
-		return err
+	if p.bias == 0 {
+		if p.bias, err = m.scratch("biases", 4, int64(p.bproblems), 2, int64(p.cols)); err != nil {
+			return err
+		}
 	}
 	bias := C.bias_params{
 		out: p.bias, x: p.u, ratio: p.ratio, problems: p.bproblems, n: p.m, rows: p.cols, stride: 2 * p.cols,

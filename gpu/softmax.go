@@ -45,6 +45,9 @@ type softmax struct {
 	ended engine.Buffer
 	held  []cu.DevicePtr // scratch
 	keys  *mma           // split keys, where the tensor cores multiply panels
+	// kept is where an outer loop, which knows that the keys stay as they are, keeps them split from one log-sum-exp to
+	// the next; nil = nowhere.
+	kept **mma
 }
 
 func (r *softmax) free() {

@@ -43,18 +43,20 @@ func (r *softmax) scanTensor(np precision) error {
 			return err
 		}
 	} else if r.a.LSE != nil {
-		m, err := newMMA(r, np, math.Log2E, 1, r.a.C != nil)
+		products := "x3_"
+		if np == fast {
+			products = "x1_"
+		}
+		m, err := r.sums(np)
+		if r.kept == nil {
+			defer m.release(0)
+		}
 		if err == nil {
-			products := "x3_"
-			if np == fast {
-				products = "x1_"
-			}
 			if r.e.groups {
 				m.group()
 			}
 			err = m.pass(r.a, "softmax_mma", "softmax_mma_"+products+m.form+tilt, "softmax_states")
 		}
-		m.release(0)
 		if err != nil {
 			return err
 		}
@@ -73,9 +75,26 @@ func (r *softmax) scanTensor(np precision) error {
 	return m.pass(r.a, "softmax_mma_max", "softmax_mma_max_"+m.form, "softmax_maxima")
 }
 
+// sums returns the split keys and biases for log-sum-exps.
+func (r *softmax) sums(np precision) (m *mma, err error) {
+	if r.kept == nil || *r.kept == nil {
+		m, err = newMMA(r, np, math.Log2E, 1, r.a.C != nil)
+		if r.kept != nil {
+			*r.kept = m
+		}
+		return m, err
+	}
+	m = *r.kept
+	m.p.q, m.p.s, m.p.u, m.p.ended, m.p.total = addr(r.a.Q), addr(r.a.S), addr(r.a.U), addr(r.ended), C.int64_t(r.s.N)
+	return m, m.prepareBiases(r.a.C != nil)
+}
+
 // pass goes over all keys for all rows, panel by panel, and merges the states of parts.
 func (m *mma) pass(a *engine.Softmax, file, scan, merge string) error {
 	b, n, _ := a.Q.Shape()
+	if m.p.values == 0 {
+		m.state = 8 * int64(m.p.slots)
+	}
 	row := m.state + int64(m.p.chunks)*C.SPLIT_CHUNK
 	batch, rows := int64(b), int64(n)
 	if rows <= mmaStore/row {

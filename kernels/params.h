@@ -303,8 +303,7 @@ typedef struct {
 //	softmax_wgmma_x1_d32_f32, softmax_wgmma_x1_d32_tilt_f32, softmax_wgmma_x1_d64_f32, softmax_wgmma_x1_d64_tilt_f32,
 //	softmax_wgmma_x3_any_f32, softmax_wgmma_x3_any_tilt_f32, softmax_wgmma_x1_any_f32, softmax_wgmma_x1_any_tilt_f32,
 //	softmax_wgmma_max_d64_f32, softmax_wgmma_max_any_f32
-}
-
+//
 // softmax_mma_mean.cu: forms are d32 (chunks = vchunks = 1), d64 (chunks = 2) and d128 (chunks = 4), and vchunks is a
 // multiple of chunks: that many columns a panel. They take mean_shared() of dynamic shared memory and write part and sums.
 // Second is with squares and, as tilt, with c and w.

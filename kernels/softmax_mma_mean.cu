@@ -320,7 +320,10 @@ KERNEL(softmax_means_f32, softmax_mma_params, WARP_THREADS) {
 	Global<const float> shift = global<const float>(p.vshift) + problem(b, p.vproblems, p.cols);
 	Global<const float> v = global<const float>(p.v) + problem(b, p.vproblems, p.m * p.dv);
 	// weight returns that of a key that the tensor cores passed over, or its value; else 0.
-	auto weight = [&](int64_t j) { return query && ratio[j] != 0 && shift[j] <= 0 ? 0 : exp(z(j) - x.most) * inverse; };
+	auto weight = [&](int64_t j) {
+		const double at = query && ratio[j] != 0 && shift[j] <= 0 ? minus_infinity() : z(j);
+		return at == minus_infinity() ? 0 : exp(at - x.most) * inverse;
+	};
 	if (p.second) {
 		double e = 0;
 		for (int64_t s = lane_id(); s < p.parts; s += WARP) {
