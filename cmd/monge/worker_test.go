@@ -8,7 +8,13 @@ import (
 	"strings"
 	"testing"
 
+	"monge/cpu"
+	"monge/engine/arrayio"
+	"monge/engine/dist"
+	"monge/engine/ot"
 	"monge/engine/sweep"
+
+	"gorgonia.org/tensor"
 )
 
 // TestServe: a worker's limit of memory does not shrink from run to run, and its engine stays open.
@@ -63,5 +69,51 @@ func TestSweepOverhead(t *testing.T) {
 	// The goal is 10 % of 500 runs; two starts of a process, .1 s each, weigh more in 20, and the machine may be busy.
 	if share > .25 {
 		t.Errorf("%.3g of the time is spent outside of the runs", share)
+	}
+}
+
+// TestServeCheckpoint: a solve goes on from the state in its checkpoint, to the numbers of a solve from the start.
+func TestServeCheckpoint(t *testing.T) {
+	dir := t.TempDir()
+	law := dist.G1()
+	clouds := ot.Clouds{X: law.Sample(1, 30), Y: dist.G2().Sample(1, 30)}
+	for name, x := range map[string]*tensor.Dense{"x.npy": clouds.X, "y.npy": clouds.Y} {
+		var o arrayio.Outputs
+		path := filepath.Join(dir, name)
+		for _, err := range []error{o.Declare(path, 2), o.Write(path, []int{30, 2}, numbers(x)), o.Commit()} {
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	e := cpu.New(cpu.Options{})
+	defer e.Close()
+	var states []*ot.SinkhornState
+	s := &ot.SinkhornSettings{EpsRel: .01, Tol: 1e-6, MaxIter: 10000, Keep: func(state func() *ot.SinkhornState) { states = append(states, state()) }}
+	want, err := ot.Sinkhorn(t.Context(), e, clouds, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var kept engines
+	defer kept.drop()
+	solve := func(state *ot.SinkhornState) (j otJSON) {
+		checkpoint := &sweep.Checkpoint{Dir: filepath.Join(t.TempDir(), "checkpoint"), Version: version()}
+		if err := checkpoint.Save("sinkhorn", state); err != nil {
+			t.Fatal(err)
+		}
+		args := []string{"ot", filepath.Join(dir, "x.npy"), filepath.Join(dir, "y.npy"), "--solver=sinkhorn", "--eps-rel=0.01", "--engine=cpu", "--json"}
+		out := serve(&kept, []sweep.Request{{Args: args, Checkpoint: checkpoint.Dir}})
+		if err := json.Unmarshal(out[0].Stdout, &j); err != nil {
+			t.Fatalf("%v: %s", err, out[0].Stderr)
+		}
+		return j
+	}
+	state := states[len(states)/2]
+	if j := solve(state); float64(j.Cost) != want.Cost || int(j.Iterations) != want.Iterations {
+		t.Errorf("from iteration %d: cost %v after %d, from the start %v after %d", state.Done, j.Cost, j.Iterations, want.Cost, want.Iterations)
+	}
+	state.Done += 1000 // a state that says so is believed
+	if j := solve(state); int(j.Iterations) <= 1000 {
+		t.Errorf("the checkpoint is not taken up: %d iterations", j.Iterations)
 	}
 }

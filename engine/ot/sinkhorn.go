@@ -41,6 +41,11 @@ type SinkhornSettings struct {
 	// Store forces what becomes of the products of all pairs between iterations; 0 = what takes less time within
 	// MaxMemory. It changes no number, and Result.Note says what was done.
 	Store engine.SinkhornStore
+	// Keep is called now and then between iterations, with a function that copies the run's state; a run that is
+	// given it as Resume, with the same problem and settings, goes on from there and ends with the same bits.
+	// nil = not called. SinkhornBatch takes neither.
+	Keep   func(state func() *SinkhornState)
+	Resume *SinkhornState
 	// Progress is called after every iteration with the marginal's error; nil = none.
 	Progress func(iteration int, err float64)
 }
@@ -94,7 +99,17 @@ func Sinkhorn(ctx context.Context, e engine.Engine, c Clouds, s *SinkhornSetting
 	if tol >= 0 && !s.NoSchedule {
 		k.mixing = newAnderson(mixingDepth, k.b)
 	}
-	for _, stage := range plan.stages {
+	k.keep = s.Keep
+	if s.Resume != nil {
+		if err := k.resume(s.Resume, r); err != nil {
+			return nil, err
+		}
+	}
+	for i, stage := range plan.stages {
+		if i < k.stage {
+			continue
+		}
+		k.stage = i
 		if err := k.open(e, stage.dtype); err != nil {
 			return nil, err
 		}
@@ -103,6 +118,9 @@ func Sinkhorn(ctx context.Context, e engine.Engine, c Clouds, s *SinkhornSetting
 			goal = max(tol, stage.floor)
 		}
 		k.rough = newRough(e, stage.dtype, tol)
+		if k.resumed != nil {
+			k.rough.on, k.rough.goal = k.resumed.RoughOn, k.resumed.RoughGoal
+		}
 		err := k.start(ctx, s)
 		if err == nil {
 			err = k.iterate(ctx, e, r, goal, limit, s.Progress)
@@ -161,6 +179,9 @@ type sinkhorn struct {
 	started      bool
 	mixing       *anderson // nil = the plain iteration
 	rough        rough
+	stage        int // of the types of the iterations
+	keep         func(state func() *SinkhornState)
+	resumed      *SinkhornState // until its stage has begun
 	before, step []float64
 	reduction    *reduction
 	bias         []float64
@@ -326,19 +347,41 @@ func (k *sinkhorn) iterate(ctx context.Context, e engine.Engine, r *Result, goal
 	}()
 	k.plan.tell(l)
 	size := math.Inf(1)
+	resumed := k.resumed
+	if k.resumed = nil; resumed != nil {
+		size = resumed.Size
+	}
+	between := func() error { // calls of the engine, of the plain iteration
+		if k.keep == nil {
+			return nil
+		}
+		if err := l.read(k.f, k.g); err != nil {
+			return err
+		}
+		k.done = l.counts[0]
+		k.keep(func() *SinkhornState { return k.state(r, size) })
+		return nil
+	}
+	called := func() error { return nil }
 	run := func(g []float64, tol float64, limit int) error {
 		l.op.Tol, l.op.Limit = tol, limit
 		if err := l.start(nil, g, []int{k.done}); err != nil {
 			return err
 		}
+		var failed error
 		err := l.run(ctx, func(_, iteration int, residual float64) {
 			size = residual
 			k.note(r, iteration, residual, progress)
-		}, func() {})
+		}, func() {
+			if failed == nil {
+				failed = called()
+			}
+		})
 		k.done = l.counts[0]
-		return err
+		return errors.Join(err, failed)
 	}
 	if k.mixing == nil {
+		called = between
 		if err := l.start(k.f, k.g, []int{k.done}); err != nil {
 			return err
 		}
@@ -362,7 +405,11 @@ func (k *sinkhorn) iterate(ctx context.Context, e engine.Engine, r *Result, goal
 		return l.read(k.f, k.g)
 	}
 	l.op.Columns = true
-	k.mixing.reset()
+	if resumed == nil {
+		k.mixing.reset()
+	} else if err := l.start(k.f, nil, []int{k.done}); err != nil { // engines may shift their exponents by F
+		return err
+	}
 	if k.done < len(k.steps) {
 		l.op.Fast = k.rough.on
 		if err := run(k.g, -1, len(k.steps)); err != nil {
@@ -393,6 +440,12 @@ func (k *sinkhorn) iterate(ctx context.Context, e engine.Engine, r *Result, goal
 			k.mixing.reset() // the steps so far were another map's
 		}
 		k.mixing.next(k.g, k.step, size)
+		if k.keep != nil {
+			if err := l.read(k.f, nil); err != nil {
+				return err
+			}
+			k.keep(func() *SinkhornState { return k.state(r, size) })
+		}
 	}
 	return nil
 }
