@@ -13,7 +13,8 @@ const (
 	trialBudget = 6         // bids a row that tell whether it does, where there is another start
 	coarseStart = 3.0       // the first ε from clusters
 	lastPhase   = 1. / 4096 // the last ε, in units of scale
-	bidBudget   = 20        // bids a row that a phase may take
+	bidBudget   = 32        // bids a row that the first phase may take before another ε is tried
+	downBudget  = 64        // the same of later ones: a row left over there costs a path across the whole cloud
 	fewRows     = 8         // rows that a larger ε does not help, which shortest paths place
 )
 
@@ -216,7 +217,7 @@ func (s *assigner) first(start, unit float64) (eps float64, placed bool, err err
 func (s *assigner) down(eps, end, unit float64) error {
 	for unit > 0 {
 		for eps /= phaseFactor; eps > end*unit; eps /= phaseFactor {
-			if _, err := s.auction(eps, bidBudget*s.n); err != nil {
+			if _, err := s.auction(eps, downBudget*s.n); err != nil {
 				return err
 			}
 			s.step(10)

@@ -17,7 +17,8 @@ type CertifySettings struct {
 	// Potentials names where they come from: "exact" the exact solver, "dual" the shortest-path passes
 	// from a quadratic guess, "line" those passes from Line. "" tries passes first. Where two of them do not
 	// settle it goes on to the exact solver, if there are at most 8192 points, or any number in up to four
-	// dimensions, and otherwise to passes from Line, or further ones where there is none or passes are cheap. Line is also
+	// dimensions. Otherwise it makes passes from Line, or further ones where there is none or passes are cheap, and asks
+	// the exact solver where these do not settle, up to n^2 (D + 8) = 4e11: some minutes. Line is also
 	// asked for potentials that prove the pairing optimal with a positive slack margin, where those found have none.
 	Potentials string
 	// Line returns the encoder's line integrals u_i = int_0^1 <E(c + t (x_i - c)), x_i - c> dt, up to a
@@ -61,9 +62,10 @@ const (
 	defaultPasses    = 100
 	tryPasses        = 2    // before the exact solver
 	cheapWork        = 1e11 // coordinates of pairs, with eight for a pair's own work, for passes before Line
-	exactPoints      = 8192 // beyond which the exact solver is not tried in more than exactDim dimensions
+	exactPoints      = 8192 // up to which, and in up to exactDim dimensions, the exact solver is as quick as few passes
 	exactDim         = 4
-	relaxations      = 4 // of tight potentials, at most
+	exactWork        = 4e11 // coordinates of pairs, counted as those, beyond which it takes more than some minutes
+	relaxations      = 4    // of tight potentials, at most
 	settledTolerance = 1e-12
 	stallPasses      = 16  // in which the bracket must close
 	stallRate        = 0.9 // to this of its width
@@ -136,7 +138,8 @@ func (c *certifier) solve(ctx context.Context) error {
 	if limit == 0 {
 		limit = defaultPasses
 	}
-	way, small := c.settings.Potentials, c.n <= exactPoints || c.d <= exactDim
+	pass := float64(c.n) * float64(c.n) * float64(c.d+8)
+	way, small, within := c.settings.Potentials, c.n <= exactPoints || c.d <= exactDim, pass <= exactWork
 	if way == "exact" {
 		if err := c.exact(ctx); err != nil {
 			return err
@@ -148,8 +151,9 @@ func (c *certifier) solve(ctx context.Context) error {
 	case way == "" && small:
 		first = min(limit, tryPasses)
 	case way == "" && c.settings.Line != nil: // which may be dear: passes that are cheap come first
-		pass := float64(c.n) * float64(c.n) * float64(c.d+8)
 		first = max(tryPasses, int(min(float64(limit), cheapWork/pass)))
+	case way == "" && within:
+		first = min(limit, stallPasses)
 	}
 	start := c.quadratic
 	if way == "line" {
@@ -164,8 +168,16 @@ func (c *certifier) solve(ctx context.Context) error {
 	if way != "" || c.settled && c.slack > 0 {
 		return c.polish(ctx)
 	}
+	if !c.settled && !small && c.settings.Line != nil {
+		if err := c.line(ctx); err != nil {
+			return err
+		}
+		if err := c.improve(ctx, limit); err != nil {
+			return err
+		}
+	}
 	solved := c.settled
-	if !solved && small {
+	if !solved && (small || within) {
 		var memory *engine.MemoryError
 		switch err := c.exact(ctx); {
 		case errors.As(err, &memory):
@@ -176,9 +188,9 @@ func (c *certifier) solve(ctx context.Context) error {
 			solved = true
 		}
 	} else if !solved {
-		c.note += fmt.Sprintf("; more than %d points in more than %d dimensions are too many for the exact solver", exactPoints, exactDim)
+		c.note += fmt.Sprintf("; %d points in %d dimensions are too many for the exact solver", c.n, c.d)
 	}
-	if !solved && c.settings.Line != nil {
+	if !solved && c.settings.Line != nil && !c.lined {
 		if err := c.line(ctx); err != nil {
 			return err
 		}

@@ -6,6 +6,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"monge/engine"
+	"monge/engine/ot"
 )
 
 // closed says whether a bracket is as narrow as a certificate asks.
@@ -98,5 +101,41 @@ func TestExactSpread(t *testing.T) {
 	}
 	if e := exact(t, x, y, d, nil, nil); !strings.Contains(e.Note, "simplex") {
 		t.Errorf("%s", e.Note)
+	}
+}
+
+// A point without mass is 1e155 times as far away as those with mass are apart: it gets a finite potential.
+func TestExactFarSpare(t *testing.T) {
+	for _, d := range []int{1, 2} {
+		x, y := make([]float64, 2*d), make([]float64, 3*d)
+		x[0], y[2*d] = 7e-155, -2
+		r, err := ot.Exact(t.Context(), ot.Clouds{X: engine.Points(x, 2, d), Y: engine.Points(y, 3, d), B: []float64{1, 1, 0}}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if math.Abs(r.G[2]-4) > 1e-12 || r.Cost != 7e-155*7e-155/2 { // the others' potentials are below 1e-300
+			t.Errorf("d %d: cost %g, potentials %g %g", d, r.Cost, r.F, r.G)
+		}
+	}
+}
+
+// A pairing of more points than certify's passes settle, in more than four dimensions, is bracketed by the exact solver: y is x
+// turned, far from a gradient's image.
+func TestCertifyBeyondPasses(t *testing.T) {
+	if testing.Short() {
+		t.Skip("8200 points")
+	}
+	const n, d = 8200, 6
+	x, _ := hard(30, n, 1, d)
+	y := make([]float64, n*d)
+	for i := 0; i < n*d; i += 2 {
+		y[i], y[i+1] = .6*x[i]-.8*x[i+1], .8*x[i]+.6*x[i+1]
+	}
+	r, err := ot.Certify(t.Context(), engine.Points(x, n, d), engine.Points(y, n, d), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !(r.RelativeUpper-r.RelativeLower <= 1e-9) || r.CertifiedOptimal {
+		t.Errorf("gap [%g, %g] of the cost: %s", r.RelativeLower, r.RelativeUpper, r.Note)
 	}
 }

@@ -122,10 +122,27 @@ func (in *instance) place() error {
 	in.scale = 1
 	if far > 0 {
 		_, e := math.Frexp(far)
-		in.scale = math.Ldexp(1, min(-e, 1023))
+		_, most := math.Frexp(max(far, in.spareReach()))
+		in.scale = math.Ldexp(1, min(-e, 480-most, 1023)) // squares of points without mass are to stay finite
 	}
 	in.x, in.y = in.moved(0, in.rows), in.moved(1, in.cols)
 	return nil
+}
+
+// spareReach is the largest distance of a point without units from its cloud's centre, in one coordinate.
+func (in *instance) spareReach() (far float64) {
+	for cloud, rows := range [][]int{in.spareX, in.spareY} {
+		centre := in.cx
+		if cloud == 1 {
+			centre = in.cy
+		}
+		for _, i := range rows {
+			for t, v := range in.given[cloud][i*in.d : (i+1)*in.d] {
+				far = max(far, math.Abs(v-centre[t]))
+			}
+		}
+	}
+	return far
 }
 
 // moved returns the rows of a cloud in the solver's coordinates.
