@@ -136,8 +136,8 @@ func BenchmarkSinkhornIterations(b *testing.B) {
 		{name: "large", n: sizes{cpu: 8192}, d: 768, iters: 1, store: engine.StoreNone},
 		{name: "batch", n: sizes{256, 256, 16}, d: 16, iters: 100, store: engine.StoreAlways, batch: map[string]int{"cpu": 64, "cuda": 1024, "emu": 2}},
 	} {
-		for _, t := range []engine.Dtype{engine.F32, engine.F64} {
-			b.Run(w.name+"/"+stores[w.store], func(b *testing.B) {
+		b.Run(w.name+"/"+stores[w.store], func(b *testing.B) {
+			for _, t := range []engine.Dtype{engine.F32, engine.F64} {
 				each(b, t, w.n, w.d, func(b *testing.B, e engine.Engine, n int) {
 					count := max(1, w.batch[e.Info().Name])
 					op, free := loop(b, e, t, count, n, w.d, w.iters)
@@ -146,8 +146,8 @@ func BenchmarkSinkhornIterations(b *testing.B) {
 					measure(b, e, t, iterations(t, count, n, w.d, w.iters), func() error { return iterate(e, op) })
 					b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(2*count*n*n*w.iters), "ns/pair-half")
 				})
-			})
-		}
+			}
+		})
 	}
 }
 

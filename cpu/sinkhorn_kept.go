@@ -53,11 +53,11 @@ func keepSinkhorn[T float](e *Engine, a *engine.Sinkhorn, s engine.SinkhornDims)
 	case a.Store == engine.StoreAlways:
 		stream, k.reason = false, "products kept, as asked for"
 	case bytes > float64(free):
-		k.reason = fmt.Sprintf("streaming: products would take %.3g bytes, %d are free", bytes, free)
+		k.reason = fmt.Sprintf("streaming: products would take %.3g bytes, %d are allowed", bytes, free)
 	case s.D <= readDims:
 		k.reason = fmt.Sprintf("streaming: %d coordinates take no longer to multiply than a product to read", s.D)
 	default:
-		stream, k.reason = false, fmt.Sprintf("products kept: %.0f bytes of %d free", bytes, free)
+		stream, k.reason = false, fmt.Sprintf("products kept: %.0f bytes of the %d that they may take", bytes, free)
 	}
 	k.tile = tile.SinkhornOf[T](e.level, stream)
 	k.blocks = (s.N + k.tile.Rows - 1) / k.tile.Rows

@@ -66,7 +66,7 @@ func planSinkhorn(info engine.Info, k *sinkhorn, s *SinkhornSettings, count int)
 	p.spare = max(1, p.spare)
 	p.note += fmt.Sprintf("points and vectors: %d bytes", asked)
 	if s.Tol >= 0 && !s.NoSchedule && count == 1 {
-		p.note += fmt.Sprintf("; falling eps, then Anderson acceleration of depth %d", mixingDepth)
+		p.note += fmt.Sprintf("; falling eps, then Anderson acceleration of depth %d, and Newton steps where the plan is sparse", mixingDepth)
 	}
 	return p, nil
 }

@@ -7,7 +7,8 @@ import (
 	"monge/engine"
 )
 
-// SinkhornState is a run of [Sinkhorn] after some iterations: all that the following ones depend on.
+// SinkhornState is a run of [Sinkhorn] after some iterations, none of them a step of Newton's method under way: all that
+// the following ones depend on.
 type SinkhornState struct {
 	Stage, Done int       // of the types of the iterations; iterations made
 	F, G        []float64 // potentials, shifted
@@ -15,6 +16,8 @@ type SinkhornState struct {
 	RoughOn     bool
 	RoughGoal   float64
 	Mixing      *MixingState // nil = the plain iteration
+	Mixed       int          // accelerated iterations
+	Retry       float64      // residual at which Newton's method is tried next
 	Trace       []Residual
 }
 
@@ -30,7 +33,7 @@ type MixingState struct {
 func (k *sinkhorn) state(r *Result, size float64) *SinkhornState {
 	s := &SinkhornState{
 		Stage: k.stage, Done: k.done, F: slices.Clone(k.f), G: slices.Clone(k.g), Size: size,
-		RoughOn: k.rough.on, RoughGoal: k.rough.goal, Trace: slices.Clone(r.Trace),
+		RoughOn: k.rough.on, RoughGoal: k.rough.goal, Mixed: k.mixed, Retry: k.retry, Trace: slices.Clone(r.Trace),
 	}
 	if a := k.mixing; a != nil {
 		s.Mixing = &MixingState{
@@ -57,6 +60,7 @@ func (k *sinkhorn) resume(s *SinkhornState, r *Result) error {
 	copy(k.f, s.F)
 	copy(k.g, s.G)
 	k.started, k.stage, k.done, k.resumed = true, s.Stage, s.Done, s
+	k.mixed, k.retry = s.Mixed, s.Retry
 	r.Trace = slices.Clone(s.Trace)
 	if m := s.Mixing; m != nil {
 		a := k.mixing
