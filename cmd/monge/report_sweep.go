@@ -430,11 +430,16 @@ func sweepFigure(title, x, y, by string, series []sweep.Series) study.Figure {
 	return f
 }
 
-// spread says whether the numbers are positive and span more than a factor of 30, so that a logarithmic axis shows them.
+// spread says whether the numbers are positive and span more than a factor of 30, so that a logarithmic axis shows them. One
+// that is 0 but for rounding, below 1e-12 of the largest, would take most of such an axis.
 func spread(f study.Figure, of func(study.Curve) []float64) bool {
 	var all []float64
 	for _, c := range f.Curves {
 		all = append(all, of(c)...)
 	}
-	return len(all) > 0 && slices.Min(all) > 0 && slices.Max(all) > 30*slices.Min(all)
+	if len(all) == 0 {
+		return false
+	}
+	low, high := slices.Min(all), slices.Max(all)
+	return low > 1e-12*high && high > 30*low
 }
