@@ -126,7 +126,7 @@ func newSolver(r *run) (solver, error) {
 
 // A chunk of more than hostChunk numbers of history falls out of a processor's cache and gains nothing;
 // a device wants as many rows as fit.
-const hostChunk = 1 << 20
+const hostChunk = 1 << 18
 
 // chunk returns the count of rows that are integrated together.
 func (w *work) chunk(e engine.Engine, t engine.Dtype) int {
