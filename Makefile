@@ -9,7 +9,7 @@ PEERS   ?=
 # What builds with the tags cuda and emu need: cgo and the header cuda.h, for gorgonia.org/cu too.
 DEVICE = CGO_ENABLED=1 CGO_CFLAGS="$${CGO_CFLAGS:--O2 -g} -I$(CURDIR)/gpu/compat -I$(CURDIR)/build/toolkit/include"
 
-.PHONY: help run suite test build build-cuda toolkit kernels audit roofline dist gpu-report test-emu test-cuda race lint bench bench-openblas bench-peers bench-peers-cuda growth clean
+.PHONY: help run suite test build build-cuda toolkit kernels audit roofline precision dist gpu-report test-emu test-cuda race lint bench bench-openblas bench-peers bench-peers-cuda growth clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -36,11 +36,14 @@ toolkit: ## build/toolkit: the CUDA compiler and headers, from an installed nvcc
 kernels: toolkit ## build/kernels: the device code for sm_80, sm_90, sm_90a, sm_100, and PTX for drivers from 525 on
 	@sh kernels/build.sh build/toolkit build/kernels && sh kernels/pack.sh build/kernels
 
-audit: kernels ## hold the kernels' machine code to kernels/audit.toml
-	$(GO) run ./kernels/audit build/toolkit build/kernels
+audit: kernels ## hold the kernels' machine code to kernels/audit.toml and, of the pinned compiler, to the bounds in kernels/README.md
+	$(GO) run ./kernels/audit $$(test ! -d build/toolkit/wheels || echo -readme kernels/README.md) build/toolkit build/kernels
 
 roofline: kernels ## write the bounds that the machine code gives into kernels/README.md
 	$(GO) run ./kernels/audit -readme kernels/README.md -write build/toolkit build/kernels
+
+precision: toolkit ## write the errors of the ways to a product into kernels/README.md, on the emulated device (needs g++)
+	$(DEVICE) $(GO) test -tags emu -count 1 -run TestPrecision ./gpu -precision-table $(CURDIR)/kernels/README.md
 
 dist: kernels ## build/monge-$(TAG).tar.gz: binary, tests, benchmarks for a machine with no more than a driver, gpu-report.sh runs them
 	rm -rf build/dist && mkdir -p build/dist
