@@ -70,6 +70,22 @@ var operations = []struct {
 		f.do(func() error { return e.Softmax(&a) })
 		return f.read(a.LSE, a.Mean, a.Second, a.Arg)
 	}},
+	{"SoftmaxTensor", func(e *Engine) ([]float64, error) { // split clouds, tensor cores, merging of states
+		f := fixture{e: e}
+		defer f.free()
+		x := f.numbers(engine.F32, 1, 3, leastDims+1)
+		a := engine.Softmax{Q: x, K: x, Scale: 1e-3, LSE: f.zeros(engine.F32, 1, 3, 1), Arg: f.zeros(engine.I32, 1, 3, 1)}
+		f.do(func() error { return e.Softmax(&a) })
+		return f.read(a.LSE, a.Arg)
+	}},
+	{"SoftmaxTensorWeights", func(e *Engine) ([]float64, error) { // the same with what needs the weights
+		f := fixture{e: e}
+		defer f.free()
+		x := f.numbers(engine.F32, 1, 3, leastDims)
+		a := engine.Softmax{Q: x, K: x, Scale: 1e-3, Mean: f.zeros(engine.F32, 1, 3, leastDims), ColSum: f.zeros(engine.F32, 1, 3, 1)}
+		f.do(func() error { return e.Softmax(&a) })
+		return f.read(a.Mean, a.ColSum)
+	}},
 	{"SinkhornSmall", func(e *Engine) ([]float64, error) { return sinkhornOf(e, 3, 2) }},
 	{"Sinkhorn", func(e *Engine) ([]float64, error) { return sinkhornOf(e, smallRows+1, 2) }},
 	{"SinkhornPanels", func(e *Engine) ([]float64, error) { return sinkhornOf(e, 3, 2*panelDepth) }},
