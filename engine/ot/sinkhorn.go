@@ -62,7 +62,8 @@ const (
 //	min <P, C> + eps KL(P | a b')   over P >= 0, P 1 = a, P' 1 = b,   C_ij = |x_i - y_j|^2
 //
 // in the log domain, for clouds of any sizes and weights, zeros included, in O((n + m) d) memory, or O(n m) where that is
-// there and an engine takes less time so (SinkhornSettings.Store). The potentials give the plan, P_ij = a_i b_j exp((F_i + G_j - C_ij) / eps). One iteration is
+// there and an engine takes less time so (SinkhornSettings.Store). The potentials give the plan,
+// P_ij = a_i b_j exp((F_i + G_j - C_ij) / eps). One iteration is
 //
 //	F_i = -eps ln sum_j b_j exp((G_j - C_ij) / eps),   then   G_j = -eps ln sum_i a_i exp((F_i - C_ij) / eps),
 //
