@@ -106,7 +106,8 @@ func (k *sinkhorn[T]) partition() {
 		}
 		k.chunks = min(k.chunks, units)
 	}
-	// Points of the columns that fit no second cache are read once for four blocks, those of a call fit the first.
+	// Points of the columns that fit no second cache are read once for four blocks; those of a call fit the first, or, of
+	// many coordinates, the second.
 	const cache1, cache2 = 1 << 14, 1 << 19
 	size := int(unsafe.Sizeof(T(0)))
 	k.group = 1
@@ -114,6 +115,9 @@ func (k *sinkhorn[T]) partition() {
 		k.group = 4
 	}
 	k.call = max(1, cache1/(k.tile.Cols()*max(1, k.D)*size))
+	if k.D > tile.Deep {
+		k.call = max(1, cache2/(k.tile.Cols()*k.D*size))
+	}
 }
 
 // supply hands out numbers of any value, which stay as long as the problem is under way.

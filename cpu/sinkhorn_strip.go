@@ -38,6 +38,9 @@ func newStrip[T float](p *sinkhornProblem[T], w *worker, parts []float64) *sinkh
 func (s *sinkhornStrip[T]) run(first, last int) {
 	const fold = foldUnits * tile.SinkhornUnit
 	rows := s.tile.Rows
+	if s.z != nil && !s.filled {
+		s.fill(first, last)
+	}
 	for i, n := first, 0; i < last && !s.stop.Load(); i += n {
 		n = min(s.group, last-i)
 		if (i-first)*rows%fold == 0 {
@@ -49,7 +52,6 @@ func (s *sinkhornStrip[T]) run(first, last int) {
 		s.references(i, n)
 		if s.fresh {
 			for b := range n {
-				s.products(i + b)
 				s.redo(i+b, b, true)
 			}
 			s.pending = n
@@ -106,14 +108,24 @@ func (s *sinkhornStrip[T]) sweep(i, n int) {
 		}
 	}
 	if s.z != nil {
-		s.products(i)
-		z := s.kept.block(s.z, i)
+		z := s.products(i)
 		s.each(laneTiles, func(from, to int) {
 			k.Cached(&s.blocks[0], from, z[from*k.Rows*cols:], s.u[from*cols:], s.scale, c[from*cols:to*cols])
 		}, sum)
 		return
 	}
 	d := s.kept.d
+	if d > tile.Deep {
+		size := k.Rows * cols
+		s.each(s.call, func(from, to int) {
+			z := s.scratch[:(to-from)*size]
+			for b := range n {
+				k.Dots(z, s.px[(i+b)*k.Rows*d:], s.py[from*cols*d:], d)
+				k.Cached(&s.blocks[b], from, z, s.u[from*cols:], s.scale, c[from*cols:to*cols])
+			}
+		}, sum)
+		return
+	}
 	s.each(s.call, func(from, to int) {
 		for b := range n {
 			k.Stream(&s.blocks[b], from, s.px[(i+b)*k.Rows*d:], s.py[from*cols*d:], s.u[from*cols:], d, s.scale, c[from*cols:to*cols])
@@ -121,18 +133,29 @@ func (s *sinkhornStrip[T]) sweep(i, n int) {
 	}, sum)
 }
 
-// products makes those of block i where they are not there yet, and returns them.
-func (s *sinkhornStrip[T]) products(i int) []T {
+// fill makes the products of blocks [first, last) that are kept, of some blocks for every reading of the columns' points.
+func (s *sinkhornStrip[T]) fill(first, last int) {
+	const together = 6
 	k, d := s.tile, s.kept.d
-	z := s.scratch
-	if s.z != nil {
-		if z = s.kept.block(s.z, i); s.filled {
-			return z
-		}
-	}
 	size := k.Rows * k.Cols()
-	s.each(s.call, func(from, to int) { k.Dots(z[from*size:to*size], s.px[i*k.Rows*d:], s.py[from*k.Cols()*d:], d) }, func() {})
-	return z
+	for i := first; i < last; i += together {
+		s.each(s.call, func(from, to int) {
+			for b := i; b < min(i+together, last); b++ {
+				k.Dots(s.kept.block(s.z, b)[from*size:to*size], s.px[b*k.Rows*d:], s.py[from*k.Cols()*d:], d)
+			}
+		}, func() {})
+	}
+}
+
+// products returns those of block i, which it makes where they are not kept.
+func (s *sinkhornStrip[T]) products(i int) []T {
+	if s.z != nil {
+		return s.kept.block(s.z, i)
+	}
+	k, d := s.tile, s.kept.d
+	size := k.Rows * k.Cols()
+	s.each(s.call, func(from, to int) { k.Dots(s.scratch[from*size:to*size], s.px[i*k.Rows*d:], s.py[from*k.Cols()*d:], d) }, func() {})
+	return s.scratch
 }
 
 // Sums within these bounds have lost nothing to underflow, and cannot have overflown.

@@ -61,13 +61,29 @@ func (k *Sinkhorn[T]) Dots(z, a, b []T, d int) {
 	if nb == 0 {
 		return
 	}
+	clear(z)
 	if d == 0 {
-		clear(z)
 		return
 	}
 	_, _ = a[d*k.Rows-1], b[nb*d*k.Cols()-1]
-	k.of.dots(&z[0], &a[0], &b[0], nb, d)
+	if d <= Deep {
+		k.of.dots(&z[0], &a[0], &b[0], nb, d)
+		return
+	}
+	size := k.Rows * k.Cols()
+	for l := 0; l < d; l += deepPart {
+		for t := range nb {
+			k.of.dots(&z[t*size], &a[l*k.Rows], &b[(t*d+l)*k.Cols()], 1, min(deepPart, d-l))
+		}
+	}
 }
+
+// Deep is how many coordinates of a block and a tile stay in the first cache. Of more, Dots takes deepPart at a time
+// through all tiles, so that the block's are read from there; the second cache should hold the tiles.
+const (
+	Deep     = 256
+	deepPart = 128
+)
 
 // Stream adds s_i e_ij to the columns' sums c, for the tiles from number from on that c has room for, and then writes
 //
@@ -157,7 +173,6 @@ func plainSinkhorn[T Float]() sinkhornKernels[T] {
 		}
 	}
 	dots := func(z, a, b []T, d int) {
-		clear(z)
 		for l := range d {
 			y := b[l*cols:][:cols]
 			for i, x := range a[l*plainRows:][:plainRows] {
@@ -183,6 +198,7 @@ func plainSinkhorn[T Float]() sinkhornKernels[T] {
 			for t := range nb {
 				et := es[t*tile:][:tile]
 				add(et, ss, cs[t*cols:])
+				clear(z[:])
 				dots(z[:], as, bs[t*d*cols:], d)
 				exps(et, z[:], us[t*cols:], scale, refs, rs)
 			}

@@ -19,7 +19,7 @@ func TestSinkhornKernels(t *testing.T) {
 // least and most are the exponents of the type's range; tol is the relative error of an exponential.
 func testSinkhornKernels[T Float](t *testing.T, l Level, tol, least, most float64) {
 	const tiles = 5
-	for _, d := range []int{1, 2, 7, 33} {
+	for _, d := range []int{1, 2, 7, 33, Deep + 133} {
 		rnd := rand.New(rand.NewPCG(3, uint64(d)))
 		draw := func(n int, f func() float64) []T {
 			x := make([]T, n)

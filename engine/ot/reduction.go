@@ -111,7 +111,7 @@ func (r *reduction) write(s slot, v []float64) (engine.Buffer, error) {
 // rowsPerCall bounds the work of one call, so that a cancelled context is noticed in time. On a host it
 // depends on sizes alone, as the order in which column sums are merged does.
 func rowsPerCall(e engine.Engine, m, d int) int {
-	work := int64(2e8)
+	work := int64(2e9)
 	if e.Info().Threads == 0 { // a device
 		work = 1e12
 	}
