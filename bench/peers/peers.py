@@ -77,7 +77,7 @@ def machine(o):
     from contest import version
     cpu = next((l.split(":", 1)[1].strip() for l in open("/proc/cpuinfo") if l.startswith("model name")), platform.machine())
     go = subprocess.run(["go", "version", o.monge], capture_output=True, text=True).stdout.split()
-    facts = dict(date=datetime.date.today().isoformat(), machine=f"{o.threads} of {os.cpu_count()} processors, {cpu}", device=o.device, system=platform.platform(terse=True),
+    facts = dict(date=datetime.date.today().isoformat(), machine=f"{o.threads} of {os.cpu_count()} processors, {cpu}", device=o.device, system=f"{platform.system()} {'.'.join(platform.release().split('.')[:2])}",
                  python=platform.python_version(), go=go[-1] if go else "?", load="%.1f at the start" % os.getloadavg()[0], size=o.size,
                  versions={m: version(m) for m in LIBRARIES if version(m)})
     if os.path.isdir(o.lapx):
