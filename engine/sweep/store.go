@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -15,6 +17,7 @@ import (
 // so that no other mark, no lock and no shared database are needed, and a killed process leaves nothing half-written.
 const (
 	manifestName = "manifest.json"
+	temporary    = ".tmp-" // begins the names of files that are not whole
 	runsName     = "runs"
 	resultName   = "result.json"
 	failureName  = "failed.json"
@@ -104,7 +107,11 @@ func Create(dir string, p *Plan) (*Store, error) {
 	case !errors.Is(err, fs.ErrNotExist):
 		return nil, fmt.Errorf("sweep: %w", err)
 	default:
-		if entries, err := os.ReadDir(dir); err == nil && len(entries) > 0 {
+		// What a process at the same work, or one that was stopped here, has made is no other file.
+		entries, err := os.ReadDir(dir)
+		if err == nil && slices.ContainsFunc(entries, func(e fs.DirEntry) bool {
+			return e.Name() != runsName && e.Name() != manifestName && !strings.HasPrefix(e.Name(), temporary)
+		}) {
 			return nil, fmt.Errorf("sweep: %s: it holds other files: %w", dir, ErrDirectory)
 		}
 		if err := os.MkdirAll(filepath.Join(dir, runsName), 0o777); err != nil {
@@ -208,7 +215,7 @@ func writeFile(path string, text []byte) (err error) {
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return fmt.Errorf("sweep: %w", err)
 	}
-	f, err := os.CreateTemp(dir, ".tmp-*")
+	f, err := os.CreateTemp(dir, temporary+"*")
 	if err != nil {
 		return fmt.Errorf("sweep: %w", err)
 	}
