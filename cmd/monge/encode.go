@@ -12,6 +12,7 @@ import (
 	"monge/engine/report"
 
 	"github.com/spf13/cobra"
+	"gonum.org/v1/gonum/floats"
 	"gorgonia.org/tensor"
 )
 
@@ -21,6 +22,7 @@ type encodeJSON struct {
 	N       int        `json:"n"`
 	D       int        `json:"d"`
 	Flow    flowJSON   `json:"flow"`
+	Cost    number     `json:"cost"` // mean |x - z|^2 of the pairs
 	Engine  engineJSON `json:"engine"`
 	Seconds number     `json:"seconds"`
 }
@@ -34,7 +36,7 @@ func newEncode(a *app) *cobra.Command {
 		Short: "Push points through the flow, from data to latents",
 		Long: `Push the rows of X through the encoder of a distribution: the flow of its probability-flow ODE, to the
 limit tau -> infinity or to --tau. --jacobian writes dz/dx as [N, d, d], --logp the log density of the data
-as [N].`,
+as [N]. --json without any of them gives the numbers alone: evaluations, steps, cost, time.`,
 		Example: `  monge encode --dist G1 X.npy -o Z.npy --jacobian J.npy --logp L.npy
   monge encode --data rows.csv --bandwidth 0.3 X.csv -o Z.npy --rtol 1e-10 --atol 1e-10`,
 	})
@@ -74,8 +76,8 @@ func newFlowCommand(a *app, f integrate, name string, c *cobra.Command) *cobra.C
 		if law.dist == "" && law.data == "" {
 			return usagef("%s: want --dist or --data", name)
 		}
-		if out == "" && jacobian == "" && logp == "" {
-			return usagef("%s: no output: want -o FILE, --jacobian FILE or --logp FILE", name)
+		if out == "" && jacobian == "" && logp == "" && !a.json {
+			return usagef("%s: no output: want -o FILE, --jacobian FILE or --logp FILE, or --json for the numbers alone", name)
 		}
 		files := []struct {
 			path string
@@ -119,12 +121,17 @@ func newFlowCommand(a *app, f integrate, name string, c *cobra.Command) *cobra.C
 		if err != nil {
 			return err
 		}
+		from, _, _, err := engine.Matrix(x)
+		if err != nil {
+			return err
+		}
+		data, _, _, err := engine.Matrix(r.X)
+		if err != nil {
+			return err
+		}
+		distance := floats.Distance(from, data, 2)
 		err = a.out.save(ctx, func(o *arrayio.Outputs) error {
 			if out != "" {
-				data, _, _, err := engine.Matrix(r.X)
-				if err != nil {
-					return err
-				}
 				if err := o.Write(out, []int{n, d}, data); err != nil {
 					return err
 				}
@@ -143,11 +150,12 @@ func newFlowCommand(a *app, f integrate, name string, c *cobra.Command) *cobra.C
 			return err
 		}
 		j := encodeJSON{
-			Schema: "monge." + name + "/1", N: n, D: d, Flow: describeFlow(&fl, r.Stats),
+			Schema: "monge." + name + "/1", N: n, D: d, Flow: describeFlow(&fl, r.Stats), Cost: number(distance * distance / float64(n)),
 			Engine: describeEngine(e, a.dtype()), Seconds: number(time.Since(began).Seconds()),
 		}
 		t := a.table()
 		t.Add("points", fmt.Sprintf("%d x %d", n, d), "through the flow of "+l.name)
+		t.Add("cost", text(j.Cost), "mean |x - z|^2 of the pairs")
 		addFlow(t, &fl, j.Flow)
 		addEngine(t, j.Engine)
 		t.Add("seconds", text(j.Seconds), "in all")

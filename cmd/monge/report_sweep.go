@@ -69,6 +69,7 @@ func headline(command string) []quantity {
 			{"flow.nfe_mean", "Velocity evaluations a sample", "evaluations, mean"},
 			{"flow.nfe_max", "Velocity evaluations, the most of a sample", "evaluations"},
 			{"flow.rejected", "Steps rejected", "count, all samples"},
+			{"cost", "Cost of the pairs", "mean |x - z|^2"},
 			seconds,
 		}
 	}

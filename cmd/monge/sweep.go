@@ -42,8 +42,9 @@ func newSweep(a *app, root *cobra.Command) *cobra.Command {
     sbatch = ["--partition=gpu", "--time=4:00:00"]
     setup = ["module load cuda"]
 
-A run is identified by what it computes, so it is never done twice; a sweep is resumed by the same run. Its result is there
-whole or not at all, whatever stops the process.`,
+A run is identified by what it computes: its flags, and the contents of every file that it reads, also of those that a TOML
+file names, wherever they lie. So it is never done twice; a sweep is resumed by the same run. Its result is there whole or not
+at all, whatever stops the process.`,
 		Example: `  monge sweep plan blindness.toml -S m=1,2
   monge sweep run blindness.toml -o blindness --workers 2
   monge sweep plot blindness --x m --y gap.relative_upper -o gap.png`,
@@ -116,14 +117,23 @@ func (s *sweepFlags) addOverrides(c *cobra.Command) {
 	c.Flags().StringArrayVarP(&s.overrides, "set", "S", nil, "KEY=V1,V2: other values of an axis or a flag of [set]; may be repeated")
 }
 
-// store opens the directory at path, or makes that of the specification at path.
+// begun opens the directory of a sweep.
+func (s *sweepFlags) begun(path string) (*sweep.Store, error) {
+	if s.dir != "" || len(s.overrides) > 0 {
+		return nil, usagef("%s is a sweep's directory: it takes no --out and no -S", path)
+	}
+	s.dir = path
+	return sweep.Open(path)
+}
+
+// store opens the directory at path for its runs to be done, or makes that of the specification at path.
 func (s *sweepFlags) store(path string) (*sweep.Store, error) {
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
-		if s.dir != "" || len(s.overrides) > 0 {
-			return nil, usagef("%s is a sweep's directory: it takes no --out and no -S", path)
+		store, err := s.begun(path)
+		if err != nil {
+			return nil, err
 		}
-		s.dir = path
-		return sweep.Open(path)
+		return store, store.CheckFiles()
 	}
 	if s.dir == "" {
 		return nil, usagef("sweep: --out DIR is needed for a specification")

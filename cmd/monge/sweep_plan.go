@@ -84,7 +84,7 @@ factor of ten or so; the last line says which. Memory is the largest peak of suc
 func (s *sweepFlags) known(path string) (*sweep.Plan, []sweep.Finished, func(sweep.Run) sweep.Work, error) {
 	work := newWorks(s).of
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
-		store, err := s.store(path)
+		store, err := s.begun(path)
 		if err != nil {
 			return nil, nil, nil, err
 		}

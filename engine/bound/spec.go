@@ -172,6 +172,25 @@ func lawOf(file string, t map[string]any, open dist.Opener) (*dist.Loaded, error
 	return dist.FromTable(file, "data", t, open)
 }
 
+// Files returns the files that a specification names, as Parse and the model read them, with those that they name in turn.
+// Of one that is not to be read Parse has to say what is wrong.
+func Files(file string, text []byte) []string {
+	var doc document
+	if tomlfile.Decode(file, text, &doc) != nil {
+		return nil
+	}
+	var files []string
+	if name, ok := doc.Data["name"].(string); ok && len(doc.Data) == 1 {
+		_, files = dist.Files(name)
+	} else {
+		files = dist.TableFiles(file, doc.Data)
+	}
+	if doc.Model != nil && doc.Model.File != nil {
+		files = append(files, (&specReader{file: file}).beside(*doc.Model.File))
+	}
+	return files
+}
+
 // beside returns the path of a file that the specification names.
 func (r *specReader) beside(name string) string {
 	if filepath.IsAbs(name) {

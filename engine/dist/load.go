@@ -107,10 +107,7 @@ func (l *loader) spec(spec, dir string) (Distribution, error) {
 		}
 		known = append(known, n.Name)
 	}
-	path := spec
-	if dir != "" && !filepath.IsAbs(path) {
-		path = filepath.Join(dir, path)
-	}
+	path := beside(dir, spec)
 	text, err := readText(path)
 	if errors.Is(err, fs.ErrNotExist) && !strings.HasSuffix(spec, ".toml") && !strings.ContainsRune(spec, filepath.Separator) {
 		return nil, bad("no distribution %q: want %s, or a TOML file", spec, strings.Join(known, ", "))

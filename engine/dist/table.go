@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"math"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -267,11 +266,7 @@ func (t *table) stack(key, name string, k, d int) [][][]float64 {
 }
 
 func (t *table) openArray(key, name string) *tensor.Dense {
-	path := name
-	if !filepath.IsAbs(path) {
-		path = filepath.Join(t.dir, path)
-	}
-	x, err := t.open(path)
+	x, err := t.open(beside(t.dir, name))
 	t.failWith(key, err)
 	return x
 }

@@ -1,13 +1,8 @@
 package sweep
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"fmt"
-	"io"
 	"maps"
-	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -18,6 +13,9 @@ type Commands interface {
 	// Flags returns the flags of a command with their defaults; an error where there is no such command or where it
 	// is not one to sweep over.
 	Flags(command string) (map[string]string, error)
+	// Inputs returns the files that a flag's value, or an argument's, by its place, makes a command read, with those that
+	// they name in turn; text is the value without the name of its own file.
+	Inputs(command, flag, value string) (text string, files []string)
 }
 
 // Run is one run of a plan.
@@ -35,6 +33,8 @@ type Plan struct {
 	Keys []string // of the axes, in their order
 	Made []string // of [derive]
 	Runs []Run
+	// Files are the SHA-256 of the files that the runs read, by their paths.
+	Files map[string]string
 }
 
 // apart are flags that say where and how to run, not what: they are no part of a run's identity, and a sweep does not set
@@ -44,11 +44,12 @@ var apart = []string{"threads", "force", "verbose", "json", "help"}
 // own are the flags that a sweep sets or that would write where it does not look.
 var own = []string{"json", "out", "force", "help", "verbose"}
 
-// New resolves a specification. Where a value or an argument is the path of a file, from where the sweep runs, the run is
-// identified by the file's contents too.
+// New resolves a specification.
 //
 // A run's ID is the SHA-256 of the command, its arguments and every flag's value, defaults too, in a canonical form; the
-// device's number and the count of threads are left out. Two runs of one ID are the same run, in any sweep.
+// device's number and the count of threads are left out. A file that a run reads stands there by the SHA-256 of its
+// contents, and so do those that it names in turn, such as the arrays of a distribution's TOML file: another content is
+// another run, the same in another place is not. Two runs of one ID are the same run, in any sweep.
 func New(s *Spec, c Commands) (*Plan, error) {
 	defaults, err := c.Flags(s.Command)
 	if err != nil {
@@ -64,11 +65,12 @@ func New(s *Spec, c Commands) (*Plan, error) {
 	if err := p.checkKeys(defaults); err != nil {
 		return nil, err
 	}
-	files := fileHashes{}
+	p.Files = map[string]string{}
+	id := &identities{commands: c, hashes: p.Files, known: map[string]input{}}
 	seen := map[string]int{}
 	at := make([]int, len(s.Axes))
 	for {
-		r, err := p.resolve(at, defaults, files)
+		r, err := p.resolve(at, defaults, id)
 		if err != nil {
 			return nil, err
 		}
@@ -137,7 +139,7 @@ func (p *Plan) checkKeys(defaults map[string]string) error {
 }
 
 // resolve makes the run at the given places of the axes.
-func (p *Plan) resolve(at []int, defaults map[string]string, files fileHashes) (Run, error) {
+func (p *Plan) resolve(at []int, defaults map[string]string, id *identities) (Run, error) {
 	s := p.Spec
 	r := Run{Index: len(p.Runs), Axes: map[string]Value{}, Made: map[string]string{}}
 	given := map[string]string{}
@@ -169,65 +171,6 @@ func (p *Plan) resolve(at []int, defaults map[string]string, files fileHashes) (
 		r.Args = append(r.Args, "--"+k+"="+given[k])
 	}
 	var err error
-	r.ID, err = identity(s.Command, args, given, defaults, files)
+	r.ID, err = id.of(s.Command, args, given, defaults)
 	return r, err
-}
-
-// identity returns the SHA-256 of the canonical configuration. Keys of JSON objects are sorted.
-func identity(command string, args []string, given, defaults map[string]string, files fileHashes) (string, error) {
-	flags := maps.Clone(defaults)
-	maps.Copy(flags, given)
-	for _, k := range append(apart, own...) {
-		delete(flags, k)
-	}
-	if e, ok := flags["engine"]; ok { // the device's number is left out
-		flags["engine"], _, _ = strings.Cut(e, ":")
-	}
-	contents := map[string]string{}
-	for _, text := range append(slices.Clone(args), slices.Collect(maps.Values(given))...) {
-		hash, err := files.hash(text)
-		if err != nil {
-			return "", err
-		}
-		if hash != "" {
-			contents[text] = hash
-		}
-	}
-	text, err := json.Marshal(struct {
-		Command string            `json:"command"`
-		Args    []string          `json:"args"`
-		Flags   map[string]string `json:"flags"`
-		Files   map[string]string `json:"files"`
-	}{command, args, flags, contents})
-	if err != nil {
-		return "", fmt.Errorf("sweep: %w", err)
-	}
-	sum := sha256.Sum256(text)
-	return hex.EncodeToString(sum[:]), nil
-}
-
-// fileHashes are the SHA-256 of the files that values name, each read once.
-type fileHashes map[string]string
-
-// hash returns the file's hash, "" where the text names none.
-func (f fileHashes) hash(path string) (string, error) {
-	if h, ok := f[path]; ok {
-		return h, nil
-	}
-	info, err := os.Stat(path)
-	if err != nil || !info.Mode().IsRegular() {
-		f[path] = ""
-		return "", nil
-	}
-	file, err := os.Open(path)
-	if err != nil {
-		return "", fmt.Errorf("sweep: %w", err)
-	}
-	defer file.Close()
-	h := sha256.New()
-	if _, err := io.Copy(h, file); err != nil {
-		return "", fmt.Errorf("sweep: %w", err)
-	}
-	f[path] = hex.EncodeToString(h.Sum(nil))
-	return f[path], nil
 }

@@ -191,6 +191,13 @@ func (s *Store) work(ctx context.Context, i int, set RunSettings, take func() []
 		lines := make([]Request, len(runs))
 		for k, r := range runs {
 			lines[k] = Request{append(slices.Clone(r.Args), "--json"), s.checkpoint(r)}
+			again, err := s.begin(r)
+			if err != nil {
+				return err
+			}
+			if again { // what it wrote then is its own to write over
+				lines[k].Args = append(lines[k].Args, "--force")
+			}
 		}
 		limit := set.Timeout * time.Duration(len(runs))
 		started := time.Now().UTC()

@@ -360,3 +360,54 @@ func TestTolerances(t *testing.T) {
 		}
 	}
 }
+
+// TestCreateAtOnce: of several plans that begin on one empty directory at the same moment one has it, and the others hear of
+// it; those that want the same plan all have it.
+func TestCreateAtOnce(t *testing.T) {
+	for trial := range 20 {
+		dir := filepath.Join(t.TempDir(), "s")
+		var plans []*Plan
+		for k := range 8 { // four plans, each twice
+			plans = append(plans, plan(t, fmt.Sprintf("command = \"compare\"\n[grid]\nn = [%d]\n", 1+k/2)))
+		}
+		errs := make([]error, len(plans))
+		var wg sync.WaitGroup
+		for k, p := range plans {
+			wg.Go(func() { _, errs[k] = Create(dir, p) })
+		}
+		wg.Wait()
+		s, err := Open(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for k, p := range plans {
+			if p.Runs[0].ID == s.Plan.Runs[0].ID {
+				if errs[k] != nil {
+					t.Errorf("trial %d: its own plan: %v", trial, errs[k])
+				}
+			} else if !errors.Is(errs[k], ErrDirectory) || !strings.Contains(errs[k].Error(), "its run 1 is compare --n=") {
+				t.Errorf("trial %d: another plan: %v", trial, errs[k])
+			}
+		}
+		if left, err := filepath.Glob(filepath.Join(dir, temporary+"*")); err != nil || len(left) > 0 {
+			t.Errorf("left behind: %v, %v", left, err)
+		}
+	}
+}
+
+// TestOutputsAgain: a run that was stopped may write over its own files, one that is new or that failed may not.
+func TestOutputsAgain(t *testing.T) {
+	s := create(t, filepath.Join(t.TempDir(), "s"), plan(t, "command = \"compare\"\n[grid]\nn = [1]\n"))
+	r := s.Plan.Runs[0]
+	for _, want := range []bool{false, true, true} {
+		if again, err := s.begin(r); err != nil || again != want {
+			t.Errorf("begun again: %v, %v; want %v", again, err, want)
+		}
+	}
+	if err := s.keep(r, &Record{Schema: recordSchema, ID: r.ID, Error: "it exists"}, nil); err != nil {
+		t.Fatal(err)
+	}
+	if again, err := s.begin(r); err != nil || again {
+		t.Errorf("after a failure: %v, %v", again, err)
+	}
+}

@@ -185,6 +185,14 @@ func (commands) Flags(command string) (map[string]string, error) {
 	return map[string]string{"n": "1000", "m": "", "seed": "1", "dist": "", "data": "", "engine": "auto", "threads": "0", "out": "", "json": "false"}, nil
 }
 
+// Inputs: data is a file, and of a dist all that ends in .toml.
+func (commands) Inputs(_, flag, value string) (string, []string) {
+	if flag == "data" || strings.HasSuffix(value, ".toml") {
+		return "", []string{value}
+	}
+	return value, nil
+}
+
 func plan(t testing.TB, text string) *Plan {
 	t.Helper()
 	s, err := Parse("g.toml", []byte(text))

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -48,7 +49,9 @@ type manifest struct {
 	Made    []string      `json:"derived"`
 	Expect  []Expectation `json:"expect,omitempty"`
 	Slurm   Slurm         `json:"slurm"`
-	Runs    []manifestRun `json:"runs"`
+	// Files are the SHA-256 of the files that the runs read.
+	Files map[string]string `json:"files"`
+	Runs  []manifestRun     `json:"runs"`
 }
 
 type manifestRun struct {
@@ -89,7 +92,7 @@ type Store struct {
 
 // Create makes dir the directory of a plan. It may be one already: then it must be of the same plan.
 func Create(dir string, p *Plan) (*Store, error) {
-	m := manifest{Schema: manifestSchema, Name: p.Spec.Name, About: p.Spec.Description, Command: p.Spec.Command, Repeat: p.Spec.Repeat, Keys: p.Keys, Made: p.Made, Expect: p.Spec.Expect, Slurm: p.Spec.Slurm}
+	m := manifest{Schema: manifestSchema, Name: p.Spec.Name, About: p.Spec.Description, Command: p.Spec.Command, Repeat: p.Spec.Repeat, Keys: p.Keys, Made: p.Made, Expect: p.Spec.Expect, Slurm: p.Spec.Slurm, Files: p.Files}
 	for _, r := range p.Runs {
 		m.Runs = append(m.Runs, manifestRun{r.ID, r.Args, r.Axes, r.Made})
 	}
@@ -100,16 +103,10 @@ func Create(dir string, p *Plan) (*Store, error) {
 	text = append(text, '\n')
 	path := filepath.Join(dir, manifestName)
 	before, err := os.ReadFile(path)
-	switch {
-	case err == nil && bytes.Equal(before, text):
-	case err == nil:
-		return nil, fmt.Errorf("sweep: %s: it is of another plan than this one: %w", path, ErrDirectory)
-	case !errors.Is(err, fs.ErrNotExist):
-		return nil, fmt.Errorf("sweep: %w", err)
-	default:
+	if errors.Is(err, fs.ErrNotExist) {
 		// What a process at the same work, or one that was stopped here, has made is no other file.
-		entries, err := os.ReadDir(dir)
-		if err == nil && slices.ContainsFunc(entries, func(e fs.DirEntry) bool {
+		entries, unread := os.ReadDir(dir)
+		if unread == nil && slices.ContainsFunc(entries, func(e fs.DirEntry) bool {
 			return e.Name() != runsName && e.Name() != manifestName && !strings.HasPrefix(e.Name(), temporary)
 		}) {
 			return nil, fmt.Errorf("sweep: %s: it holds other files: %w", dir, ErrDirectory)
@@ -117,11 +114,49 @@ func Create(dir string, p *Plan) (*Store, error) {
 		if err := os.MkdirAll(filepath.Join(dir, runsName), 0o777); err != nil {
 			return nil, fmt.Errorf("sweep: %w", err)
 		}
-		if err := writeFile(path, text); err != nil {
+		if err = writeNew(path, text); err == nil {
+			return &Store{Dir: dir, Plan: p}, nil
+		}
+		if !errors.Is(err, fs.ErrExist) {
 			return nil, err
 		}
+		before, err = os.ReadFile(path) // another process was first
+	}
+	if err != nil {
+		return nil, fmt.Errorf("sweep: %w", err)
+	}
+	if !bytes.Equal(before, text) {
+		return nil, fmt.Errorf("sweep: %s: it is of another plan than this one: %s: %w", path, difference(before, &m), ErrDirectory)
 	}
 	return &Store{Dir: dir, Plan: p}, nil
+}
+
+// difference says where a manifest is not that of a plan.
+func difference(before []byte, m *manifest) string {
+	var b manifest
+	if json.Unmarshal(before, &b) != nil || b.Schema != manifestSchema {
+		return "it is no manifest"
+	}
+	for _, path := range slices.Sorted(maps.Keys(m.Files)) {
+		if was, ok := b.Files[path]; !ok || was != m.Files[path] {
+			return fmt.Sprintf("%s has other contents", path)
+		}
+	}
+	if b.Command != m.Command {
+		return fmt.Sprintf("its runs are of %s", b.Command)
+	}
+	if len(b.Runs) != len(m.Runs) {
+		return fmt.Sprintf("it has %d runs, this one %d", len(b.Runs), len(m.Runs))
+	}
+	for i, r := range b.Runs {
+		switch was, is := strings.Join(r.Args, " "), strings.Join(m.Runs[i].Args, " "); {
+		case was != is:
+			return fmt.Sprintf("its run %d is %s, not %s", i+1, was, is)
+		case r.ID != m.Runs[i].ID:
+			return fmt.Sprintf("run %d, %s, has other defaults or files", i+1, is)
+		}
+	}
+	return "its name, description, axes or [slurm] are others"
 }
 
 // Open opens the directory of a sweep.
@@ -138,7 +173,7 @@ func Open(dir string) (*Store, error) {
 	if err := json.Unmarshal(text, &m); err != nil || m.Schema != manifestSchema {
 		return nil, fmt.Errorf("sweep: %s: it is no manifest: %w", path, ErrDirectory)
 	}
-	p := &Plan{Spec: &Spec{Name: m.Name, Description: m.About, Command: m.Command, Repeat: m.Repeat, Expect: m.Expect, Slurm: m.Slurm}, Keys: m.Keys, Made: m.Made}
+	p := &Plan{Spec: &Spec{Name: m.Name, Description: m.About, Command: m.Command, Repeat: m.Repeat, Expect: m.Expect, Slurm: m.Slurm}, Keys: m.Keys, Made: m.Made, Files: m.Files}
 	for i, r := range m.Runs {
 		p.Runs = append(p.Runs, Run{ID: r.ID, Index: i, Args: r.Args, Axes: r.Axes, Made: r.Made})
 	}
@@ -185,6 +220,16 @@ func (s *Store) read(r Run, name string) *Record {
 	return &rec
 }
 
+// begin makes a run's directory, and says whether the run was begun before and may have written its files: one that failed
+// has written none.
+func (s *Store) begin(r Run) (again bool, err error) {
+	err = os.Mkdir(filepath.Join(s.Dir, runsName, r.ID), 0o777)
+	if err != nil && !errors.Is(err, fs.ErrExist) {
+		return false, fmt.Errorf("sweep: %w", err)
+	}
+	return err != nil && s.read(r, failureName) == nil, nil
+}
+
 // keep writes a finished run's log and record, and takes away a failure that it makes good and what the run kept on its way.
 func (s *Store) keep(r Run, rec *Record, log []byte) error {
 	text, err := json.MarshalIndent(rec, "", " ")
@@ -210,7 +255,25 @@ func (s *Store) keep(r Run, rec *Record, log []byte) error {
 }
 
 // writeFile writes a file so that it is there whole or not at all, whatever stops the process or the machine.
-func writeFile(path string, text []byte) (err error) {
+func writeFile(path string, text []byte) error { return writeBy(os.Rename, path, text) }
+
+// writeNew is writeFile of a file that no other process may have written: then its error is fs.ErrExist.
+func writeNew(path string, text []byte) error {
+	return writeBy(func(from, to string) error {
+		err := os.Link(from, to)
+		if err == nil || errors.Is(err, fs.ErrExist) {
+			return errors.Join(err, os.Remove(from))
+		}
+		// Without links two that begin at the same moment are not told apart.
+		if _, err := os.Lstat(to); err == nil {
+			return &fs.PathError{Op: "create", Path: to, Err: fs.ErrExist}
+		}
+		return os.Rename(from, to)
+	}, path, text)
+}
+
+// writeBy writes a file under another name and gives it its own by name.
+func writeBy(name func(from, to string) error, path string, text []byte) (err error) {
 	dir := filepath.Dir(path)
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return fmt.Errorf("sweep: %w", err)
@@ -235,7 +298,7 @@ func writeFile(path string, text []byte) (err error) {
 		err = e
 	}
 	if err == nil {
-		err = os.Rename(f.Name(), path)
+		err = name(f.Name(), path)
 	}
 	if err != nil {
 		return fmt.Errorf("sweep: %s: %w", path, err)
