@@ -76,11 +76,11 @@ func (e *Engine) Alloc(t engine.Dtype, b, n, d int) (engine.Buffer, error) {
 	var err error
 	switch t {
 	case engine.F64:
-		x, err = alloc[float64](&e.heap, b, n, d)
+		x, err = alloc[float64](e.heap, b, n, d)
 	case engine.F32:
-		x, err = alloc[float32](&e.heap, b, n, d)
+		x, err = alloc[float32](e.heap, b, n, d)
 	case engine.I32:
-		x, err = alloc[int32](&e.heap, b, n, d)
+		x, err = alloc[int32](e.heap, b, n, d)
 	default:
 		return nil, fmt.Errorf("cpu: allocation of %v: %w", t, engine.ErrDtype)
 	}

@@ -34,11 +34,12 @@ type Engine struct {
 	level   tile.Level
 	device  string
 	memory  int64
-	heap    heap
+	heap    *heap
 
 	workers []*worker
 	next    atomic.Int64
 	wait    sync.WaitGroup
+	parts   []engine.Engine
 
 	k64 kernels[float64]
 	k32 kernels[float32]
@@ -72,7 +73,7 @@ func kernelsOf[T float](e *Engine) *kernels[T] {
 	return any(&e.k32).(*kernels[T])
 }
 
-var _ engine.Engine = (*Engine)(nil)
+var _ engine.Divider = (*Engine)(nil)
 
 // New returns an engine on this machine's processor. It panics on negative options.
 func New(o Options) *Engine {
@@ -87,8 +88,7 @@ func New(o Options) *Engine {
 	if o.MaxMemory == 0 {
 		o.MaxMemory = available
 	}
-	e := &Engine{threads: o.Threads, level: tile.Best(), device: processor(), memory: total}
-	e.heap.limit = o.MaxMemory
+	e := &Engine{threads: o.Threads, level: tile.Best(), device: processor(), memory: total, heap: &heap{limit: o.MaxMemory}}
 	return e
 }
 
@@ -97,12 +97,20 @@ func (e *Engine) Info() engine.Info {
 	return engine.Info{Name: "cpu", Device: e.device, Memory: e.memory, Free: min(e.memory, e.heap.free()), Threads: e.threads}
 }
 
+// Parts implements engine.Divider: an engine of one goroutine for each of e's. They share e's memory and its limit.
+func (e *Engine) Parts() []engine.Engine {
+	for len(e.parts) < e.threads {
+		e.parts = append(e.parts, &Engine{threads: 1, level: e.level, device: e.device, memory: e.memory, heap: e.heap})
+	}
+	return e.parts
+}
+
 // Sync implements engine.Engine: operations are done when they return.
 func (e *Engine) Sync() error { return nil }
 
-// Close implements engine.Engine. Buffers are invalid afterwards.
+// Close implements engine.Engine. Buffers and parts are invalid afterwards.
 func (e *Engine) Close() error {
-	e.workers = nil
-	e.heap.drain()
+	e.workers, e.parts = nil, nil
+	e.heap.close()
 	return nil
 }

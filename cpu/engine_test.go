@@ -28,6 +28,17 @@ func TestEngine(t *testing.T) {
 	})
 }
 
+// TestParts: parts of an engine do what it does, to the bit.
+func TestParts(t *testing.T) {
+	needRowsAlone(t)
+	e := newFixture(t, engine.F64, 3).Engine
+	parts := e.Parts()
+	if len(parts) != 3 || parts[1].Info().Threads != 1 {
+		t.Fatalf("%d parts, %+v", len(parts), parts[1].Info())
+	}
+	enginetest.RunSame(t, e, parts[1])
+}
+
 func needRowsAlone(t *testing.T) {
 	if !rowsAlone {
 		t.Skip("OpenBLAS's rounding depends on the batch")

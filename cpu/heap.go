@@ -1,6 +1,9 @@
 package cpu
 
-import "unsafe"
+import (
+	"sync"
+	"unsafe"
+)
 
 // align is the alignment of every array in bytes: a cache line. gonum's float32 dot product sums in an
 // order that depends on the address modulo 16.
@@ -23,17 +26,31 @@ func aligned[T number](n int) []T {
 // pooled is how much freed memory the heap keeps for reuse, as a fraction of its limit.
 const pooled = 8
 
-// heap counts the bytes of an engine's buffers and keeps freed arrays for allocations of the same size.
+// heap counts the bytes of the buffers of an engine and its parts, and keeps freed arrays for allocations of the
+// same size.
 type heap struct {
+	sync.Mutex
 	limit, used, idle int64
 	f64               map[int][][]float64
 	f32               map[int][][]float32
 	i32               map[int][][]int32
 }
 
-func (h *heap) free() int64 { return max(0, h.limit-h.used) }
+func (h *heap) free() int64 {
+	h.Lock()
+	defer h.Unlock()
+	return h.left()
+}
 
-// drain forgets the freed arrays.
+func (h *heap) left() int64 { return max(0, h.limit-h.used) }
+
+// close forgets the freed arrays.
+func (h *heap) close() {
+	h.Lock()
+	defer h.Unlock()
+	h.drain()
+}
+
 func (h *heap) drain() {
 	h.idle = 0
 	clear(h.f64)
@@ -57,7 +74,9 @@ func poolOf[T number](h *heap) *map[int][][]T {
 // get returns n zeros, or false where they do not fit.
 func get[T number](h *heap, n int) ([]T, bool) {
 	bytes := int64(n) * int64(unsafe.Sizeof(*new(T)))
-	if bytes > h.free() {
+	h.Lock()
+	defer h.Unlock()
+	if bytes > h.left() {
 		return nil, false
 	}
 	h.used += bytes
@@ -78,7 +97,9 @@ func get[T number](h *heap, n int) ([]T, bool) {
 
 // reserve counts bytes as used that lie in no array of get, or says that they do not fit.
 func (h *heap) reserve(bytes int64) bool {
-	if bytes > h.free() {
+	h.Lock()
+	defer h.Unlock()
+	if bytes > h.left() {
 		return false
 	}
 	if h.used += bytes; h.idle+h.used > h.limit {
@@ -87,12 +108,18 @@ func (h *heap) reserve(bytes int64) bool {
 	return true
 }
 
-func (h *heap) unreserve(bytes int64) { h.used -= bytes }
+func (h *heap) unreserve(bytes int64) {
+	h.Lock()
+	defer h.Unlock()
+	h.used -= bytes
+}
 
 // giveBack returns an array of get.
 func giveBack[T number](h *heap, x []T) {
 	n := len(x)
 	bytes := int64(n) * int64(unsafe.Sizeof(*new(T)))
+	h.Lock()
+	defer h.Unlock()
 	h.used -= bytes
 	if n == 0 || h.idle+bytes > h.limit/pooled {
 		return

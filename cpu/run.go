@@ -46,6 +46,9 @@ func (e *Engine) run(t task, items int, work float64) {
 func (e *Engine) share(most, rows int) int {
 	const least = 8 // rows that are worth the transposing of keys
 	const tall = 4  // tiles of products have a multiple of so many rows
+	if e.threads == 1 {
+		return most
+	}
 	items := max(2*e.threads, (rows+most-1)/most)
 	items = (items + e.threads - 1) / e.threads * e.threads
 	each := (rows + items - 1) / items

@@ -30,7 +30,7 @@ type sinkhornKept[T float] struct {
 const readDims = 4
 
 func keepSinkhorn[T float](e *Engine, a *engine.Sinkhorn, s engine.SinkhornDims) (*sinkhornKept[T], error) {
-	if k, ok := a.Kept.(*sinkhornKept[T]); ok && k.x == a.X && k.y == a.Y && k.store == a.Store && k.heap == &e.heap {
+	if k, ok := a.Kept.(*sinkhornKept[T]); ok && k.x == a.X && k.y == a.Y && k.store == a.Store && k.heap == e.heap {
 		return k, nil
 	}
 	if a.Kept != nil {
@@ -43,7 +43,7 @@ func keepSinkhorn[T float](e *Engine, a *engine.Sinkhorn, s engine.SinkhornDims)
 	if free /= 4; a.Memory > 0 {
 		free = min(a.Memory, e.heap.free())
 	}
-	k := &sinkhornKept[T]{SinkhornDims: s, heap: &e.heap, x: a.X, y: a.Y, store: a.Store, d: max(1, s.D)}
+	k := &sinkhornKept[T]{SinkhornDims: s, heap: e.heap, x: a.X, y: a.Y, store: a.Store, d: max(1, s.D)}
 	stream := true
 	switch {
 	case a.Store == engine.StoreNone:

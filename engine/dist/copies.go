@@ -76,9 +76,5 @@ func (c *copies) Bind(e engine.Engine, t engine.Dtype) (Field, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &copiesField{queue: newQueue(e, t), of: of, m: c.m, d: of.Dim()}
-	if j, ok := of.(Jumper); ok {
-		return copiesJumper{f, j}, nil
-	}
-	return f, nil
+	return newCopiesField(newQueue(e, t), of, c.m), nil
 }

@@ -11,6 +11,14 @@ type copiesField struct {
 	p    int // tangents a row that the index buffers are for
 }
 
+func newCopiesField(q *queue, of Field, m int) Field {
+	f := &copiesField{queue: q, of: of, m: m, d: of.Dim()}
+	if j, ok := of.(Jumper); ok {
+		return copiesJumper{f, j}
+	}
+	return f
+}
+
 func (f *copiesField) Dim() int { return f.m * f.d }
 
 func (f *copiesField) Free() {

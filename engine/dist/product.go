@@ -116,27 +116,16 @@ func (g gaussianProduct) Apply(dst, x []float64, f func(l float64) float64) {
 
 // Bind binds every factor. The field is a Jumper where all of theirs are.
 func (p *product) Bind(e engine.Engine, t engine.Dtype) (Field, error) {
-	f := &productField{queue: newQueue(e, t), d: p.d}
-	jumpers := true
-	off := 0
+	var parts []Field
 	for _, law := range p.factors {
 		part, err := law.Bind(e, t)
 		if err != nil {
-			f.Free()
+			for _, f := range parts {
+				f.Free()
+			}
 			return nil, err
 		}
-		b := block{field: part, off: off, d: part.Dim()}
-		off += b.d
-		if j, ok := part.(Jumper); ok {
-			b.first = f.branches
-			f.branches += j.Branches()
-		} else {
-			jumpers = false
-		}
-		f.blocks = append(f.blocks, b)
+		parts = append(parts, part)
 	}
-	if jumpers {
-		return productJumper{f}, nil
-	}
-	return f, nil
+	return newProductField(newQueue(e, t), parts), nil
 }

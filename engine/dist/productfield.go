@@ -17,6 +17,26 @@ type block struct {
 	off, d, first int
 }
 
+func newProductField(q *queue, parts []Field) Field {
+	f := &productField{queue: q}
+	jumpers := true
+	for _, part := range parts {
+		b := block{field: part, off: f.d, d: part.Dim()}
+		f.d += b.d
+		if j, ok := part.(Jumper); ok {
+			b.first = f.branches
+			f.branches += j.Branches()
+		} else {
+			jumpers = false
+		}
+		f.blocks = append(f.blocks, b)
+	}
+	if jumpers {
+		return productJumper{f}
+	}
+	return f
+}
+
 func (f *productField) Dim() int { return f.d }
 
 func (f *productField) Free() {

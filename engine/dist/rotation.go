@@ -102,16 +102,14 @@ func (l *rotation) Bind(e engine.Engine, t engine.Dtype) (Field, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &rotationField{queue: newQueue(e, t), of: of, d: l.d}
-	f.r = f.constant("R", t, 1, l.d, l.d, l.r)
-	if err := f.done(); err != nil {
-		f.Free()
+	q := newQueue(e, t)
+	r := q.constant("R", t, 1, l.d, l.d, l.r)
+	if err := q.done(); err != nil {
+		q.free()
+		of.Free()
 		return nil, fmt.Errorf("binding a rotation of %d dimensions: %w", l.d, err)
 	}
-	if j, ok := of.(Jumper); ok {
-		return rotationJumper{f, j}, nil
-	}
-	return f, nil
+	return newRotationField(q, of, r), nil
 }
 
 // rotationField evaluates the law in its own frame: y = R^T x, v_x = R v_y. As rows, y = x R and v_x = v_y R^T.
@@ -120,6 +118,14 @@ type rotationField struct {
 	of Field
 	d  int
 	r  engine.Buffer
+}
+
+func newRotationField(q *queue, of Field, r engine.Buffer) Field {
+	f := &rotationField{queue: q, of: of, d: of.Dim(), r: r}
+	if j, ok := of.(Jumper); ok {
+		return rotationJumper{f, j}
+	}
+	return f
 }
 
 func (f *rotationField) Dim() int { return f.d }

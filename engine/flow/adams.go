@@ -3,7 +3,6 @@ package flow
 import (
 	"context"
 	"math"
-	"sync"
 
 	"monge/engine"
 	"monge/engine/dist"
@@ -30,8 +29,9 @@ type adams struct {
 	tracks           []track
 	jump             *jumper // nil where the law has no closed form of its parts
 
-	formulas []formula // one for each of the host's goroutines
-	whole    *whole    // where the engine steps by itself
+	diff  differences // of the row at hand
+	nodes [maxNodes]float64
+	whole *whole // where the engine steps by itself
 }
 
 func adamsSize(d, p int, ell bool) int { // numbers a row
@@ -58,7 +58,6 @@ func newAdams(r *run) (solver, error) {
 	a.pred, a.corr = m.stage(r.t, n, 0, k), m.stage(r.t, n, 0, k)
 	a.errc, a.norm = m.stage(r.t, n, 3, k), m.stage(r.t, n, 0, 3)
 	a.move = newMovers(r)
-	a.formulas = make([]formula, max(1, r.e.Info().Threads))
 	if a.whole = newWhole(r); a.whole != nil {
 		a.whole.find(r, 0)
 	}
@@ -153,7 +152,9 @@ func (a *adams) begin(n int) (live int, err error) {
 
 // step tries one step of the first n rows: those accepted have their new state in the history and in z.
 func (a *adams) step(n int) error {
-	a.predictAll(n)
+	for i := range n {
+		a.predict(i)
+	}
 	e := a.e
 	hist, z, f := a.hist.rows(n), a.z.rows(n), a.f.rows(n)
 	pred, err := a.pred.push(e, n)
@@ -194,34 +195,8 @@ func (a *adams) step(n int) error {
 	return e.Copy2D(a.hist.base, 0, historySlots*a.s, z, 0, a.s, n, a.s)
 }
 
-// formula is the memory in which a row's formulas are made.
-type formula struct {
-	diff  differences
-	nodes [maxNodes]float64
-}
-
-// formulaRows is how many rows' formulas are worth a goroutine.
-const formulaRows = 16
-
-// predictAll predicts the first n rows, which do not depend on each other.
-func (a *adams) predictAll(n int) {
-	parts := max(1, min(len(a.formulas), n/formulaRows))
-	var wait sync.WaitGroup
-	for p := 1; p < parts; p++ {
-		wait.Go(func() {
-			for i := p * n / parts; i < (p+1)*n/parts; i++ {
-				a.predict(&a.formulas[p], i)
-			}
-		})
-	}
-	for i := range n / parts {
-		a.predict(&a.formulas[0], i)
-	}
-	wait.Wait()
-}
-
 // predict fills row i's coefficients of the predictor, the corrector and the errors.
-func (a *adams) predict(f *formula, i int) {
+func (a *adams) predict(i int) {
 	t := &a.tracks[i]
 	t.next = a.land(t.u, t.h)
 	h := t.next - t.u
@@ -230,11 +205,11 @@ func (a *adams) predict(f *formula, i int) {
 	a.move.target.host[i] = float64(i*historySlots + int(t.free()))
 
 	old := min(t.known, k+1)
-	u := f.nodes[:old+1]
+	u := a.nodes[:old+1]
 	for j := range old {
 		u[j+1] = (t.time[j] - t.u) / h
 	}
-	c := &f.diff
+	c := &a.diff
 	c.build(u[1 : k+1])
 	row := a.pred.row(i)
 	clear(row)

@@ -61,10 +61,11 @@ func flow(ctx context.Context, e engine.Engine, t engine.Dtype, law dist.Distrib
 		return nil, fmt.Errorf("flow: %w", err)
 	}
 	defer f.Free()
-	res, err := w.all(ctx, e, t, f)
-	if err != nil {
+	w.results()
+	if err := w.all(ctx, e, t, f); err != nil {
 		return nil, fmt.Errorf("flow: %w", err)
 	}
+	res := w.result()
 	res.Stats.Elapsed = time.Since(began)
 	res.Stats.Seconds = res.Stats.Elapsed.Seconds()
 	return res, nil

@@ -48,7 +48,7 @@ type Settings struct {
 	// MaxMemory is the bytes for the integration's arrays; 0 = a quarter of the engine's free memory, at most
 	// 1 GiB. Rows are integrated in chunks that fit, of one row at least.
 	MaxMemory int64
-	Progress  func(done, n int) // rows finished so far, called from one goroutine; nil = none
+	Progress  func(done, n int) // rows finished so far, one call at a time; nil = none
 }
 
 // Result of Encode or Decode.

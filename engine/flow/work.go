@@ -47,8 +47,8 @@ func (w *work) readTangents() error {
 	return nil
 }
 
-// all takes the points through the flow in chunks that fit the memory.
-func (w *work) all(ctx context.Context, e engine.Engine, t engine.Dtype, f dist.Field) (*Result, error) {
+// results makes the arrays of the results.
+func (w *work) results() {
 	w.x = make([]float64, w.n*w.d)
 	w.nfe = make([]float64, w.n)
 	w.tan = make([]float64, w.n*w.given*w.d)
@@ -58,32 +58,6 @@ func (w *work) all(ctx context.Context, e engine.Engine, t engine.Dtype, f dist.
 	if w.LogP {
 		w.logp = make([]float64, w.n)
 	}
-	if w.n > 0 {
-		chunk := w.chunk(e, t)
-		r, s, err := w.open(e, t, f, chunk)
-		if err != nil {
-			return nil, err
-		}
-		defer r.mem.free()
-		done := 0
-		r.finished = func(rows int) {
-			if done += rows; w.Progress != nil {
-				w.Progress(done, w.n)
-			}
-		}
-		for lo := 0; lo < w.n; lo += chunk {
-			if err := ctx.Err(); err != nil {
-				return nil, err
-			}
-			hi := min(lo+chunk, w.n)
-			r.base, r.nfe = lo, w.nfe[lo:hi]
-			if err := w.one(ctx, r, s, lo, hi); err != nil {
-				return nil, err
-			}
-		}
-		w.rejected = r.rejected
-	}
-	return w.result(), nil
 }
 
 // open makes the arrays of a chunk and the method on them.
@@ -124,12 +98,16 @@ func newSolver(r *run) (solver, error) {
 	return newDPM(r, 3)
 }
 
-// A chunk of more than hostChunk numbers of history falls out of a processor's cache and gains nothing;
-// a device wants as many rows as fit.
-const hostChunk = 1 << 18
+// A chunk of more than hostChunk numbers of history falls out of a processor's own cache and gains nothing, but
+// laws of many components want hostRows rows at a time; a device wants as many rows as fit.
+const (
+	hostChunk = 1 << 17
+	hostRows  = 128
+)
 
-// chunk returns the count of rows that are integrated together.
-func (w *work) chunk(e engine.Engine, t engine.Dtype) int {
+// chunk returns the count of rows that are integrated together by each of so many lanes, all of which get chunks
+// of about the same size, and equally many.
+func (w *work) chunk(e engine.Engine, t engine.Dtype, lanes int) int {
 	info := e.Info()
 	budget := w.MaxMemory
 	if budget <= 0 {
@@ -143,11 +121,14 @@ func (w *work) chunk(e engine.Engine, t engine.Dtype) int {
 	default:
 		per += 10*s + wholeSize
 	}
-	rows := budget / int64(per*t.Size())
-	if info.Threads > 0 {
-		rows = min(rows, max(hostChunk/int64(historySlots*s), 256))
+	rows := int(max(1, min(budget/int64(per*t.Size())/int64(lanes), int64(w.n))))
+	if info.Threads == 0 {
+		return rows
 	}
-	return int(max(1, min(rows, int64(w.n))))
+	rows = min(rows, max(hostChunk/(historySlots*s), hostRows)*max(1, info.Threads/lanes))
+	each := lanes * rows
+	rounds := (w.n + each - 1) / each
+	return (w.n + rounds*lanes - 1) / (rounds * lanes)
 }
 
 // one takes rows lo to hi through the flow.
