@@ -84,7 +84,7 @@ func New(o Options) *Engine {
 	if o.Threads == 0 {
 		o.Threads = runtime.GOMAXPROCS(0)
 	}
-	total, available := memory()
+	total, available := memories()
 	if o.MaxMemory == 0 {
 		o.MaxMemory = available
 	}

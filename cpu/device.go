@@ -4,9 +4,9 @@ import (
 	"bufio"
 	"os"
 	"runtime"
-	"runtime/debug"
-	"strconv"
 	"strings"
+
+	"monge/engine/memory"
 )
 
 // processor returns the processor's own name, or the architecture's where the system does not tell.
@@ -19,26 +19,17 @@ func processor() string {
 	return runtime.GOARCH
 }
 
-// memory returns the machine's memory and how much of it is available, in bytes. GOMEMLIMIT bounds both.
-func memory() (total, available int64) {
-	total, available = 8<<30, 4<<30 // where the system does not tell: a small machine, half of it free
-	if t, ok := procBytes("MemTotal"); ok {
-		total, available = t, t/2
-		if a, ok := procBytes("MemAvailable"); ok {
-			available = a
-		}
+// memories returns the memory that the process can have and how much of it is available, in bytes; where the system does
+// not tell, those of a small machine, half of it free.
+func memories() (total, available int64) {
+	total, known := memory.Total()
+	if !known {
+		return 8 << 30, 4 << 30
 	}
-	limit := debug.SetMemoryLimit(-1)
-	return min(total, limit), min(available, limit)
-}
-
-func procBytes(key string) (int64, bool) {
-	v, ok := procValue("/proc/meminfo", key)
-	if !ok {
-		return 0, false
+	if available, known = memory.Available(); !known {
+		available = total / 2
 	}
-	kb, err := strconv.ParseInt(strings.TrimSpace(strings.TrimSuffix(v, "kB")), 10, 64)
-	return kb << 10, err == nil && kb > 0
+	return total, available
 }
 
 // procValue returns the value of the first line "key : value" of a file.

@@ -71,7 +71,7 @@ func readSafetensors(r io.ReaderAt, size int64) (Weights, error) {
 	if err := json.Unmarshal(text, &raw); err != nil {
 		return nil, fmt.Errorf("header: %w", err)
 	}
-	if err := fits(size, 4, availableMemory()); err != nil {
+	if err := fits(size, 4, available()); err != nil {
 		return nil, err
 	}
 	w := Weights{}

@@ -42,7 +42,7 @@ func decodeFile(path string, f fileFormat, gz bool, o Options) (*Array, error) {
 	}
 	limit := o.MaxMemory
 	if limit <= 0 {
-		limit = availableMemory()
+		limit = available()
 	}
 	s := &stream{r: file, most: math.MaxInt64, limit: limit}
 	if info.Mode().IsRegular() {

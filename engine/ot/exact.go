@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"monge/engine"
+	"monge/engine/memory"
 )
 
 // ErrNotFinite says that a cloud holds a NaN or an infinity, or points so far apart that |x - y|^2 is not
@@ -156,7 +157,11 @@ func solveSimplex(w *work, in *instance, limit int64) (*solution, string, error)
 func newPairs(w *work, in *instance, limit, copies int64) (pairs, string, error) {
 	free := limit
 	if free <= 0 {
-		free = availableMemory() / 2
+		available, known := memory.Available()
+		if !known {
+			available = 4 << 30
+		}
+		free = available / 2
 	}
 	n, m, d := int64(in.n), int64(in.m), int64(in.d)
 	// The points as given, moved, and in panels; a list entry is two numbers and a column.
