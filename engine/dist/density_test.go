@@ -139,6 +139,34 @@ func TestDensityIsAMixture(t *testing.T) {
 	}
 }
 
+// A density's field checks its request as all fields do, early rows and late ones in one call.
+func TestDensityRequest(t *testing.T) {
+	e := openEngine(t)
+	f := must(banana(t).Bind(e, engine.F64))
+	defer f.Free()
+	x, coef := upload(t, e, 1, 2, 2, []float64{.5, -.3, .5, -.3}), upload(t, e, 1, 2, 4, []float64{1, 0, 0, 1, 0, 1, 0, 1})
+	tangents := zeros(t, e, 2, 3, 2)
+	for what, r := range map[string]*Request{
+		"no X":        {Coef: coef, V: x},
+		"wide X":      {Coef: coef, X: zeros(t, e, 1, 2, 3)},
+		"no tangents": {Coef: coef, X: x, TV: tangents},
+		"short V":     {Coef: coef, X: x, V: zeros(t, e, 1, 1, 2)},
+	} {
+		if err := f.Eval(r); !errors.Is(err, engine.ErrShape) {
+			t.Errorf("%s: error %v, want ErrShape", what, err)
+		}
+	}
+	if err := f.Eval(&Request{Coef: zeros(t, e, 1, 0, 4), X: zeros(t, e, 1, 0, 2)}); err != nil {
+		t.Errorf("no rows: %v", err)
+	}
+	v := zeros(t, e, 1, 2, 2)
+	if err := f.Eval(&Request{Coef: coef, X: x, T: tangents, V: v}); err != nil {
+		t.Fatalf("tangents without products: %v", err)
+	}
+	// The score at the latent end is that of the standard normal.
+	checkClose(t, "score", download(t, e, v)[2:], []float64{-.5, .3}, 1e-12)
+}
+
 // A law narrow along one axis and wide along the other: no time is late enough for the wide axis' grid and
 // early enough for Gauss-Hermite nodes along the narrow one. Axes of unequal scales in both orders, in d = 2
 // and 3, and not Gaussian along the narrow axis.

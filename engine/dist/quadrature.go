@@ -3,6 +3,7 @@ package dist
 import (
 	"fmt"
 	"math"
+	"runtime"
 	"slices"
 	"sync"
 
@@ -258,7 +259,10 @@ func (f *quadField) Dim() int { return f.g.d }
 func (f *quadField) Free()    { f.far.Free() }
 
 func (f *quadField) Eval(r *Request) error {
-	_, n, _ := r.X.Shape()
+	n, _, err := checkRequest(r, f.g.d)
+	if err != nil || n == 0 {
+		return err
+	}
 	coef := make([]float64, n*engine.CoefCount)
 	if err := f.e.Read(coef, r.Coef, 0); err != nil {
 		return err
@@ -322,11 +326,14 @@ func (f *quadField) evalFar(r *Request, rows []float64) (err error) {
 		return y
 	}
 	sub := Request{Coef: like(r.Coef, true), X: like(r.X, true), V: like(r.V, false), Div: like(r.Div, false), LogP: like(r.LogP, false)}
-	t, tv := like(r.T, true), like(r.TV, false)
+	var t, tv engine.Buffer
+	if r.TV != nil {
+		t, tv = like(r.T, true), like(r.TV, false)
+	}
 	if err != nil {
 		return err
 	}
-	if t != nil {
+	if tv != nil {
 		_, p, _ := r.T.Shape()
 		sub.T, sub.TV = t.View(0, m, p, d), tv.View(0, m, p, d)
 	}
@@ -367,7 +374,11 @@ func (f *quadField) evalNear(r *Request, coef, rows []float64) error {
 		}
 		return out
 	}
-	x, t := grab(r.X), grab(r.T)
+	x := grab(r.X)
+	var t []float64
+	if r.TV != nil {
+		t = grab(r.T)
+	}
 	// Outputs are read first: the other rows are already there.
 	v, tv, div, logp := grab(r.V), grab(r.TV), grab(r.Div), grab(r.LogP)
 	if err != nil {
@@ -389,11 +400,13 @@ func (f *quadField) evalNear(r *Request, coef, rows []float64) error {
 		}
 	}
 	var wg sync.WaitGroup
-	workers := max(1, min(f.e.Info().Threads, len(rows)))
+	threads := f.e.Info().Threads
+	if threads == 0 { // a device: the host is free
+		threads = runtime.GOMAXPROCS(0)
+	}
+	workers := min(threads, len(rows))
 	for k := range workers {
-		wg.Add(1)
-		go func() {
-			defer wg.Done()
+		wg.Go(func() {
 			w := newPosterior(f)
 			for i := k; i < len(rows); i += workers {
 				j := int(rows[i])
@@ -401,7 +414,7 @@ func (f *quadField) evalNear(r *Request, coef, rows []float64) error {
 				w.at(x[j*d:(j+1)*d], c[engine.CoefAlpha], c[engine.CoefSigma], t != nil || div != nil)
 				w.emit(c[engine.CoefMean], c[engine.CoefScore], j, p, v, t, tv, div, logp)
 			}
-		}()
+		})
 	}
 	wg.Wait()
 	write := func(b engine.Buffer, src []float64) {
