@@ -103,7 +103,7 @@ func (l *loader) spec(spec, dir string) (Distribution, error) {
 	var known []string
 	for _, n := range Names() {
 		if n.Name == name {
-			return l.named(n, list)
+			return l.named(n, list, dir)
 		}
 		known = append(known, n.Name)
 	}
@@ -134,13 +134,13 @@ func readText(path string) ([]byte, error) {
 	return text, err
 }
 
-// named makes a law from the parameters behind its name.
-func (l *loader) named(n Name, list string) (Distribution, error) {
+// named makes a law from the parameters behind its name; files among them lie relative to dir.
+func (l *loader) named(n Name, list, dir string) (Distribution, error) {
 	p, err := parseParams(n.Name, list)
 	if err != nil {
 		return nil, err
 	}
-	p.loader = l
+	p.loader, p.dir = l, dir
 	law, err := n.make(p)
 	if err == nil {
 		err = p.unknown()

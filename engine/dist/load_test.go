@@ -263,6 +263,12 @@ func TestLoadFiles(t *testing.T) {
 	if l, err = Load("copies:of="+outer+",m=2", open); err != nil || l.Law.Dim() != 12 {
 		t.Errorf("copies of a file: %v", err)
 	}
+	// The path behind a name in a file lies relative to the file too.
+	opened = nil
+	named := write("in/named.toml", "kind = 'copies'\nof = 'copies:of=points.toml,m=2'\nm = 3")
+	if l, err = Load(named, open); err != nil || l.Law.Dim() != 12 || !slices.Equal(opened, []string{filepath.Join(dir, "in", "y.npy")}) {
+		t.Errorf("copies of a file beside the file: opened %q, error %v", opened, err)
+	}
 	self := write("self.toml", "kind = 'copies'\nof = 'self.toml'\nm = 3")
 	if _, err := Load(self, open); err == nil || !strings.Contains(err.Error(), "does a file name itself?") {
 		t.Errorf("a file that names itself: %v", err)

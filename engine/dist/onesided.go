@@ -40,9 +40,9 @@ func (m *Mixture) OneSided() func(alpha, sigma float64) float64 {
 		return isotropicOneSided(c.values[0], squaredDiameter(m.means, len(m.w), m.d))
 	}
 	least, most := slices.Min(c.values), slices.Max(c.values)
-	y := make([]float64, len(m.means))
 	return func(alpha, sigma float64) float64 {
 		v := func(l float64) float64 { return alpha*alpha*l + sigma*sigma }
+		y := make([]float64, len(m.means))
 		spread := func(power float64) float64 {
 			for k := range m.w {
 				c.Apply(y[k*m.d:(k+1)*m.d], m.means[k*m.d:(k+1)*m.d], func(l float64) float64 { return math.Pow(v(l), -power) })

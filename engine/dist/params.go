@@ -14,6 +14,7 @@ type params struct {
 	values map[string]string
 	used   map[string]bool
 	loader *loader
+	dir    string // of the files among the values
 	err    error
 }
 
@@ -121,7 +122,7 @@ func makeCopies(p *params) (Distribution, error) {
 	if p.err != nil {
 		return nil, p.err
 	}
-	law, err := p.loader.spec(of, "")
+	law, err := p.loader.spec(of, p.dir)
 	if err != nil {
 		return nil, err
 	}

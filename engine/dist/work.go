@@ -9,7 +9,7 @@ func Work(law Distribution) float64 {
 	case *Mixture:
 		sum := 0.0
 		for k := range p.w {
-			sum += p.covs[k%len(p.covs)].work()
+			sum += p.cov(k).work()
 		}
 		return sum
 	case *Points:
