@@ -31,7 +31,7 @@ func Asymmetry(j *tensor.Dense) []float64 {
 				diff.add(m[a*d+b] - m[b*d+a])
 			}
 		}
-		if r := norm.root(); r > 0 {
+		if r := norm.root(); r != 0 { // NaN stays NaN
 			asym[i] = math.Sqrt2 * diff.root() / r
 		}
 	}
@@ -65,7 +65,7 @@ func AsymmetryProbes(v, jv *tensor.Dense) ([]float64, error) {
 				diff.add(dot(x[a*d:(a+1)*d], y[b*d:(b+1)*d]) - dot(x[b*d:(b+1)*d], y[a*d:(a+1)*d]))
 			}
 		}
-		if r := norm.root(); r > 0 {
+		if r := norm.root(); r != 0 { // NaN stays NaN
 			pairs := float64(k*(k-1)) / 2
 			asym[i] = diff.root() / math.Sqrt(pairs) / (r / math.Sqrt(float64(k)))
 		}
@@ -88,7 +88,7 @@ func (f *frobenius) add(v float64) {
 	v = math.Abs(v)
 	switch {
 	case v == 0:
-	case v > f.scale: // also takes in NaN's neighbours: NaN falls through to the sum
+	case v > f.scale: // false for NaN, which the sum below keeps
 		r := f.scale / v
 		f.sum = 1 + f.sum*r*r
 		f.scale = v

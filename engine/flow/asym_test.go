@@ -24,6 +24,14 @@ func TestAsymmetry(t *testing.T) {
 	if a := Asymmetry(tensor.New(tensor.WithShape(1, 2, 2), tensor.WithBacking(make([]float64, 4)))); a[0] != 0 {
 		t.Errorf("asymmetry %v of zero", a)
 	}
+	// What is not known is not symmetric.
+	nan := tensor.New(tensor.WithShape(1, 2, 2), tensor.WithBacking([]float64{1, math.NaN(), 2, 3}))
+	if a := Asymmetry(nan); !math.IsNaN(a[0]) {
+		t.Errorf("asymmetry %v of a matrix with NaN", a)
+	}
+	if a, err := AsymmetryProbes(nan, nan); err != nil || !math.IsNaN(a[0]) {
+		t.Errorf("asymmetry %v of products with NaN, error %v", a, err)
+	}
 }
 
 // TestAsymmetryProbes checks that the estimate of a matrix converges to its asymmetry.
