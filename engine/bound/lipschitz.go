@@ -125,6 +125,9 @@ func (q *power) iterate(ctx context.Context, x []float64, t Time, count int, shi
 		for i := range q.n {
 			row := q.v[i*q.d : (i+1)*q.d]
 			size := norm(row)
+			if size == 0 { // the image of a Jacobian of 0, whose quotient is 0
+				continue
+			}
 			for k := range row {
 				row[k] /= size
 			}

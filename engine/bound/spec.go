@@ -238,7 +238,11 @@ func (r *specReader) process(doc *document) *Process {
 				r.fail("schedule.shape", "%q: want linear or sigmoid", shape)
 			}
 		} else {
-			r.only("schedule.steps", t.Steps != nil, "discrete with betas")
+			const kind = "discrete with betas"
+			r.only("schedule.steps", t.Steps != nil, kind)
+			r.only("schedule.min", t.Min != nil, kind)
+			r.only("schedule.max", t.Max != nil, kind)
+			r.only("schedule.shape", t.Shape != nil, kind)
 		}
 		if r.err == nil {
 			p, err = Discrete(betas)
