@@ -76,9 +76,9 @@ func PrincipalAxes(ctx context.Context, c Clouds, seed uint64) (Frame, error) {
 		return Frame{}, err
 	}
 	x, y := momentsOf(p.x, p.a, p.d), momentsOf(p.y, p.b, p.d)
-	// Deviations from the pooled mean are those from the own one and half the way to the other's.
-	half := separation(x, y)
-	floats.Scale(.5, half)
+	// Deviations from the pooled mean are those from the own one and half the way to the other's, in both clouds.
+	between := separation(x, y)
+	floats.Scale(math.Sqrt2/2, between)
 	d := p.d
 	scale := func(m moments, w []float64) *mat.Dense {
 		for i, v := range w {
@@ -86,7 +86,7 @@ func PrincipalAxes(ctx context.Context, c Clouds, seed uint64) (Frame, error) {
 		}
 		return mat.NewDense(len(w), d, m.centred)
 	}
-	clouds := []*mat.Dense{scale(x, p.a), scale(y, p.b), mat.NewDense(1, d, half)}
+	clouds := []*mat.Dense{scale(x, p.a), scale(y, p.b), mat.NewDense(1, d, between)}
 	var v []float64
 	if d <= principalExact {
 		v, err = eigenvectors(clouds, d)

@@ -1,6 +1,7 @@
 package ot
 
 import (
+	"cmp"
 	"context"
 	"math"
 	"slices"
@@ -210,12 +211,7 @@ func (c *certifier) sharpen(ctx context.Context) error {
 		rows[i] = int32(i)
 	}
 	room := func(i int32) float64 { return c.low[i] - c.f[i] }
-	slices.SortFunc(rows, func(a, b int32) int {
-		if d := room(a) - room(b); d != 0 {
-			return int(math.Copysign(1, d))
-		}
-		return int(a - b)
-	})
+	slices.SortFunc(rows, func(a, b int32) int { return cmp.Or(cmp.Compare(room(a), room(b)), cmp.Compare(a, b)) })
 	const batch = 16
 	slack := math.Inf(1)
 	for done := 0; done < len(rows) && room(rows[done]) < slack; done += batch {
