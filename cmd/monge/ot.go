@@ -263,7 +263,7 @@ func (f *otFlags) solve(ctx context.Context, a *app, e engine.Engine, clouds ot.
 	case "sliced":
 		return ot.Sliced(ctx, clouds, &ot.SlicedSettings{Projections: f.projections, Seed: a.seed, Threads: a.threads})
 	case "gaussian":
-		return ot.Gaussian(clouds)
+		return ot.Gaussian(ctx, clouds)
 	case "onedim":
 		return ot.OneDim(ctx, clouds)
 	}

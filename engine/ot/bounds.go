@@ -10,26 +10,30 @@ import (
 
 // Gelbrich returns a lower bound of W2^2 between the clouds: the squared Bures-Wasserstein distance of
 // their first two moments, with 1/n. See [Gaussian].
-func Gelbrich(c Clouds) (float64, error) {
-	r, err := Gaussian(c)
+func Gelbrich(ctx context.Context, c Clouds) (float64, error) {
+	r, err := Gaussian(ctx, c)
 	if err != nil {
 		return 0, err
 	}
 	return r.Cost, nil
 }
 
-// Marginal is [MarginalAlong] the coordinate axes. It is exact for products.
-func Marginal(c Clouds) (float64, error) {
+// Marginal is [MarginalAlong] the coordinate axes, of the points as they are: without a centred copy of the clouds.
+// It is exact for products.
+func Marginal(ctx context.Context, c Clouds) (float64, error) {
 	p, err := c.check()
 	if err != nil {
 		return 0, err
 	}
+	axes, err := p.alongAxes(ctx, p.d, 0, [2]func([]float64, int){Axes(p.d).projector(p.x), Axes(p.d).projector(p.y)})
+	if err != nil {
+		return 0, err
+	}
 	var s accumulator
-	axes, err := p.alongAxes(context.Background(), p.d, 0, [2]func([]float64, int){Axes(p.d).projector(p.x), Axes(p.d).projector(p.y)})
 	for _, v := range axes {
 		s.add(v)
 	}
-	return s.sum(), err
+	return s.sum(), nil
 }
 
 // MarginalAlong returns a lower bound of W2^2 between the clouds: the sum over the frame's directions of the

@@ -89,7 +89,7 @@ func TestOneDimPlan(t *testing.T) {
 		if (r.Assignment != nil) != (len(x) == len(y) && even(unitA) && even(unitB)) {
 			t.Fatalf("assignment %v for weights %v and %v", r.Assignment, a, b)
 		}
-		bound, err := ot.Marginal(measures(x, y, a, b, 1))
+		bound, err := ot.Marginal(context.Background(), measures(x, y, a, b, 1))
 		if err != nil || math.Abs(bound-r.Cost) > 1e-13*(1+r.Cost) {
 			t.Fatalf("marginal bound %g, %v; want %g", bound, err, r.Cost)
 		}
@@ -200,7 +200,7 @@ func TestGaussian(t *testing.T) {
 			b[j] = 1 + float64(j%2)
 			y[j*c.d] += 2
 		}
-		r, err := ot.Gaussian(measures(x, y, a, b, c.d))
+		r, err := ot.Gaussian(context.Background(), measures(x, y, a, b, c.d))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -208,7 +208,7 @@ func TestGaussian(t *testing.T) {
 		if math.Abs(r.Cost-want) > c.tol*want || r.Lower != r.Cost || r.Upper != r.Cost || r.Dual != r.Cost {
 			t.Errorf("%+v: %.15g, want %.15g", c, r.Cost, want)
 		}
-		bound, err := ot.Gelbrich(measures(x, y, a, b, c.d))
+		bound, err := ot.Gelbrich(context.Background(), measures(x, y, a, b, c.d))
 		if err != nil || bound != r.Cost {
 			t.Errorf("Gelbrich %g, %v", bound, err)
 		}
@@ -226,18 +226,18 @@ func TestGaussianLinearMap(t *testing.T) {
 		y[i] = x[i]*(0.5+float64(i%d)/10) + 1e6
 		want += (x[i] - y[i]) * (x[i] - y[i]) / n
 	}
-	r, err := ot.Gaussian(measures(x, y, nil, nil, d))
+	r, err := ot.Gaussian(context.Background(), measures(x, y, nil, nil, d))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if math.Abs(r.Cost-want) > 1e-14*want {
 		t.Errorf("%.17g, want %.17g", r.Cost, want)
 	}
-	same, err := ot.Gaussian(measures(x, x, nil, nil, d))
+	same, err := ot.Gaussian(context.Background(), measures(x, x, nil, nil, d))
 	if err != nil || same.Cost > 1e-13 {
 		t.Errorf("a cloud and itself: %g, %v", same.Cost, err)
 	}
-	point, err := ot.Gaussian(measures([]float64{1, 2}, []float64{4, 6, 4, 6}, nil, nil, 2))
+	point, err := ot.Gaussian(context.Background(), measures([]float64{1, 2}, []float64{4, 6, 4, 6}, nil, nil, 2))
 	if err != nil || point.Cost != 25 {
 		t.Errorf("two points: %g, %v", point.Cost, err)
 	}
@@ -252,8 +252,8 @@ func TestLowerBounds(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		gelbrich, err1 := ot.Gelbrich(p)
-		marginal, err2 := ot.Marginal(p)
+		gelbrich, err1 := ot.Gelbrich(context.Background(), p)
+		marginal, err2 := ot.Marginal(context.Background(), p)
 		sliced, err3 := ot.Sliced(context.Background(), p, nil)
 		if err := errors.Join(err1, err2, err3); err != nil {
 			t.Fatal(err)
@@ -329,7 +329,7 @@ func ExampleOneDim() {
 func ExampleGaussian() {
 	x := engine.Points([]float64{-1, 1}, 2, 1)
 	y := engine.Points([]float64{0, 6}, 2, 1)
-	r, err := ot.Gaussian(ot.Clouds{X: x, Y: y})
+	r, err := ot.Gaussian(context.Background(), ot.Clouds{X: x, Y: y})
 	if err != nil {
 		fmt.Println(err)
 		return

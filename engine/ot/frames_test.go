@@ -83,7 +83,7 @@ func TestMarginalAlongRotatedProduct(t *testing.T) {
 			t.Errorf("offset %g: %g along the map's axes, cost %g (%v)", offset, got, cost, err)
 		}
 		axes, err1 := ot.MarginalAlong(context.Background(), c, ot.Axes(d), 1)
-		plain, err2 := ot.Marginal(c)
+		plain, err2 := ot.Marginal(context.Background(), c)
 		if err := errors.Join(err1, err2); err != nil || !(axes < .99*cost) || math.Abs(axes-plain) > tolerance {
 			t.Errorf("offset %g: %g and %g along the axes, cost %g (%v)", offset, axes, plain, cost, err)
 		}
@@ -138,6 +138,31 @@ func TestMarginalAlongIsBelow(t *testing.T) {
 	}
 }
 
+// Principal axes are those of all points together: between two clouds of one shape, far enough apart, the first is
+// theirs.
+func TestPrincipalAxesArePooled(t *testing.T) {
+	// Each cloud has the covariance diag(1, 2), and their means lie e (1, 1)/sqrt 2 on either side of the mean of all:
+	// the pooled covariance is diag(1, 2) + e^2/2 (1, 1)(1, 1)'.
+	const e = 1.5
+	var x, y []float64
+	for _, v := range [][2]float64{{1, 0}, {-1, 0}, {0, math.Sqrt2}, {0, -math.Sqrt2}} {
+		step := e / math.Sqrt2
+		x, y = append(x, math.Sqrt2*v[0]+step, math.Sqrt2*v[1]+step), append(y, math.Sqrt2*v[0]-step, math.Sqrt2*v[1]-step)
+	}
+	frame, err := ot.PrincipalAxes(context.Background(), ot.Clouds{X: engine.Points(x, 4, 2), Y: engine.Points(y, 4, 2)}, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Eigenvectors of [[a, b], [b, c]] lie at the angle atan2(2 b, a - c)/2, and across.
+	angle := math.Atan2(e*e, 1-2) / 2
+	for _, v := range [][]float64{frame.Rows()[:2], frame.Rows()[2:]} {
+		along := math.Abs(v[0]*math.Cos(angle) + v[1]*math.Sin(angle))
+		if off := math.Min(along, math.Abs(along-1)); off > 1e-14 { // a few roundings
+			t.Errorf("axis %v is %g off the axes at the angle %g", v, off, angle)
+		}
+	}
+}
+
 func TestFrameErrors(t *testing.T) {
 	if _, err := ot.Directions([]float64{1, 0, .1, 1}, 2); err == nil {
 		t.Error("directions that are not orthonormal: no error")
@@ -152,6 +177,12 @@ func TestFrameErrors(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	if _, err := ot.MarginalAlong(ctx, ot.Clouds{X: x, Y: x}, ot.Axes(2), 1); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled: %v", err)
+	}
+	if _, err := ot.Marginal(ctx, ot.Clouds{X: x, Y: x}); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled: %v", err)
+	}
+	if _, err := ot.Gelbrich(ctx, ot.Clouds{X: x, Y: x}); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
 	}
 }

@@ -1,6 +1,7 @@
 package ot
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"time"
@@ -21,16 +22,28 @@ import (
 // The last trace is the sum of the singular values of A^1/2 B^1/2. With A = X'X and B = Y'Y, X and Y the
 // centred points scaled by the roots of their weights, these are the singular values of Rx Ry', where
 // X = Qx Rx and Y = Qy Ry: no covariance is formed, and nothing is lost by squaring. Time O((n + m) d^2 +
-// d^3), or O(n m d + min(n, m)^2 max(n, m)) where n and m are below d; memory O((n + m) d).
+// d^3), or O(n m d + min(n, m)^2 max(n, m)) where n and m are below d; memory O((n + m) d). The context is looked at
+// before each of the three decompositions, which go on to their end.
+//
+// Errors: those of [Exact] for the clouds, [ErrNotFinite] for a cost beyond float64, and ctx.Err().
+//
 // Source: Gelbrich, Mathematische Nachrichten 147 (1990); Olkin and Pukelsheim (1982).
-func Gaussian(c Clouds) (*Result, error) {
+func Gaussian(ctx context.Context, c Clouds) (*Result, error) {
 	start := time.Now()
 	p, err := c.check()
 	if err != nil {
 		return nil, err
 	}
 	x, y := momentsOf(p.x, p.a, p.d), momentsOf(p.y, p.b, p.d)
-	common, err := nuclearNorm(factor(x, p.a, p.d), factor(y, p.b, p.d))
+	rx, err := factor(ctx, x, p.a, p.d)
+	if err != nil {
+		return nil, err
+	}
+	ry, err := factor(ctx, y, p.b, p.d)
+	if err != nil {
+		return nil, err
+	}
+	common, err := nuclearNorm(ctx, rx, ry)
 	if err != nil {
 		return nil, err
 	}
@@ -49,7 +62,10 @@ func Gaussian(c Clouds) (*Result, error) {
 }
 
 // factor returns a matrix R with R'R = the covariance of m, of at most d rows. It takes the memory of m's points.
-func factor(m moments, w []float64, d int) *mat.Dense {
+func factor(ctx context.Context, m moments, w []float64, d int) (*mat.Dense, error) {
+	if ctx.Err() != nil {
+		return nil, fmt.Errorf("ot: gaussian: %w", ctx.Err())
+	}
 	rows := 0
 	data := m.centred
 	for i, v := range w {
@@ -64,17 +80,20 @@ func factor(m moments, w []float64, d int) *mat.Dense {
 	}
 	scaled := mat.NewDense(rows, d, data[:rows*d])
 	if rows <= d {
-		return scaled
+		return scaled, nil
 	}
 	var qr mat.QR
 	qr.Factorize(scaled)
 	var r mat.Dense
 	qr.RTo(&r)
-	return mat.DenseCopyOf(r.Slice(0, d, 0, d))
+	return mat.DenseCopyOf(r.Slice(0, d, 0, d)), nil
 }
 
 // nuclearNorm returns the sum of the singular values of x y'.
-func nuclearNorm(x, y *mat.Dense) (float64, error) {
+func nuclearNorm(ctx context.Context, x, y *mat.Dense) (float64, error) {
+	if ctx.Err() != nil {
+		return 0, fmt.Errorf("ot: gaussian: %w", ctx.Err())
+	}
 	// Scaling to largest entries near 1 keeps products of tiny or huge points in range.
 	sx, sy := mat.Norm(x, math.Inf(1)), mat.Norm(y, math.Inf(1))
 	if sx == 0 || sy == 0 {

@@ -30,7 +30,7 @@ func TestRange(t *testing.T) {
 	const n = 12
 	solvers := map[string]func(ot.Clouds) (*ot.Result, error){
 		"exact":    func(c ot.Clouds) (*ot.Result, error) { return ot.Exact(ctx, c, nil) },
-		"gaussian": ot.Gaussian,
+		"gaussian": func(c ot.Clouds) (*ot.Result, error) { return ot.Gaussian(ctx, c) },
 		"sliced":   func(c ot.Clouds) (*ot.Result, error) { return ot.Sliced(ctx, c, nil) },
 		"sinkhorn": func(c ot.Clouds) (*ot.Result, error) {
 			return ot.Sinkhorn(ctx, e, c, &ot.SinkhornSettings{EpsRel: 0.1})

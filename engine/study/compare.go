@@ -129,8 +129,8 @@ func Compare(ctx context.Context, e engine.Engine, s CompareSettings) (*Comparis
 		}
 		x = s.Law.Sample(s.Seed, n)
 	}
-	if d := x.Shape()[1]; d != s.Law.Dim() {
-		return nil, fmt.Errorf("study: compare: points of dimension %d for a law of dimension %d: %w", d, s.Law.Dim(), engine.ErrShape)
+	if shape := x.Shape(); len(shape) != 2 || shape[0] < 1 || shape[1] != s.Law.Dim() {
+		return nil, fmt.Errorf("study: compare: points of shape %v for a law of dimension %d: %w", shape, s.Law.Dim(), engine.ErrShape)
 	}
 	c := &Comparison{X: x}
 
@@ -284,11 +284,11 @@ func Summarise(asym []float64, probes int) Asymmetry {
 func bounds(ctx context.Context, c ot.Clouds, seed uint64) (b Bounds, err error) {
 	b.Gelbrich = math.NaN()
 	if s := c.X.Shape(); min(s[0], s[1]) <= mostSingular {
-		if b.Gelbrich, err = ot.Gelbrich(c); err != nil {
+		if b.Gelbrich, err = ot.Gelbrich(ctx, c); err != nil {
 			return b, err
 		}
 	}
-	if b.Marginal, err = ot.Marginal(c); err != nil {
+	if b.Marginal, err = ot.Marginal(ctx, c); err != nil {
 		return b, err
 	}
 	axes, err := ot.PrincipalAxes(ctx, c, seed)

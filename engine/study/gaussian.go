@@ -96,7 +96,7 @@ func (t *trial) gaussianCost(law *dist.Gaussian, name func(string) string) error
 	}
 	t.zero(name("eps_rel"), c.RelativeUpper, t.within(1e-9, 1), "n = %d, moved %g, slack margin %.3g", c.N, c.MovedFraction, c.SlackMargin)
 	// The cloud's moments are mapped by the same matrix, so the equality holds for them too.
-	bures, err := ot.Gelbrich(ot.Clouds{X: x, Y: r.X})
+	bures, err := ot.Gelbrich(t.ctx, ot.Clouds{X: x, Y: r.X})
 	if err != nil {
 		return err
 	}

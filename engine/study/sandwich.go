@@ -68,14 +68,14 @@ func (t *trial) sandwich(name string, law dist.Distribution, frame turns) (*lowe
 		return nil, err
 	}
 	if frame != nil {
-		if b.frame, err = ot.Marginal(ot.Clouds{X: turnedBack(x, frame), Y: turnedBack(r.X, frame)}); err != nil {
+		if b.frame, err = ot.Marginal(t.ctx, ot.Clouds{X: turnedBack(x, frame), Y: turnedBack(r.X, frame)}); err != nil {
 			return nil, err
 		}
 	}
-	best := slices.Max([]float64{b.Gelbrich, b.Marginal, b.Sliced, b.frame})
+	best := slices.Max([]float64{b.Gelbrich, b.Marginal, b.Principal, b.Sliced, b.frame})
 	// Rounding alone: these are bounds of this very cloud.
 	t.zero(name+" lower bounds above the optimum", math.Max(0, best/b.Upper-1), 1e-9,
-		"cost %.6g, dual %.6g, Gelbrich %.6g, marginal %.6g, sliced %.6g", b.Cost, b.Lower, b.Gelbrich, b.Marginal, b.Sliced)
+		"cost %.6g, dual %.6g, Gelbrich %.6g, marginal %.6g, principal %.6g, sliced %.6g", b.Cost, b.Lower, b.Gelbrich, b.Marginal, b.Principal, b.Sliced)
 	t.zero(name+" optimum above the cost", math.Max(0, b.Lower/b.Cost-1), 1e-12)
 	return b, nil
 }
