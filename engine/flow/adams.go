@@ -17,7 +17,7 @@ import (
 // and Wanner, Solving Ordinary Differential Equations I, III.5.
 type adams struct {
 	*run
-	control  stepControl
+	control  engine.StepControl
 	maxOrder int
 
 	hist             array // [N, historySlots, S]
@@ -29,9 +29,9 @@ type adams struct {
 	tracks           []track
 	jump             *jumper // nil where the law has no closed form of its parts
 
-	diff  differences // of the row at hand
-	nodes [maxNodes]float64
-	whole *whole // where the engine steps by itself
+	weights AdamsWeights // of the row at hand
+	nodes   [maxNodes]float64
+	whole   *whole // where the engine steps by itself
 }
 
 func adamsSize(d, p int, ell bool) int { // numbers a row
@@ -39,7 +39,8 @@ func adamsSize(d, p int, ell bool) int { // numbers a row
 }
 
 func newAdams(r *run) (solver, error) {
-	a := &adams{run: r, control: adamsControl, maxOrder: maxOrder}
+	a := &adams{run: r, control: r.controlled(adamsControl), maxOrder: maxOrder}
+	a.control.Grid = r.grid()
 	if j, ok := r.f.(dist.Jumper); ok {
 		var err error
 		if a.jump, err = newJumper(r, j); err != nil {
@@ -58,7 +59,7 @@ func newAdams(r *run) (solver, error) {
 	a.pred, a.corr = m.stage(r.t, n, 0, k), m.stage(r.t, n, 0, k)
 	a.errc, a.norm = m.stage(r.t, n, 3, k), m.stage(r.t, n, 0, 3)
 	a.move = newMovers(r)
-	if a.whole = newWhole(r); a.whole != nil {
+	if a.whole = newWhole(r, a.control); a.whole != nil {
 		a.whole.find(r, 0)
 	}
 	if m.err != nil {
@@ -198,7 +199,7 @@ func (a *adams) step(n int) error {
 // predict fills row i's coefficients of the predictor, the corrector and the errors.
 func (a *adams) predict(i int) {
 	t := &a.tracks[i]
-	t.next = a.land(t.u, t.h)
+	t.next = a.control.Land(t.u, t.h)
 	h := t.next - t.u
 	k := t.order
 	a.at(&a.coef, i, t.next)
@@ -209,21 +210,17 @@ func (a *adams) predict(i int) {
 	for j := range old {
 		u[j+1] = (t.time[j] - t.u) / h
 	}
-	c := &a.diff
-	c.build(u[1 : k+1])
+	w := &a.weights
+	w.Find(u[1:k+1], k-1)
 	row := a.pred.row(i)
 	clear(row)
 	row[0] = 1
 	for m := range k {
-		sum := 0.0
-		for j := m; j < k; j++ {
-			sum += c.g[j] * c.w[j][m]
-		}
-		row[t.slot[m]] = h * sum
+		row[t.slot[m]] = h * w.Sum[m]
 	}
 
 	u[0] = 1
-	c.build(u)
+	w.Find(u, k)
 	row = a.corr.row(i)
 	clear(row)
 	row[0] = 1
@@ -234,17 +231,11 @@ func (a *adams) predict(i int) {
 		if m > 0 {
 			slot = t.slot[m-1]
 		}
-		sum := 0.0
-		for j := m; j <= k; j++ {
-			sum += c.g[j] * c.w[j][m]
-		}
 		if m <= k {
-			row[slot] = h * sum
+			row[slot] = h * w.Sum[m]
 		}
 		for e := range 3 {
-			if j := k - 1 + e; m <= j && j < len(u) {
-				errs[e*historySlots+int(slot)] = h * c.g[j] * c.w[j][m]
-			}
+			errs[e*historySlots+int(slot)] = h * w.Term[e][m]
 		}
 	}
 }
@@ -260,9 +251,9 @@ func (a *adams) decide(i int) error {
 	higher := k < a.maxOrder && t.known > k
 	control := a.control
 	if t.known == 1 { // the first step is a guess, and its error a sure guide
-		control.shrink = firstShrink
+		control.Shrink = firstShrink
 	}
-	order, factor := control.choose(k, e, higher, accepted, t.rejected > 0)
+	order, factor := control.Choose(k, e, higher, accepted, t.rejected > 0)
 	t.order, t.h = order, h*factor
 	if accepted {
 		t.push(t.next)
@@ -276,7 +267,7 @@ func (a *adams) decide(i int) error {
 	row[0] = 1
 	t.rejected++
 	a.rejected++
-	if t.h < a.underflow() {
+	if t.h < a.control.Least {
 		return a.diverged(t.row, t.steps, t.u)
 	}
 	return nil

@@ -20,20 +20,41 @@ var gauss8 = [8][2]float64{
 	{0.98014492824876810, 0.050614268145188130},
 }
 
-// differences holds what a variable-step Adams formula needs of its nodes u_0, u_1, ... (times relative
-// to the step, which is [0, 1]):
+// AdamsWeights are the weights of the slopes at nodes u_0, u_1, ... (times relative to a step, which is [0, 1]) in the
+// integral over the step of the polynomial through them. With
 //
 //	w_ji = 1 / prod_{m <= j, m != i} (u_i - u_m), so that f[u_0 .. u_j] = sum_i w_ji f(u_i)
 //	g_j  = int_0^1 prod_{i < j} (v - u_i) dv
 //
-// and the slope's integral over the step, by the polynomial through the first k nodes, is
-// sum_{j < k} g_j f[u_0 .. u_j].
-type differences struct {
-	g [maxNodes]float64
-	w [maxNodes][maxNodes]float64
+// the integral of the one through the first k nodes is sum_{j < k} g_j f[u_0 .. u_j]. They are a variable-step Adams
+// method's: a predictor's for the last k slopes, a corrector's with the new one at u_0 = 1.
+type AdamsWeights struct {
+	Sum  [maxNodes]float64    // sum_{j <= top} g_j w_ji, for i <= top
+	Term [3][maxNodes]float64 // g_j w_ji of j = top-1, top, top+1; 0 where there is no node j
+	g    [maxNodes]float64
+	w    [maxNodes][maxNodes]float64
 }
 
-func (c *differences) build(u []float64) {
+// Find finds the weights for len(u) <= AdamsOrder + 1 distinct nodes, 0 <= top < len(u).
+func (c *AdamsWeights) Find(u []float64, top int) {
+	c.differences(u)
+	clear(c.Sum[:])
+	for i := range top + 1 {
+		for j := i; j <= top; j++ {
+			c.Sum[i] += c.g[j] * c.w[j][i]
+		}
+	}
+	for e := range c.Term {
+		clear(c.Term[e][:])
+		if j := top - 1 + e; j >= 0 && j < len(u) {
+			for i := range j + 1 {
+				c.Term[e][i] = c.g[j] * c.w[j][i]
+			}
+		}
+	}
+}
+
+func (c *AdamsWeights) differences(u []float64) {
 	for j := range u {
 		row := &c.w[j]
 		last := 1.0

@@ -2,7 +2,6 @@ package flow
 
 import (
 	"context"
-	"math"
 
 	"monge/engine"
 )
@@ -45,27 +44,10 @@ const gridSteps = 1024
 
 func (r *run) grid() float64 { return r.Path.End() / gridSteps }
 
-// land returns the end of a step of length h from u: the integration's end if the step reaches it but for
-// a billionth, else the last grid time before, unless that keeps less than .6 of the step.
-func (r *run) land(u, h float64) float64 {
-	if math.Abs(r.end()-u) <= h*(1+1e-9) {
-		return r.end()
-	}
-	next := u + r.dir*h
-	if g := r.snap(next); r.dir*(g-u) >= .6*h {
-		return g
-	}
-	return next
-}
-
-// snap returns the last grid time not after u, in the direction of the integration. A time within a
-// billionth of a grid step of the grid counts as on it.
+// snap returns the last time of the grid not after u.
 func (r *run) snap(u float64) float64 {
-	grid := r.grid()
-	if r.dir > 0 {
-		return math.Floor(u/grid+1e-9) * grid
-	}
-	return math.Ceil(u/grid-1e-9) * grid
+	c := engine.StepControl{Start: r.start(), End: r.end(), Grid: r.grid()}
+	return c.Snap(u)
 }
 
 // underflow is the step below which an integration has broken down: u + h is hardly u any more.

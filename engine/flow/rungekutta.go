@@ -20,12 +20,13 @@ func Tableau(method string) (a [][]float64, b, c []float64) {
 
 // rkControl steers adaptive Runge-Kutta methods by the last error alone: a proportional-integral rule takes
 // a tenth more evaluations here.
-var rkControl = stepControl{safety: .9, shrink: .2, grow: 5, afterRejection: .9}
+var rkControl = engine.StepControl{Safety: .9, Shrink: .2, Grow: 5, Retry: .9}
 
 // rungeKutta integrates by a tableau, with Steps equal steps in u or with every row's own step.
 type rungeKutta struct {
 	*run
 	engine.Tableau
+	control    engine.StepControl
 	hist       array // [N, 1 + stages, S]: state, slopes
 	flat       array // the same, [1, N (1 + stages), S]
 	z, f       array // [1, N, S]
@@ -49,14 +50,14 @@ type stage struct {
 
 func newRungeKutta(r *run, tab engine.Tableau) (solver, error) {
 	slots := 1 + len(tab.B)
-	k := &rungeKutta{run: r, Tableau: tab, tracks: make([]stage, r.cap)}
+	k := &rungeKutta{run: r, Tableau: tab, control: r.controlled(rkControl), tracks: make([]stage, r.cap)}
 	m, n := &r.mem, r.cap
 	k.hist = m.alloc(r.t, n, slots, r.s)
 	k.z, k.f = m.alloc(r.t, n, 0, r.s), m.alloc(r.t, n, 0, r.s)
 	k.lin = m.stage(r.t, n, 0, slots)
 	k.errc, k.norm = m.stage(r.t, n, 1, slots), m.stage(r.t, n, 0, 1)
 	k.move = newMovers(r)
-	k.whole = newWhole(r)
+	k.whole = newWhole(r, k.control)
 	if k.whole != nil && !k.whole.fits(r, k.Tableau) {
 		k.whole = nil
 	}
@@ -100,10 +101,7 @@ func (k *rungeKutta) target(t *stage) float64 {
 	if k.Steps > 0 {
 		return k.node(t.steps + 1)
 	}
-	if math.Abs(k.end()-t.u) <= t.h*(1+1e-9) {
-		return k.end()
-	}
-	return t.u + k.dir*t.h
+	return k.control.Land(t.u, t.h)
 }
 
 // step tries one step of the first n rows.
@@ -209,14 +207,14 @@ func (k *rungeKutta) judge(n int) error {
 	for i := range n {
 		t, e := &k.tracks[i], k.norm.host[i]
 		t.accepted = e <= 1 // false for NaN
-		t.h = math.Abs(t.next-t.u) * rkControl.limit(rkControl.factor(e, k.Low), t.accepted, t.rejected > 0)
+		t.h = math.Abs(t.next-t.u) * k.control.Limit(k.control.Factor(e, k.Low), t.accepted, t.rejected > 0)
 		if t.accepted {
 			t.rejected = 0
 			continue
 		}
 		t.rejected++
 		k.rejected++
-		if t.h < k.underflow() {
+		if t.h < k.control.Least {
 			return k.diverged(t.row, t.steps, t.u)
 		}
 	}

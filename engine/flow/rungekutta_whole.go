@@ -10,7 +10,6 @@ import (
 // fits says whether the engine makes steps of a method: many at once, or its stages, which all rows make together,
 // while a method whose last stage is not the next step's first makes one less after a rejection.
 func (w *whole) fits(r *run, t engine.Tableau) bool {
-	w.use(rkControl)
 	w.find(r, len(t.B))
 	return w.through != nil || len(t.B) <= engine.MaxStages && (r.Steps > 0 || t.FSAL)
 }

@@ -56,25 +56,18 @@ func (w *whole) find(r *run, stages int) {
 }
 
 // newWhole returns nil where the engine does not step by itself, or does not know the path.
-func newWhole(r *run) *whole {
+func newWhole(r *run, control engine.StepControl) *whole {
 	stepper, ok := r.e.(engine.Stepper)
 	path, curved := r.Path.(schedule.Curved)
 	if !ok || !curved {
 		return nil
 	}
-	w := &whole{stepper: stepper, control: engine.StepControl{
-		Curve: path.Curve(), Start: r.start(), End: r.end(), Least: r.underflow(), Atol: r.Atol, Rtol: r.Rtol, Group: r.d,
-	}}
+	w := &whole{stepper: stepper, control: control}
+	w.control.Curve = path.Curve()
 	w.track = r.mem.stage(engine.F64, r.cap, 0, engine.TrackCount)
 	w.status = r.mem.stage(engine.I32, r.cap, 0, 1)
 	w.counts = r.mem.stage(engine.F64, r.cap, 0, 2)
 	return w
-}
-
-// use sets the control of the steps' lengths.
-func (w *whole) use(c stepControl) {
-	p := &w.control
-	p.Safety, p.Shrink, p.Grow, p.Retry = c.safety, c.shrink, c.grow, c.afterRejection
 }
 
 // rows returns the first n rows for an operation.
@@ -139,8 +132,6 @@ func (w *whole) count(r *run) error {
 // loop takes the first live rows to the end.
 func (a *adams) loop(ctx context.Context, live int) error {
 	w := a.whole
-	w.use(a.control)
-	w.control.Grid = a.grid()
 	for i := range live {
 		t, r := &a.tracks[i], w.track.row(i)
 		clear(r)
