@@ -113,6 +113,12 @@ func (q *queue) write(dst engine.Buffer, off int, src []float64) {
 	}
 }
 
+func (q *queue) read(dst []float64, src engine.Buffer, off int) {
+	if q.err == nil && len(dst) > 0 {
+		q.set(q.e.Read(dst, src, off))
+	}
+}
+
 func (q *queue) softmax(a *engine.Softmax) {
 	if q.err == nil {
 		q.set(q.e.Softmax(a))

@@ -56,17 +56,28 @@ func flow(ctx context.Context, e engine.Engine, t engine.Dtype, law dist.Distrib
 			return nil, fmt.Errorf("flow: coordinate %d is not finite: %w", i%d, &engine.DivergedError{Row: i / d, Time: p.theta((&run{plan: p}).start())})
 		}
 	}
-	f, err := law.Bind(e, t)
+	res, err := w.inSpan(ctx, e, t, law, s)
+	if res == nil && err == nil {
+		res, err = w.everywhere(ctx, e, t, law)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("flow: %w", err)
+	}
+	res.Stats.Elapsed = time.Since(began)
+	res.Stats.Seconds = res.Stats.Elapsed.Seconds()
+	return res, nil
+}
+
+// everywhere takes the points through the flow in all dimensions of the law.
+func (w *work) everywhere(ctx context.Context, e engine.Engine, t engine.Dtype, law dist.Distribution) (*Result, error) {
+	f, err := law.Bind(e, t)
+	if err != nil {
+		return nil, err
 	}
 	defer f.Free()
 	w.results()
 	if err := w.all(ctx, e, t, f); err != nil {
-		return nil, fmt.Errorf("flow: %w", err)
+		return nil, err
 	}
-	res := w.result()
-	res.Stats.Elapsed = time.Since(began)
-	res.Stats.Seconds = res.Stats.Elapsed.Seconds()
-	return res, nil
+	return w.result(), nil
 }
