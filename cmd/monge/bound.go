@@ -205,6 +205,9 @@ func (f *boundFlags) estimate(ctx context.Context, a *app, e engine.Engine, spec
 		if f.plot != "" {
 			return bound.Trace(ctx, e, spec.Process, spec.Law, t, s, a.bar.of("training"))
 		}
+		if kept := a.checkpoint(); kept != nil {
+			t.Resume, t.Keep = keeper[bound.TrainState](a, kept, "training")
+		}
 		progress := a.bar.of("training")
 		m, err = bound.Train(ctx, spec.Process, spec.Law, t, func(epoch, epochs int, _ *bound.Network) error {
 			progress(epoch, epochs)

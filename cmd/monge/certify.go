@@ -130,6 +130,9 @@ func (f *certifyFlags) run(ctx context.Context, a *app, args []string) error {
 	defer a.release(e)
 	s.Engine = e
 	s.Progress = func(passes int, _ float64) { a.bar.set("passes", passes, 100) }
+	if kept := a.checkpoint(); kept != nil {
+		s.Resume, s.Keep = keeper[ot.CertifyState](a, kept, "certify")
+	}
 	began := time.Now()
 	r, err := ot.Certify(ctx, x, y, s)
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 	"monge/engine/arrayio"
 	"monge/engine/dist"
 	"monge/engine/flow"
+	"monge/engine/ot"
 	"monge/engine/report"
 	"monge/engine/study"
 
@@ -155,6 +156,9 @@ func (f *compareFlags) run(ctx context.Context, a *app, c *cobra.Command) error 
 	}
 	s.Progress = a.bar.set
 	s.Encode = study.Encoder(a.keeping(flow.Encode))
+	if kept := a.checkpoint(); kept != nil {
+		s.Certify.Resume, s.Certify.Keep = keeper[ot.CertifyState](a, kept, "certify")
+	}
 	r, err := study.Compare(ctx, e, *s)
 	if err != nil {
 		return err

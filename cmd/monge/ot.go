@@ -9,12 +9,10 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
 	"monge/engine"
 	"monge/engine/arrayio"
 	"monge/engine/ot"
-	"monge/engine/sweep"
 
 	"github.com/spf13/cobra"
 )
@@ -257,7 +255,7 @@ func (f *otFlags) solve(ctx context.Context, a *app, e engine.Engine, clouds ot.
 			s.Tol = -1
 		}
 		if kept := a.checkpoint(); kept != nil && a.service.place == nil {
-			keepSinkhorn(a, kept, s)
+			s.Resume, s.Keep = keeper[ot.SinkhornState](a, kept, "sinkhorn")
 		}
 		return a.service.sinkhorn(ctx, e, clouds, s)
 	case "sliced":
@@ -268,28 +266,6 @@ func (f *otFlags) solve(ctx context.Context, a *app, e engine.Engine, clouds ot.
 		return ot.OneDim(ctx, clouds)
 	}
 	return ot.Exact(ctx, clouds, &ot.ExactSettings{Threads: a.threads, Progress: a.bar.of("exact")})
-}
-
-// keepEvery is the time between checkpoints, the most that is lost; writing one takes some milliseconds.
-const keepEvery = 5 * time.Second
-
-// keepSinkhorn makes a solve keep its state, and go on from the one that was kept.
-func keepSinkhorn(a *app, kept *sweep.Checkpoint, s *ot.SinkhornSettings) {
-	const name = "sinkhorn"
-	var before ot.SinkhornState
-	if kept.Load(name, &before) {
-		s.Resume = &before
-	}
-	last := time.Now()
-	s.Keep = func(state func() *ot.SinkhornState) {
-		if time.Since(last) < keepEvery {
-			return
-		}
-		if err := kept.Save(name, state()); err != nil { // the solve itself may still end well
-			a.warn("%v", err)
-		}
-		last = time.Now()
-	}
 }
 
 // write writes the files of a result.

@@ -21,7 +21,9 @@ func (s *sweepFlags) run(a *app) *cobra.Command {
 		Long: `Do the runs of a specification that are not done, and keep every result in --out; or those of a sweep's directory. Runs
 that fail are kept as failures and the others go on. An interrupt, TERM or USR1 stops the runs in flight and keeps what is
 done; the same command goes on from there, with the bits of a sweep that nobody stopped. A long run is kept on its way: the
-flows of compare, encode and decode by blocks of rows, Sinkhorn every few seconds, a suite by its cases. Any number of processes, on this machine or others, may work on one directory; --shard I/N gives each its part.`,
+flows of compare, encode and decode by blocks of rows, certificates, Sinkhorn and the training of bound's networks every few
+seconds, a suite by its cases. An exact solve begins anew, and so does what bound measures of a network. Any number of
+processes, on this machine or others, may work on one directory; --shard I/N gives each its part.`,
 		Example: `  monge sweep run blindness.toml -o blindness --workers 2
   monge sweep run blindness.toml -o blindness --shard 3/16 --timeout 10m`,
 		Args: cobra.ExactArgs(1),

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 
 	"monge/engine"
 	"monge/engine/dist"
@@ -25,6 +26,21 @@ type TrainSettings struct {
 	Seed    uint64  `toml:"seed"`         // 0 = 1
 	Save    string  `toml:"save"`         // a .safetensors file for the weights; "" = none
 	Every   int     `toml:"every"`        // epochs between two calls of the callback; 0 = 1
+
+	// Keep is called between steps, with a function that copies the training's state; one that is given it as Resume, with
+	// the same law and settings, goes on from there and ends with the same bits. nil = none.
+	Keep   func(state func() *TrainState) `toml:"-"`
+	Resume *TrainState                    `toml:"-"`
+}
+
+// TrainState is a training after some of its steps: all that the following ones depend on.
+type TrainState struct {
+	Epoch, Done            int   // the epoch under way, counted from 1, and its rows that are done
+	Order                  []int // of the rows in it
+	Source                 rng.Source
+	Params                 []float64
+	First, Second, Average []float64 // moments of the gradient; averaged parameters
+	Count                  int       // of steps
 }
 
 // check fills the defaults in; its errors name the key.
@@ -102,16 +118,26 @@ func Train(ctx context.Context, p *Process, law dist.Distribution, s TrainSettin
 	if s.Average > 0 {
 		result, f.average = n.clone()
 	}
-	for epoch := 1; epoch <= s.Epochs; epoch++ {
-		order := f.source.Perm(s.Rows)
-		for lo := 0; lo < s.Rows; lo += s.Batch {
+	begin, order, done, err := f.resume(s.Resume)
+	if err != nil {
+		return nil, err
+	}
+	for epoch := begin; epoch <= s.Epochs; epoch++ {
+		if order == nil {
+			order = f.source.Perm(s.Rows)
+		}
+		for lo := done; lo < s.Rows; lo += s.Batch {
 			if err := ctx.Err(); err != nil {
 				return nil, fmt.Errorf("bound: training: %w", err)
+			}
+			if s.Keep != nil {
+				s.Keep(func() *TrainState { return f.state(epoch, lo, order) })
 			}
 			if err := f.step(order[lo:min(s.Rows, lo+s.Batch)], epoch <= s.Ascend); err != nil {
 				return nil, err
 			}
 		}
+		order, done = nil, 0
 		if callback != nil && (epoch%s.Every == 0 || epoch == s.Epochs) {
 			if err := callback(epoch, s.Epochs, result); err != nil {
 				return nil, err
@@ -134,6 +160,33 @@ type fitting struct {
 	count                  int
 	x, e                   []float64
 	t                      []int
+}
+
+// state copies the training's state.
+func (f *fitting) state(epoch, done int, order []int) *TrainState {
+	return &TrainState{
+		Epoch: epoch, Done: done, Order: slices.Clone(order), Source: *f.source, Params: slices.Clone(f.params),
+		First: slices.Clone(f.first), Second: slices.Clone(f.second), Average: slices.Clone(f.average), Count: f.count,
+	}
+}
+
+// resume sets a training's state, and returns where it goes on: the epoch, its rows and how many of them are done. Without
+// one that is the start.
+func (f *fitting) resume(s *TrainState) (epoch int, order []int, done int, err error) {
+	if s == nil {
+		return 1, nil, 0, nil
+	}
+	if len(s.Params) != len(f.params) || len(s.First) != len(f.first) || len(s.Second) != len(f.second) || len(s.Average) != len(f.average) ||
+		len(s.Order) != f.s.Rows || s.Epoch < 1 || s.Done < 0 || s.Done%f.s.Batch != 0 {
+		return 0, nil, 0, fmt.Errorf("bound: training: a state of %d parameters and %d rows, for %d and %d: %w", len(s.Params), len(s.Order), len(f.params), f.s.Rows, engine.ErrShape)
+	}
+	copy(f.params, s.Params)
+	copy(f.first, s.First)
+	copy(f.second, s.Second)
+	copy(f.average, s.Average)
+	source := s.Source
+	f.source, f.count = &source, s.Count
+	return s.Epoch, slices.Clone(s.Order), s.Done, nil
 }
 
 // step makes one step of AdamW on a batch of rows.

@@ -3,11 +3,13 @@ package bound_test
 import (
 	"bytes"
 	"context"
+	"encoding/gob"
 	"errors"
 	"math"
 	"runtime"
 	"testing"
 
+	"monge/engine"
 	"monge/engine/bound"
 	"monge/engine/dist"
 )
@@ -28,6 +30,54 @@ func TestTrainSameBits(t *testing.T) {
 	}
 	if !bytes.Equal(weights(1), weights(4)) {
 		t.Error("the weights depend on the count of goroutines")
+	}
+}
+
+// TestTrainResume takes trainings up from states that were kept on the way, in a file between: they end with the weights of
+// one that nobody stopped, and a state of other sizes is refused.
+func TestTrainResume(t *testing.T) {
+	train := func(s bound.TrainSettings) []byte {
+		n, err := bound.Train(t.Context(), sigmoid(t), isotropic(t, 2, .1), s, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var b bytes.Buffer
+		if err := n.Save(&b); err != nil {
+			t.Fatal(err)
+		}
+		return b.Bytes()
+	}
+	for _, average := range []float64{0, .9} {
+		s := bound.TrainSettings{Rows: 300, Batch: 64, Epochs: 3, Ascend: 1, Average: average, Hidden: []int{16}} // 300: the last batch is short
+		want := train(s)
+		var kept [][]byte
+		s.Keep = func(state func() *bound.TrainState) {
+			var file bytes.Buffer
+			if err := gob.NewEncoder(&file).Encode(state()); err != nil {
+				t.Fatal(err)
+			}
+			kept = append(kept, file.Bytes())
+		}
+		if !bytes.Equal(train(s), want) {
+			t.Error("what is kept changes the training")
+		}
+		if len(kept) != 15 {
+			t.Fatalf("kept %d times in 3 epochs of 5 steps", len(kept))
+		}
+		s.Keep = nil
+		for _, at := range []int{0, 3, 5, 7, 14} {
+			s.Resume = new(bound.TrainState)
+			if err := gob.NewDecoder(bytes.NewReader(kept[at])).Decode(s.Resume); err != nil {
+				t.Fatal(err)
+			}
+			if !bytes.Equal(train(s), want) {
+				t.Errorf("from step %d, average %v: other weights", at, average)
+			}
+		}
+		s.Rows = 301
+		if _, err := bound.Train(t.Context(), sigmoid(t), isotropic(t, 2, .1), s, nil); !errors.Is(err, engine.ErrShape) {
+			t.Errorf("a state of other rows: %v", err)
+		}
 	}
 }
 

@@ -35,6 +35,11 @@ type CertifySettings struct {
 	Threads   int   // 0 = GOMAXPROCS; the result does not depend on it
 	// Progress is called after every pass with the count so far and the bracket's relative width.
 	Progress func(passes int, width float64)
+	// Keep is called between sweeps, with a function that copies the run's state; a run that is given it as Resume, with the
+	// same clouds and settings, goes on from there and ends with the same bits. nil = none. What the exact solver does on
+	// its way is not kept.
+	Keep   func(state func() *CertifyState)
+	Resume *CertifyState
 }
 
 // Certificate says how far a pairing is from optimal transport. NaN stands for what is not defined.

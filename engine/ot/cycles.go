@@ -39,6 +39,9 @@ type certifier struct {
 	lined        bool // Line was asked
 	sweeps       int
 	note         string
+
+	steps    []CertifyStep // that are done
+	replayed *CertifyStep  // the last of them, where what it did is yet to be restored
 }
 
 func newCertifier(ctx context.Context, p *problem, s *CertifySettings) (*certifier, error) {
@@ -70,6 +73,12 @@ func newCertifier(ctx context.Context, p *problem, s *CertifySettings) (*certifi
 	}
 	// Potentials of zero are feasible for the shifted clouds.
 	c.lower = max(0, c.cost*(1-float64(c.d+8)*engine.F64.Eps())-c.scale-meanOf(rounding))
+	if s.Resume != nil {
+		if err := c.checkState(s.Resume); err != nil {
+			c.free()
+			return nil, err
+		}
+	}
 	return c, nil
 }
 

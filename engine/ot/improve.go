@@ -23,15 +23,23 @@ import (
 // where the pairing is optimal with some slack. Rows that do not are in doubt: if the pair that gave v violates in
 // float64 they fall; the others are swept again in float64 once nothing else falls.
 func (c *certifier) improve(ctx context.Context, limit int) error {
+	return c.do(func(under *ImproveState) error {
+		if under == nil {
+			under = &ImproveState{Began: c.minPlus.pairs, Swept: c.sweeps}
+			if err := c.begin(ctx); err != nil {
+				return err
+			}
+		}
+		return c.sweepOn(ctx, limit, under)
+	})
+}
+
+// sweepOn is improve after its first sweep, or after any other.
+func (c *certifier) sweepOn(ctx context.Context, limit int, under *ImproveState) error {
 	n := c.n
-	began, swept := c.minPlus.pairs, c.sweeps
-	if err := c.begin(ctx); err != nil {
-		return err
-	}
-	type mark struct{ pairs, width float64 }
-	var history []mark
 	all := float64(n) * float64(n)
 	for {
+		c.keep(under)
 		fallen, doubtful := c.violations()
 		if len(fallen) == 0 && doubtful > 0 {
 			if err := c.verify(ctx); err != nil {
@@ -48,15 +56,15 @@ func (c *certifier) improve(ctx context.Context, limit int) error {
 		if c.at == single && doubtful > n/2 {
 			c.at = double
 		}
-		spent := (c.minPlus.pairs - began) / all
-		if spent >= float64(limit) || c.sweeps-swept > sweepsPerPass*limit {
+		spent := (c.minPlus.pairs - under.Began) / all
+		if spent >= float64(limit) || c.sweeps-under.Swept > sweepsPerPass*limit {
 			return nil
 		}
-		history = append(history, mark{spent, c.upper - c.lower})
-		for len(history) > 1 && history[1].pairs <= spent-stallPasses {
-			history = history[1:]
+		under.History = append(under.History, ImproveMark{spent, c.upper - c.lower})
+		for len(under.History) > 1 && under.History[1].Pairs <= spent-stallPasses {
+			under.History = under.History[1:]
 		}
-		if first := history[0]; c.settings.MaxPasses == 0 && spent-first.pairs >= stallPasses && c.upper-c.lower > stallRate*first.width {
+		if first := under.History[0]; c.settings.MaxPasses == 0 && spent-first.Pairs >= stallPasses && c.upper-c.lower > stallRate*first.Width {
 			return nil
 		}
 		rotated, columns := c.fall(fallen)

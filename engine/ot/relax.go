@@ -68,13 +68,19 @@ func (c *certifier) relax(ctx context.Context) error {
 		if c.slack > 0 {
 			return nil
 		}
-		if err := c.sweepColumns(ctx, c.f, nil, c.sigma, w); err != nil {
+		err := c.do(func(*ImproveState) error {
+			if err := c.sweepColumns(ctx, c.f, nil, c.sigma, w); err != nil {
+				return err
+			}
+			for i := range c.f {
+				// low may be below f by what counts as settled.
+				hi, lo := max(c.low[i], c.f[i]), min(c.pair(i, i)-w[i], c.f[i])
+				c.f[i] = c.f[i]/2 + lo/4 + hi/4
+			}
+			return nil
+		})
+		if err != nil {
 			return err
-		}
-		for i := range c.f {
-			// low may be below f by what counts as settled.
-			hi, lo := max(c.low[i], c.f[i]), min(c.pair(i, i)-w[i], c.f[i])
-			c.f[i] = c.f[i]/2 + lo/4 + hi/4
 		}
 		if err := c.improve(ctx, 1); err != nil {
 			return err

@@ -19,6 +19,11 @@ func (c *certifier) quadratic(ctx context.Context) error {
 
 // line starts from the given pairing and the encoder's line integrals.
 func (c *certifier) line(ctx context.Context) error {
+	return c.do(func(*ImproveState) error { return c.integrals(ctx) })
+}
+
+// integrals sets the potentials that the line integrals are.
+func (c *certifier) integrals(ctx context.Context) error {
 	u, err := c.settings.Line(ctx)
 	if err != nil {
 		return fmt.Errorf("ot: certify: line integrals: %w", err)
@@ -70,6 +75,9 @@ func (c *certifier) lineForSlack(ctx context.Context) error {
 
 // given says whether the pairing is the given one.
 func (c *certifier) given() bool {
+	if c.replayed != nil {
+		return c.replayed.Given
+	}
 	for i, j := range c.sigma {
 		if int(j) != i {
 			return false
@@ -80,6 +88,10 @@ func (c *certifier) given() bool {
 
 // exact takes potentials and pairing from the exact solver.
 func (c *certifier) exact(ctx context.Context) error {
+	return c.do(func(*ImproveState) error { return c.solveExactly(ctx) })
+}
+
+func (c *certifier) solveExactly(ctx context.Context) error {
 	var clouds [2][]float64
 	for side, p := range c.minPlus.cloud {
 		clouds[side] = make([]float64, c.n*c.d)

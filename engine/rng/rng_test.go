@@ -256,3 +256,39 @@ func BenchmarkNormals(b *testing.B) {
 		Normals(x, 1, 2, 3)
 	}
 }
+
+// A source that is written and read back, after any draws, goes on with the same numbers.
+func TestSourceMarshal(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s := NewSource(rapid.Uint64().Draw(t, "seed"), rapid.Uint64().Draw(t, "stream"))
+		draw := func(s *Source, kind int) float64 {
+			switch kind {
+			case 0:
+				return s.Normal()
+			case 1:
+				return s.Float64()
+			}
+			return float64(s.Intn(1000))
+		}
+		kinds := rapid.SliceOfN(rapid.IntRange(0, 2), 0, 9)
+		for _, k := range kinds.Draw(t, "before") {
+			draw(s, k)
+		}
+		b, err := s.MarshalBinary()
+		if err != nil {
+			t.Fatal(err)
+		}
+		read := new(Source)
+		if err := read.UnmarshalBinary(b); err != nil {
+			t.Fatal(err)
+		}
+		for i, k := range kinds.Draw(t, "after") {
+			if a, b := draw(s, k), draw(read, k); a != b {
+				t.Fatalf("draw %d: %v, read back %v", i, a, b)
+			}
+		}
+		if read.UnmarshalBinary(b[1:]) == nil {
+			t.Fatal("a part of a source is one")
+		}
+	})
+}

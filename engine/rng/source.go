@@ -1,11 +1,19 @@
 package rng
 
 import (
+	"encoding"
+	"encoding/binary"
+	"fmt"
+	"math"
 	"math/bits"
 	"math/rand/v2"
 )
 
-var _ rand.Source = (*Source)(nil)
+var (
+	_ rand.Source                = (*Source)(nil)
+	_ encoding.BinaryMarshaler   = (*Source)(nil)
+	_ encoding.BinaryUnmarshaler = (*Source)(nil)
+)
 
 // Source draws the words of one stream one after another. The zero value is the start of stream 0 of
 // seed 0. It is a [rand.Source]; its own methods are here because their results are part of the
@@ -77,4 +85,33 @@ func (s *Source) Perm(n int) []int {
 		p[i], p[j] = p[j], i
 	}
 	return p
+}
+
+// sourceSize is the count of bytes of a source: three words, whether a number is spare, and the number.
+const sourceSize = 3*8 + 1 + 8
+
+// MarshalBinary implements [encoding.BinaryMarshaler]: a source that is read back goes on where this one is.
+func (s *Source) MarshalBinary() ([]byte, error) {
+	b := make([]byte, 0, sourceSize)
+	for _, v := range []uint64{s.seed, s.stream, s.next} {
+		b = binary.LittleEndian.AppendUint64(b, v)
+	}
+	spare := byte(0)
+	if s.hasSpare {
+		spare = 1
+	}
+	return binary.LittleEndian.AppendUint64(append(b, spare), math.Float64bits(s.spare)), nil
+}
+
+// UnmarshalBinary implements [encoding.BinaryUnmarshaler].
+func (s *Source) UnmarshalBinary(b []byte) error {
+	if len(b) != sourceSize || b[24] > 1 {
+		return fmt.Errorf("rng: a source of %d bytes: want %d", len(b), sourceSize)
+	}
+	word := binary.LittleEndian.Uint64
+	*s = Source{seed: word(b), stream: word(b[8:]), next: word(b[16:]), hasSpare: b[24] == 1, spare: math.Float64frombits(word(b[25:]))}
+	if s.next%2 == 1 {
+		s.words = Words(s.seed, s.stream, s.next/2)
+	}
+	return nil
 }

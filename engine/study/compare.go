@@ -23,11 +23,12 @@ import (
 type CompareSettings struct {
 	Law dist.Distribution
 	// Points are the data to encode [N, D]; nil draws N points from the law.
-	Points *tensor.Dense
-	N      int    // points to draw; 0 = 1000; not used where Points are given
-	Seed   uint64 // of the draw and of the probes
-	Dtype  engine.Dtype
-	Flow   flow.Settings // Tangents, Jacobian, LogP and Progress are set here
+	Points  *tensor.Dense
+	N       int    // points to draw; 0 = 1000; not used where Points are given
+	Seed    uint64 // of the draw and of the probes
+	Dtype   engine.Dtype
+	Flow    flow.Settings      // Tangents, Jacobian, LogP and Progress are set here
+	Certify ot.CertifySettings // Engine, Threads, Line and Progress are set here
 	// Encode stands in for [flow.Encode], for the points and for the Jacobians; nil = flow.Encode itself.
 	Encode Encoder
 
@@ -154,7 +155,8 @@ func Compare(ctx context.Context, e engine.Engine, s CompareSettings) (*Comparis
 		}
 	}
 
-	cs := ot.CertifySettings{Engine: e, Threads: e.Info().Threads}
+	cs := s.Certify
+	cs.Engine, cs.Threads = e, e.Info().Threads
 	cs.Line = func(ctx context.Context) ([]float64, error) {
 		ls := s.Flow
 		ls.Progress = s.stage(StagePotential)
