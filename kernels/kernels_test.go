@@ -21,14 +21,18 @@ func expand(source string) string {
 	return source
 }
 
-// The kernels of a family are named OPERATION_TYPE, once in all modules, and params.h says of each operation
+// The kernels of a family are named OPERATION_TYPE, once in all modules, and params.h, with what it includes, says of each operation
 // how it is launched.
 func TestNames(t *testing.T) {
 	head := regexp.MustCompile(`(?m)^KERNEL(?:_BLOCKS)?\((\w+), (\w+), \w+[,)]`)
 	name := regexp.MustCompile(`^(\w+?)_(f64|f32|i32|b32|b64)$`)
-	params, err := sources.ReadFile("params.h")
-	if err != nil {
-		t.Fatal(err)
+	var params strings.Builder
+	for _, name := range []string{"params.h", "params_mixture.h", "params_steps.h", "params_array.h"} {
+		text, err := sources.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		params.Write(text)
 	}
 	seen := make(map[string]string)
 	for _, family := range Families() {
@@ -45,14 +49,14 @@ func TestNames(t *testing.T) {
 				t.Errorf("kernel %s is in %s and %s", k[1], other, family)
 			}
 			seen[k[1]] = family
-			if !strings.Contains(string(params), "} "+k[2]+";") {
+			if !strings.Contains(params.String(), "} "+k[2]+";") {
 				t.Errorf("params.h has no struct %s of kernel %s", k[2], k[1])
 			}
 			m := name.FindStringSubmatch(k[1])
 			switch {
 			case m == nil:
 				t.Errorf("kernel %s has no type", k[1])
-			case !strings.Contains(string(params), m[1]+"_DTYPE") && !strings.Contains(string(params), k[1]):
+			case !strings.Contains(params.String(), m[1]+"_DTYPE") && !strings.Contains(params.String(), k[1]):
 				t.Errorf("params.h does not tell how %s is launched", k[1])
 			}
 		}
