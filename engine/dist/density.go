@@ -130,23 +130,29 @@ func (s exponentials) newGrid() (*grid, error) {
 		top = math.Max(top, grids[i].logZ)
 	}
 	grids = slices.DeleteFunc(grids, func(g *grid) bool { return g.logZ < top-negligible })
-	lo, hi, n := make([]float64, s.d), make([]float64, s.d), make([]int, s.d)
-	count := 1.0
+	lo, hi, step := make([]float64, s.d), make([]float64, s.d), make([]float64, s.d)
 	for t := range s.d {
-		lo[t], hi[t] = math.Inf(1), math.Inf(-1)
-		step := math.Inf(1)
+		lo[t], hi[t], step[t] = math.Inf(1), math.Inf(-1), math.Inf(1)
 		for _, g := range grids {
 			lo[t] = math.Min(lo[t], g.lo[t])
 			hi[t] = math.Max(hi[t], g.lo[t]+float64(g.n[t]-1)*g.step[t])
-			step = math.Min(step, g.step[t])
+			step[t] = math.Min(step[t], g.step[t])
 		}
-		points := math.Ceil((hi[t]-lo[t])/step) + 1
-		if count *= points; count > gridAtoms {
-			return nil, tooFine()
-		}
-		n[t] = int(points)
 	}
-	return tabulate(s, lo, hi, n), nil
+	// A term's grid is the finer of two that agree: where the box of all of them holds too many of its points, the
+	// coarser one's spacing serves.
+	for _, times := range []float64{1, gridFiner} {
+		n, count := make([]int, s.d), 1.0
+		for t := range s.d {
+			points := math.Ceil((hi[t]-lo[t])/(step[t]*times)) + 1
+			n[t] = int(min(points, gridAtoms))
+			count *= points
+		}
+		if count <= gridAtoms {
+			return tabulate(s, lo, hi, n), nil
+		}
+	}
+	return nil, tooFine()
 }
 
 // logp is the log-sum-exp of the terms; its derivatives are those of a mixture with responsibilities r:

@@ -223,7 +223,7 @@ func TestDensityOfUnequalScales(t *testing.T) {
 
 // Narrow terms beside wide ones: the narrow fall between the points of a grid of the wide.
 func TestDensityOfNarrowTerms(t *testing.T) {
-	for d, widths := range map[int][]float64{1: {1, .004, .006}, 2: {1, .1, .15}} { // a plane's grid is not finer
+	for d, widths := range map[int][]float64{1: {1, .004, .006}, 2: {1, .1, .15}, 3: {1, .5}} { // grids of more coordinates are not finer
 		var terms []Term
 		var ref explicit
 		for k, sd := range widths {
@@ -236,7 +236,7 @@ func TestDensityOfNarrowTerms(t *testing.T) {
 					Monomial{-.5 * mean[i] * mean[i] / (sd * sd), make([]int, d)})
 			}
 			terms = append(terms, term)
-			ref.w, ref.means, ref.covs = append(ref.w, 1./3), append(ref.means, mean), append(ref.covs, cov)
+			ref.w, ref.means, ref.covs = append(ref.w, 1/float64(len(widths))), append(ref.means, mean), append(ref.covs, cov)
 		}
 		p, err := NewDensity(terms)
 		if err != nil {

@@ -25,6 +25,7 @@ const (
 	gridSpacings = 1.5     // the trapezoid rule is spectral once sigma/alpha exceeds this many spacings
 	gridTrust    = 64      // the same below which the grid's tail no longer gives a point's velocity to 1e-8
 	gridAtoms    = 1 << 21 // most grid points kept
+	gridFiner    = 1.5     // ratio of a grid's points an axis to those of the one before it
 	gridSettled  = 1e-13   // relative change of ln Z and the second moments at which a grid is fine enough
 	nodesSmallD  = 32      // Gauss-Hermite nodes a coordinate for d <= 2
 	nodesLargeD  = 16      // and for d = 3
@@ -53,7 +54,7 @@ func newGrid(p smooth) (*grid, error) {
 	}
 	var last *grid
 	var lastMoment float64
-	for n := 32; ; n = n * 3 / 2 {
+	for n := 32; ; n = int(gridFiner * float64(n)) {
 		if math.Pow(float64(n), float64(d)) > gridAtoms {
 			return nil, tooFine()
 		}
