@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -11,6 +12,7 @@ import (
 	"monge/engine"
 	"monge/engine/arrayio"
 	"monge/engine/auto"
+	"monge/engine/nearest"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -48,13 +50,15 @@ Exit codes: 0 done; 1 failed while running; 2 wrong usage or input; 3 done, and 
 		Example: `  monge compare
   monge compare --dist G1 -n 2000 --out g1
   monge ot X.npy Y.npy --solver sinkhorn --eps-rel 0.01 --json`,
-		Version:                    version(),
-		SilenceUsage:               true,
-		SilenceErrors:              true,
-		DisableSuggestions:         true,
-		CompletionOptions:          cobra.CompletionOptions{HiddenDefaultCmd: true},
-		SuggestionsMinimumDistance: 1,
+		Version:               version(),
+		SilenceUsage:          true,
+		SilenceErrors:         true,
+		DisableFlagsInUseLine: true,
+		CompletionOptions:     cobra.CompletionOptions{HiddenDefaultCmd: true},
+		Args:                  unknownCommand,
+		RunE:                  func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
+	root.SetFlagErrorFunc(flagError)
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
 	root.AddCommand(newCompare(a), newEncode(a), newDecode(a), newSample(a), newOT(a), newCertify(a), newBound(a), newSuite(a), newReport(a), newEngines(a))
@@ -77,11 +81,56 @@ func (a *app) finish(c *cobra.Command) {
 	a.addFlags(c)
 	counted := c.Args
 	c.Args = func(c *cobra.Command, args []string) error {
-		if err := counted(c, args); err != nil {
-			return fmt.Errorf("%s: %w; want monge %s", c.Name(), err, strings.TrimPrefix(c.CommandPath()+strings.TrimPrefix(c.Use, c.Name()), "monge "))
+		err := counted(c, args)
+		if err == nil {
+			return nil
 		}
+		got := fmt.Sprintf("%d arguments", len(args))
+		if len(args) == 1 {
+			got = fmt.Sprintf("%q alone", args[0])
+		}
+		return fmt.Errorf("%s: got %s; want %s%s", c.Name(), got, c.CommandPath(), strings.TrimPrefix(c.Use, c.Name()))
+	}
+}
+
+// unknownCommand is the error of an argument of root that names none of its commands.
+func unknownCommand(root *cobra.Command, args []string) error {
+	if len(args) == 0 {
 		return nil
 	}
+	var names []string
+	for _, c := range root.Commands() {
+		if c.IsAvailableCommand() {
+			names = append(names, c.Name())
+		}
+	}
+	return fmt.Errorf("no command %q%s", args[0], nearest.Hint(args[0], names))
+}
+
+// flagError says of an error of the command line's parser which flag and value it is about, and what would do.
+func flagError(c *cobra.Command, err error) error {
+	var value *pflag.InvalidValueError
+	var unknown *pflag.NotExistError
+	switch {
+	case errors.As(err, &value):
+		want := map[string]string{"int": "a whole number", "uint": "a whole number from 0 on", "float": "a number", "duration": "a time such as 90s or 10m"}
+		f := value.GetFlag()
+		kind, _ := pflag.UnquoteUsage(f)
+		dashes := "--"
+		if len(f.Name) == 1 {
+			dashes = "-"
+		}
+		if w, ok := want[kind]; ok {
+			return fmt.Errorf("%s%s %q: want %s", dashes, f.Name, value.GetValue(), w)
+		}
+	case errors.As(err, &unknown):
+		var names []string
+		c.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+		if hint := nearest.Hint(unknown.GetSpecifiedName(), names); hint != "" {
+			return fmt.Errorf("%w%s", err, strings.Replace(hint, "mean ", "mean --", 1))
+		}
+	}
+	return err
 }
 
 // newHelp is cobra's help command, for which a name that it does not know is no error.

@@ -86,7 +86,7 @@ and for the probability-flow ODE, and measure the distance itself.
     delta = 0.05
     [start]                   # normal; marginal: the model starts from the noised data
     kind = "normal"
-    [estimate]                # lipschitz = analytic, pairs, power; samples, clouds, steps, seed
+    [estimate]                # lipschitz = analytic, pairs (spacing, of a grid), power; samples, clouds, steps, seed
     lipschitz = "analytic"
 
 J is summed over the coordinates. status is "bound" where every number is one, "estimate" where the Lipschitz constants

@@ -182,7 +182,7 @@ func (t *table) cellError(cell string, c int, v float64, err error) error {
 		return fmt.Errorf("%s, counted from 1: value %s is not finite", at, number(v))
 	case strings.TrimSpace(cell) == "":
 		return fmt.Errorf("%s: the cell is empty", at)
-	case strings.ContainsAny(cell, ";\t ") && t.width == 1:
+	case strings.ContainsAny(cell, ";,\t ") && t.width == 1:
 		return fmt.Errorf("%s: value %s is not a number; cells are separated by commas in .csv, by tabs in .tsv", at, quote(cell))
 	}
 	return fmt.Errorf("%s: value %s is not a number", at, quote(cell))

@@ -2,7 +2,9 @@ package dist
 
 import (
 	"fmt"
+	"maps"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -48,10 +50,18 @@ func (p *params) fail(key, want string) {
 func (p *params) unknown() error {
 	for _, k := range p.keys {
 		if !p.used[k] {
-			return bad("%s: unknown parameter %q", p.name, k)
+			return bad("%s: unknown parameter %q: %s", p.name, k, p.wanted())
 		}
 	}
 	return nil
+}
+
+// wanted lists the keys that the name takes.
+func (p *params) wanted() string {
+	if len(p.used) == 0 {
+		return "it takes none"
+	}
+	return "want " + strings.Join(slices.Sorted(maps.Keys(p.used)), ", ")
 }
 
 func (p *params) integer(key string, def, least, most int64) int64 {

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"monge/engine"
+	"monge/engine/nearest"
 
 	"gonum.org/v1/gonum/mat"
 	"gorgonia.org/tensor"
@@ -21,6 +22,7 @@ type table struct {
 	prefix string // "factors[1]." inside another law
 	dir    string // the file's folder
 	m      map[string]any
+	asked  []string // the keys that were looked for
 	err    error
 }
 
@@ -36,14 +38,18 @@ func (t *table) failWith(key string, err error) {
 }
 
 // has says whether the key is still there.
-func (t *table) has(key string) bool { return t.m[key] != nil }
+func (t *table) has(key string) bool {
+	t.asked = append(t.asked, key)
+	return t.m[key] != nil
+}
 
 // take returns the value of a key, or an error where it is missing.
 func (t *table) take(key string) any {
+	t.asked = append(t.asked, key)
 	v, ok := t.m[key]
 	delete(t.m, key)
 	if !ok {
-		t.fail(key, "missing")
+		t.fail(key, "missing%s", t.misspelt(key))
 	}
 	if t.err != nil {
 		return nil
@@ -74,8 +80,16 @@ func (t *table) oneOf(keys ...string) string {
 func (t *table) rest(kind string) {
 	if t.err == nil && len(t.m) > 0 {
 		key := slices.Min(slices.Collect(maps.Keys(t.m)))
-		t.fail(key, "unknown key of kind %q, with value %s", kind, show(t.m[key]))
+		t.fail(key, "unknown key of kind %q, with value %s%s", kind, show(t.m[key]), nearest.Hint(key, t.asked))
 	}
+}
+
+// misspelt names the key that may have been meant for one that is missing, or nothing.
+func (t *table) misspelt(key string) string {
+	if found := nearest.Name(key, slices.Sorted(maps.Keys(t.m))); found != "" {
+		return fmt.Sprintf("; did you write %s for it?", found)
+	}
+	return ""
 }
 
 // text reads a string.

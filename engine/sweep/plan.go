@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"monge/engine/nearest"
 )
 
 // Commands are what a sweep must know of the commands that it runs.
@@ -116,7 +118,8 @@ func (p *Plan) checkKeys(defaults map[string]string) error {
 		case slices.Contains(own, key):
 			return fmt.Errorf("sweep: %s.%s: a sweep sets this flag itself: %w", table, key, ErrSpec)
 		case !flag && !(mayBeUsed && used[key]):
-			return fmt.Errorf("sweep: %s.%s: %s has no flag --%s: %w", table, key, p.Spec.Command, key, ErrSpec)
+			hint := nearest.Hint(key, slices.Sorted(maps.Keys(defaults)))
+			return fmt.Errorf("sweep: %s.%s: %s has no flag --%s%s: %w", table, key, p.Spec.Command, key, hint, ErrSpec)
 		}
 		return nil
 	}

@@ -219,6 +219,7 @@ func TestPlan(t *testing.T) {
 		{"command = \"sample\"\n[grid]\nn = [1]", "no command sample"},
 		{"command = \"compare\"\n[grid]\nq = [1]", "no flag --q"},
 		{"command = \"compare\"\n[set]\nq = 1", "no flag --q"},
+		{"command = \"compare\"\n[set]\nsede = 1", "no flag --sede; did you mean seed?"},
 		{"command = \"compare\"\n[set]\nout = \"x\"", "sets this flag itself"},
 		{"command = \"compare\"\n[derive]\ndist = \"G{k}\"", `no axis is named "k"`},
 		{"command = \"compare\"\n[grid]\nk = [1, 2]\nn = [1, 2]\n[derive]\ndist = \"G{n}\"", "no flag --k"},

@@ -5,7 +5,10 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
+
+	"monge/engine/nearest"
 
 	"github.com/pelletier/go-toml/v2"
 )
@@ -13,7 +16,7 @@ import (
 // Decode reads the text of a TOML document into v, as package toml does, where a key that v has no place for is an error.
 // file names it in errors:
 //
-//	s.toml: line 3: grid.n.steps: unknown key
+//	s.toml: line 3: grid.n.steps: unknown key; did you mean step?
 //	s.toml: line 3, column 7: ...
 func Decode(file string, text []byte, v any) error {
 	err := toml.NewDecoder(bytes.NewReader(text)).DisallowUnknownFields().Decode(v)
@@ -25,10 +28,38 @@ func Decode(file string, text []byte, v any) error {
 	case errors.As(err, &missing) && len(missing.Errors) > 0:
 		e := missing.Errors[0]
 		line, _ := e.Position()
-		return fmt.Errorf("%s: line %d: %s: unknown key", file, line, strings.Join(e.Key(), "."))
+		key := e.Key()
+		hint := nearest.Hint(key[len(key)-1], keys(reflect.TypeOf(v), key[:len(key)-1]))
+		return fmt.Errorf("%s: line %d: %s: unknown key%s", file, line, strings.Join(key, "."), hint)
 	case errors.As(err, &decode):
 		line, column := decode.Position()
 		return fmt.Errorf("%s: line %d, column %d: %s", file, line, column, strings.TrimPrefix(decode.Error(), "toml: "))
 	}
 	return fmt.Errorf("%s: %s", file, strings.TrimPrefix(err.Error(), "toml: "))
+}
+
+// keys returns the keys that type t has a place for in the table at path.
+func keys(t reflect.Type, path []string) []string {
+	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice {
+		t = t.Elem()
+	}
+	if t.Kind() != reflect.Struct {
+		return nil
+	}
+	var names []string
+	for i := range t.NumField() {
+		f := t.Field(i)
+		name, _, _ := strings.Cut(f.Tag.Get("toml"), ",")
+		if name == "" {
+			name = f.Name
+		}
+		if len(path) > 0 && strings.EqualFold(name, path[0]) {
+			return keys(f.Type, path[1:])
+		}
+		names = append(names, name)
+	}
+	if len(path) > 0 {
+		return nil
+	}
+	return names
 }

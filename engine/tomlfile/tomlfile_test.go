@@ -10,11 +10,16 @@ func TestDecode(t *testing.T) {
 	type table struct {
 		N int
 		T struct{ X []float64 }
+		R []*struct {
+			Rate float64 `toml:"beta0"`
+		} `toml:"ramps"`
 	}
 	for text, want := range map[string]string{
 		"N = 3\n[T]\nX = [1.5]\n": "",
 		"N = 3\nM = 4\n":          "a.toml: line 2: M: unknown key",
 		"[T]\n[T.Y]\nz = 1\n":     "a.toml: line 2: T.Y: unknown key",
+		"[[ramps]]\nbeta = 1\n":   "a.toml: line 2: ramps.beta: unknown key; did you mean beta0?",
+		"ramp = 1\n":              "a.toml: line 1: ramp: unknown key; did you mean ramps?",
 		"\nN\n= 3":                "a.toml: line 2, column 2: expected character =",
 		"N = \"x\"":               "a.toml: line 1, column 5: cannot decode TOML string into struct field tomlfile_test.table.N of type int",
 	} {
