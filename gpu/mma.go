@@ -20,7 +20,6 @@ type precision int64
 const (
 	full precision = 3 // float32's accuracy
 	fast precision = 1 // TF32's, at three times the rate: for iterations that a full one follows
-	fma  precision = 0 // no tensor cores for rows alone: what the others are held to
 )
 
 // mma goes over split keys with split queries. What belongs to the queries is set for every scan.

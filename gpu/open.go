@@ -20,6 +20,7 @@ type Engine struct {
 	capability int    // times ten
 	workers    int64  // blocks that a launch of any size is given at most
 	groups     bool   // log-sum-exp and maxima multiply by warpgroups
+	scalar     bool   // float32 goes without the tensor cores, which are held to it
 	without    string // why not, where the device has them
 
 	ctx     cu.CUContext

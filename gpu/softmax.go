@@ -85,7 +85,7 @@ func (r *softmax) run(np precision) error {
 		}
 		return nil
 	}
-	if np != fma && r.tensor() && r.fusedTensor() {
+	if r.tensor() && r.fusedTensor() {
 		return r.scanTensor(np)
 	}
 	values := r.values()

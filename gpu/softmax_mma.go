@@ -20,7 +20,7 @@ const mmaStore = 1 << 28
 
 // tensor says whether the products of a call are the tensor cores'. It depends on nothing that changes a row's company.
 func (r *softmax) tensor() bool {
-	return r.t == engine.F32 && r.s.M > 0 && (r.s.D >= leastDims || r.fusedTensor() && (r.a.Mean != nil || r.a.Second != nil) && r.s.Dv > smallDims)
+	return r.t == engine.F32 && !r.e.scalar && r.s.M > 0 && (r.s.D >= leastDims || r.fusedTensor() && (r.a.Mean != nil || r.a.Second != nil) && r.s.Dv > smallDims)
 }
 
 // fusedTensor says whether one pass of the tensor cores has all outputs.

@@ -9,29 +9,51 @@ import (
 	"monge/engine/enginetest"
 )
 
-// TestOtherProducts runs what the tensor cores multiply in float32 by the kind of product, mma.sync or warpgroups, that
-// TestEngine does not use.
+// TestOtherProducts runs what the tensor cores multiply in float32 by the kinds of product that TestEngine does not use:
+// of mma.sync and warpgroups the other, and fused multiply-adds.
 func TestOtherProducts(t *testing.T) {
-	e := openOther(t)
-	for _, c := range enginetest.Cases() {
-		if c.Dtype == engine.F32 && c.Op == "Softmax" {
-			t.Run(c.Name, func(t *testing.T) {
-				if err := c.Run(e); err != nil {
-					t.Error(err)
-				}
-			})
-		}
-	}
 	scan := "softmax_mma"
+	e := openOther(t)
 	if e.groups {
 		scan = "softmax_wgmma"
 	}
-	for _, form := range []string{"x3_d32", "x3_d64", "x3_any", "x3_d64_tilt"} {
-		if _, ok := e.code.functions[kernel{scan, scan + "_" + form, "f32"}]; !ok {
-			t.Errorf("no case came to %s_%s", scan, form)
-		}
-	}
+	// Scans of log-sum-exps by three products and by one, and all others, come from cases and not from what opening tried.
+	otherProducts(t, e, "Softmax", scan, "x3_d32", "x3_d64", "x3_any", "x3_d64_tilt")
+	otherProducts(t, e, "Sinkhorn", scan, "x3_d32", "x3_d64", "x3_any", "x1_d32", "x1_d64", "x1_any")
 	t.Run("precision", func(t *testing.T) { testTensorPrecision(t, e) })
 	t.Run("parts", func(t *testing.T) { testTensorParts(t, e) })
 	t.Run("non-finite", func(t *testing.T) { testTensorNonFinite(t, e) })
+
+	e = open(t, Options{})
+	e.scalar = true
+	t.Run("fma", func(t *testing.T) {
+		otherProducts(t, e, "Softmax", "softmax", "scan", "scan_thin")
+		otherProducts(t, e, "Sinkhorn", "softmax", "scan", "scan_thin")
+	})
+	for k := range e.code.functions {
+		if k.file == scan || k.file == "softmax_mma" || k.file == "split" {
+			t.Errorf("%v is there without tensor cores", k)
+		}
+	}
+}
+
+// otherProducts runs the float32 cases of an operation and demands that they come to kernels FILE_FORM.
+func otherProducts(t *testing.T, e *Engine, op, file string, forms ...string) {
+	clear(e.code.functions)
+	t.Run(op, func(t *testing.T) {
+		for _, c := range enginetest.Cases() {
+			if c.Dtype == engine.F32 && c.Op == op {
+				t.Run(c.Name, func(t *testing.T) {
+					if err := c.Run(e); err != nil {
+						t.Error(err)
+					}
+				})
+			}
+		}
+	})
+	for _, form := range forms {
+		if _, ok := e.code.functions[kernel{file, file + "_" + form, "f32"}]; !ok {
+			t.Errorf("no case of %s comes to %s_%s", op, file, form)
+		}
+	}
 }
