@@ -140,6 +140,9 @@ func (s *assigner) start(in *instance) (float64, error) {
 	if done {
 		return trialStart / phaseFactor, nil
 	}
+	if clusters && s.unmatched() <= max(fewRows, s.n/fewShare) { // it fits but for these, which a larger ε places
+		return trialStart * phaseFactor, nil
+	}
 	if clusters { // the clouds are far from affine images of each other
 		s.reset()
 		if err := s.coarse(in); err != nil || bulk {

@@ -51,7 +51,9 @@ func (in *instance) certify(w *work, src pairs, s *solution) error {
 // measure sets u and the gap for v as it is.
 func (in *instance) measure(w *work, src pairs, s *solution) error {
 	var err error
-	if c, ok := src.(*stored); ok {
+	if c, ok := src.(interface {
+		cTransform(*work, []float64) ([]float64, error)
+	}); ok {
 		s.u, err = c.cTransform(w, s.v)
 	} else {
 		s.u, err = cTransform(w, in.x, in.y, in.d, s.v, nil)
@@ -126,6 +128,9 @@ func cTransform(w *work, x, y []float64, d int, v []float64, arg []int32) ([]flo
 		return lineTransform(w, x, y, v, arg)
 	}
 	n := len(x) / d
+	if d <= treeDim && min(n, len(y)/d) >= treeFrom {
+		return treeTransform(w, x, y, d, v, arg)
+	}
 	u := make([]float64, n)
 	for i := range u {
 		u[i] = math.Inf(1)

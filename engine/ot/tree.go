@@ -14,7 +14,8 @@ const treeDim = 4
 //
 //	w_j ≥ w + <g, y_j - c>,   so that   |x - y_j|² - v_j ≥ |x|² + w - 2<x, c> - Σ_t |g_t - 2 x_t| h_t,
 //
-// c and h being the box's centre and half widths. It stays a bound while v falls.
+// c and h being the box's centre and half widths. It stays a bound while v falls. w and, in the bound, |x|² are lowered
+// by what rounding may have made of the terms and of the keys that they bound.
 type tree struct {
 	d          int
 	y          []float64
@@ -23,7 +24,11 @@ type tree struct {
 	leaves     int
 }
 
-const leafPoints = 8
+const (
+	leafPoints = 8
+	treeRows   = 64   // that a goroutine looks up at a time
+	treeFrom   = 1024 // points and look-ups from which a tree pays
+)
 
 // newTree builds the tree and returns the permutation into tree order: perm[new] = old.
 func newTree(y []float64, d int) (*tree, []int32) {
@@ -116,17 +121,24 @@ func (t *tree) refit(v []float64) {
 		solveSPD(S, g)
 		node := t.node[q*t.stride():][:t.stride()]
 		copy(node[2*d:], g)
-		least := math.Inf(1)
+		least, size := math.Inf(1), 0.
 		for j := lo; j < hi; j++ {
 			e := w[j]
 			for a, ga := range g {
 				e -= ga * (t.y[j*d+a] - node[a])
 			}
-			least = min(least, e)
+			least, size = min(least, e), max(size, math.Abs(v[j]))
 		}
-		node[3*d] = least
+		for a, ga := range g {
+			far := math.Abs(node[a]) + node[d+a]
+			size += math.Abs(ga)*far + 2*far*far
+		}
+		node[3*d] = least - t.rounding()*size
 	}
 }
+
+// rounding is what the terms of a bound, and a key, may be off by relative to their sizes.
+func (t *tree) rounding() float64 { return float64(4*t.d+16) * 0x1p-53 }
 
 // solveSPD overwrites r with S⁻¹ r by Cholesky's factors of the lower triangle, small pivots raised: any
 // gradient gives a bound, so a rough one will do where the points lie in a plane.
@@ -194,6 +206,7 @@ func (t *tree) nearest(x, v []float64, k int, limit float64, s *scratch) {
 	for _, z := range x {
 		xx += z * z
 	}
+	xx *= 1 - 4*t.rounding()
 next:
 	for top > 0 {
 		top--
@@ -252,6 +265,35 @@ func (p *treePairs) cost(i, j int32) float64 {
 
 func (p *treePairs) nearest(i int32, v []float64, k int, limit float64, s *scratch) {
 	p.tree.nearest(p.x[int(i)*p.d:int(i+1)*p.d], v, k, limit, s)
+}
+
+// cTransform is the function of that name on the tree's points.
+func (p *treePairs) cTransform(w *work, v []float64) ([]float64, error) {
+	p.refit(v)
+	u := make([]float64, len(p.x)/p.d)
+	return u, w.each(len(u), treeRows, func(lo, hi int, s *scratch) {
+		for i := lo; i < hi; i++ {
+			p.nearest(int32(i), v, 1, math.Inf(1), s)
+			u[i] = s.key[0]
+		}
+	})
+}
+
+// treeTransform is cTransform by a tree over y.
+func treeTransform(w *work, x, y []float64, d int, v []float64, arg []int32) ([]float64, error) {
+	t, perm := newTree(y, d)
+	v = taken(v, perm)
+	t.refit(v)
+	u := make([]float64, len(x)/d)
+	return u, w.each(len(u), treeRows, func(lo, hi int, s *scratch) {
+		for i := lo; i < hi; i++ {
+			t.nearest(x[i*d:(i+1)*d], v, 1, math.Inf(1), s)
+			u[i] = s.key[0]
+			if arg != nil {
+				arg[i] = perm[s.idx[0]]
+			}
+		}
+	})
 }
 
 func (p *treePairs) all(i int32, s *scratch) []float64 {
