@@ -20,7 +20,7 @@ func exact(b *testing.B, n, d int, clouds func(n, d int) (x, y *tensor.Dense)) {
 	each(b, engine.F64, sizes{cpu: n}, d, func(b *testing.B, e engine.Engine, n int) {
 		x, y := clouds(n, d)
 		for b.Loop() {
-			r := must(ot.Exact(context.Background(), ot.Clouds{X: x, Y: y}, nil))(b)
+			r := must(ot.Exact(context.Background(), ot.Clouds{X: x, Y: y}, &ot.ExactSettings{Engine: e}))(b)
 			if r.Status != ot.Optimal {
 				b.Fatalf("status %s", r.Status)
 			}

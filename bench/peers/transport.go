@@ -121,17 +121,18 @@ func (j *batchJob) free() {}
 
 // exactJob solves the assignment problem, with the proof.
 type exactJob struct {
+	e engine.Engine
 	c ot.Clouds
 	r *ot.Result
 }
 
 func newExact(s *session) (job, error) {
 	x, y, err := s.clouds()
-	return &exactJob{c: ot.Clouds{X: x, Y: y}}, err
+	return &exactJob{e: s.e, c: ot.Clouds{X: x, Y: y}}, err
 }
 
 func (j *exactJob) run(ctx context.Context) (err error) {
-	j.r, err = ot.Exact(ctx, j.c, nil)
+	j.r, err = ot.Exact(ctx, j.c, &ot.ExactSettings{Engine: j.e})
 	return err
 }
 

@@ -265,7 +265,7 @@ func (f *otFlags) solve(ctx context.Context, a *app, e engine.Engine, clouds ot.
 	case "onedim":
 		return ot.OneDim(ctx, clouds)
 	}
-	return ot.Exact(ctx, clouds, &ot.ExactSettings{Threads: a.threads, Progress: a.bar.of("exact")})
+	return ot.Exact(ctx, clouds, &ot.ExactSettings{Engine: e, Threads: a.threads, Progress: a.bar.of("exact")})
 }
 
 // write writes the files of a result.

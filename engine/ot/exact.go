@@ -27,6 +27,9 @@ type ExactSettings struct {
 	// costs of clouds with d > 4 do not fit, only the k least of each row are kept, in O((n + m)(d + k))
 	// memory, and rows that need others pass over all points again. Result.Note says which it was.
 	MaxMemory int64
+	// Engine runs the passes over all pairs of clouds with d > 4 whose given pairing may be optimal; nil = plain
+	// loops on the host.
+	Engine engine.Engine
 	// Progress is called between steps of the solver from its goroutine. total may grow.
 	Progress func(done, total int)
 }
@@ -46,6 +49,8 @@ type ExactSettings struct {
 // Computing 38, 1987). The result's Assignment is the permutation. All else goes through the
 // network simplex with column generation; the result's Plan holds the positive entries, at most n + m - 1
 // and those of weights too small to count (below 2^-63 of the total: each goes to its cheapest partner).
+// Clouds with d > 4 whose row i belongs to row i, or nearly so, as points and their images under an encoder, skip the
+// auction: from that pairing and its potentials, passes over all pairs touch what violates them alone, as [Certify].
 // The plan's marginals are those asked for within 1e-15.
 //
 // Cost and Upper are the plan's cost from differences of the given coordinates. Lower and Dual are the
@@ -58,6 +63,11 @@ type ExactSettings struct {
 // Errors: engine.ErrShape and engine.ErrDtype for clouds that do not fit, [ErrNotFinite], [ErrWeights],
 // *engine.MemoryError where not even the lists fit, and ctx.Err().
 func Exact(ctx context.Context, c Clouds, s *ExactSettings) (*Result, error) {
+	return exact(ctx, c, s, true)
+}
+
+// exact is Exact; aligned says whether the given pairing is worth a try.
+func exact(ctx context.Context, c Clouds, s *ExactSettings, aligned bool) (*Result, error) {
 	start := time.Now()
 	if s == nil {
 		s = new(ExactSettings)
@@ -69,7 +79,7 @@ func Exact(ctx context.Context, c Clouds, s *ExactSettings) (*Result, error) {
 	if ctx.Err() != nil {
 		return nil, fmt.Errorf("ot: exact: %w", ctx.Err())
 	}
-	w := &work{ctx: ctx, threads: s.Threads, progress: s.Progress}
+	w := &work{ctx: ctx, threads: s.Threads, progress: s.Progress, engine: s.Engine, aligned: aligned}
 	if w.threads <= 0 {
 		w.threads = runtime.GOMAXPROCS(0)
 	}
@@ -102,6 +112,9 @@ func solve(w *work, in *instance, limit int64) (*solution, string, error) {
 	if in.d == 1 {
 		sol, err := in.line(w)
 		return sol, "monotone coupling of the sorted points", err
+	}
+	if sol, note, err := in.identity(w); sol != nil || err != nil {
+		return sol, note, err
 	}
 	small := in.merge()
 	var sol *solution

@@ -61,6 +61,12 @@ func (in *instance) measure(w *work, src pairs, s *solution) error {
 	if err != nil {
 		return err
 	}
+	in.weigh(s)
+	return nil
+}
+
+// weigh sets the plan's cost, gap and scale under u and v.
+func (in *instance) weigh(s *solution) {
 	s.cost, s.gap, s.scale = 0, 0, 0
 	total := float64(s.units())
 	for _, e := range s.plan {
@@ -71,7 +77,6 @@ func (in *instance) measure(w *work, src pairs, s *solution) error {
 		s.gap += p * (c - v - u)
 		s.scale += p * (c + math.Abs(u) + math.Abs(v))
 	}
-	return nil
 }
 
 // pair is the cost of a plan's entry.

@@ -99,8 +99,8 @@ func (c *certifier) solveExactly(ctx context.Context) error {
 			return err
 		}
 	}
-	r, err := Exact(ctx, Clouds{X: engine.Points(clouds[0], c.n, c.d), Y: engine.Points(clouds[1], c.n, c.d)},
-		&ExactSettings{Threads: c.settings.Threads, MaxMemory: c.settings.MaxMemory})
+	r, err := exact(ctx, Clouds{X: engine.Points(clouds[0], c.n, c.d), Y: engine.Points(clouds[1], c.n, c.d)},
+		&ExactSettings{Threads: c.settings.Threads, MaxMemory: c.settings.MaxMemory}, false)
 	if err != nil {
 		return err
 	}

@@ -4,12 +4,16 @@ import (
 	"context"
 	"sync"
 	"sync/atomic"
+
+	"monge/engine"
 )
 
 // work carries what every step of an exact solver needs from its caller.
 type work struct {
 	ctx         context.Context
 	threads     int
+	engine      engine.Engine // of passes over all pairs; may be nil
+	aligned     bool          // row i of one cloud may belong to row i of the other
 	progress    func(done, total int)
 	done, total int
 }

@@ -105,7 +105,7 @@ func (t *trial) cloudGap(x *tensor.Dense, law dist.Distribution) (float64, error
 }
 
 func (t *trial) gap(x, z *tensor.Dense) (float64, error) {
-	best, err := ot.Exact(t.ctx, ot.Clouds{X: x, Y: z}, &ot.ExactSettings{Threads: t.e.Info().Threads})
+	best, err := ot.Exact(t.ctx, ot.Clouds{X: x, Y: z}, &ot.ExactSettings{Engine: t.e, Threads: t.e.Info().Threads})
 	if err != nil {
 		return 0, err
 	}
