@@ -13,6 +13,7 @@ import (
 
 	"monge/engine/arrayio"
 	"monge/engine/report"
+	"monge/engine/study"
 	"monge/engine/sweep"
 
 	"github.com/spf13/cobra"
@@ -132,19 +133,34 @@ func suiteSections(dir string) (string, []report.Section, error) {
 			g.Classes = append(g.Classes, string(r.verdict()))
 		}
 	}
-	command := "monge suite"
-	if j.Quick {
-		command += " --quick"
+	again := func(out string, ids ...string) string {
+		args := append([]string{"suite"}, ids...)
+		if j.Quick {
+			args = append(args, "--quick")
+		}
+		return commandLine(append(args, "--seed", strconv.FormatUint(j.Seed, 10), "--engine", j.Engine.Name, "--dtype", j.Engine.Dtype, "--out", out))
 	}
 	sections := []report.Section{{Title: "Expected beside measured", Table: g}}
-	if s, err := imageSection(dir, "suite.png", "Figures"); err != nil || s != nil {
+	var plots []report.Plot
+	for _, f := range j.Figures {
+		id, _, _ := strings.Cut(f.Title, " ")
+		plots = append(plots, report.Plot{Figure: f.figure(), Command: again(filepath.Clean(dir)+"-"+id, id)})
+	}
+	if len(plots) > 0 {
+		sections = append([]report.Section{{Title: "Figures", Figures: plots}}, sections...)
+	} else if s, err := imageSection(dir, "suite.png", "Figures"); err != nil || s != nil {
 		if err != nil {
 			return "", nil, err
 		}
 		sections = append([]report.Section{*s}, sections...)
 	}
-	again := fmt.Sprintf("%s --seed %d --engine %s --dtype %s --out %s", command, j.Seed, j.Engine.Name, j.Engine.Dtype, dir)
-	return "suite: " + j.summary(), append(sections, report.Section{Title: "How to make it again", Blocks: []report.Block{{Text: again}}}), nil
+	var ids []string
+	if len(j.Cases) < len(study.Cases()) {
+		for _, c := range j.Cases {
+			ids = append(ids, c.ID)
+		}
+	}
+	return "suite: " + j.summary(), append(sections, report.Section{Title: "How to make it again", Blocks: []report.Block{{Text: again(dir, ids...)}}}), nil
 }
 
 func compareSections(dir string) (string, []report.Section, error) {

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"monge/engine/report"
-	"monge/engine/study"
 	"monge/engine/sweep"
 )
 
@@ -163,86 +162,6 @@ func (v *view) quantities() []quantity {
 	return q
 }
 
-// figures plots the quantities over x with a curve for each value of by, and gathers their means.
-func (v *view) figures() (plots []report.Plot, means *report.Grid) {
-	if v.x == "" {
-		return nil, nil
-	}
-	type point struct {
-		by string
-		x  float64
-	}
-	var order []point
-	cells := map[point]map[string]string{}
-	means = &report.Grid{Head: []string{v.x}, Units: []string{""}, Numeric: []bool{true}}
-	if v.by != "" {
-		means.Head, means.Units, means.Numeric = []string{v.by, v.x}, []string{"", ""}, []bool{false, true}
-	}
-	for _, q := range v.quantities() {
-		series, err := v.table.SeriesOf(v.x, q.column, v.by)
-		if err != nil { // the results have no such number
-			continue
-		}
-		f := sweepFigure(q.title, v.x, q.axis, v.by, series)
-		f.LogX = spread(f, func(c study.Curve) []float64 { return c.X })
-		f.LogY = spread(f, func(c study.Curve) []float64 { return c.Y })
-		command := fmt.Sprintf("monge sweep plot %s --x %s --y %s", v.dir, v.x, q.column)
-		if v.by != "" {
-			command += " --by " + v.by
-		}
-		if f.LogX {
-			command += " --logx"
-		}
-		if f.LogY {
-			command += " --logy"
-		}
-		if e := v.expectation(q.column); e != nil {
-			xs := f.Curves[0].X
-			f.Curves = append(f.Curves, study.Curve{Name: "expected", X: []float64{xs[0], xs[len(xs)-1]}, Y: []float64{e.Value, e.Value}, Dashed: true})
-		}
-		plots = append(plots, report.Plot{Figure: f, Caption: q.column + " over " + v.x, Command: command})
-		means.Head, means.Units, means.Numeric = append(means.Head, q.title), append(means.Units, q.column), append(means.Numeric, true)
-		for _, s := range series {
-			for i, x := range s.X {
-				at := point{s.Name, x}
-				if cells[at] == nil {
-					cells[at] = map[string]string{}
-					order = append(order, at)
-				}
-				cells[at][q.column] = meanText(s, i)
-			}
-		}
-	}
-	slices.SortStableFunc(order, func(a, b point) int {
-		switch {
-		case a.by != b.by:
-			return 0
-		case a.x < b.x:
-			return -1
-		}
-		return 1
-	})
-	for _, at := range order {
-		row := []string{strconv.FormatFloat(at.x, 'g', -1, 64)}
-		if v.by != "" {
-			row = []string{at.by, row[0]}
-		}
-		for _, column := range means.Units[len(row):] {
-			row = append(row, cells[at][column])
-		}
-		means.Rows = append(means.Rows, row)
-	}
-	return plots, means
-}
-
-// meanText writes a mean with the half width of its interval, where it has one.
-func meanText(s sweep.Series, i int) string {
-	if s.N[i] < 2 {
-		return strconv.FormatFloat(s.Y[i], 'g', 4, 64)
-	}
-	return fmt.Sprintf("%.4g ± %.2g", s.Y[i], (s.High[i]-s.Low[i])/2)
-}
-
 func (v *view) expectation(column string) *sweep.Expectation {
 	for _, e := range v.store.Plan.Spec.Expect {
 		if e.Column == column {
@@ -291,6 +210,7 @@ func (v *view) outcome() (summary string, failures []report.Block, provenance re
 	seconds, peak := 0., int64(0)
 	var versions, hosts []string
 	var first, last time.Time
+	var failed []failure
 	add := func(to *[]string, s string) {
 		if !slices.Contains(*to, s) {
 			*to = append(*to, s)
@@ -317,7 +237,7 @@ func (v *view) outcome() (summary string, failures []report.Block, provenance re
 			if err != nil && !errors.Is(err, fs.ErrNotExist) {
 				return "", nil, provenance, err
 			}
-			failures = append(failures, report.Block{Caption: "monge " + strings.Join(r.Args, " "), Text: rec.Error + "\n" + string(log)})
+			failed = append(failed, failure{commandLine(r.Args), failureText(rec.Error, string(log))})
 		}
 	}
 	summary = fmt.Sprintf("%s: %d of %d runs of monge %s done", p.Spec.Name, counts[sweep.Done]+counts[sweep.NotConverged], len(p.Runs), p.Spec.Command)
@@ -329,6 +249,7 @@ func (v *view) outcome() (summary string, failures []report.Block, provenance re
 			summary += fmt.Sprintf(", %d %s", n, s.text)
 		}
 	}
+	failures = failureBlocks(failed)
 	made := &report.Grid{Head: []string{"", ""}}
 	put := func(name, value string) {
 		if value != "" {
@@ -345,7 +266,7 @@ func (v *view) outcome() (summary string, failures []report.Block, provenance re
 		put("time of all runs", duration(seconds))
 		put("largest peak memory of a run", bytesText(peak))
 	}
-	again := []report.Block{{Caption: "The first run by itself:", Text: "monge " + strings.Join(p.Runs[0].Args, " ")}, {Caption: "What is missing, and a table of everything:", Text: "monge sweep run " + v.dir + "\nmonge sweep collect " + v.dir}}
+	again := []report.Block{{Caption: "The first run by itself:", Text: commandLine(p.Runs[0].Args)}, {Caption: "What is missing, and a table of everything:", Text: commandLine([]string{"sweep", "run", v.dir}) + "\n" + commandLine([]string{"sweep", "collect", v.dir})}}
 	return summary, failures, report.Section{Title: "How to make it again", Table: made, Blocks: again}, nil
 }
 
@@ -416,31 +337,4 @@ func cutLast(name string) (before, after string, found bool) {
 		return "", name, false
 	}
 	return name[:i], name[i+1:], true
-}
-
-// sweepFigure makes the figure of series.
-func sweepFigure(title, x, y, by string, series []sweep.Series) study.Figure {
-	f := study.Figure{Title: title, X: x, Y: y}
-	for _, s := range series {
-		name := s.Name
-		if by != "" {
-			name = by + " = " + s.Name
-		}
-		f.Curves = append(f.Curves, study.Curve{Name: name, X: s.X, Y: s.Y, Low: s.Low, High: s.High})
-	}
-	return f
-}
-
-// spread says whether the numbers are positive and span more than a factor of 30, so that a logarithmic axis shows them. One
-// that is 0 but for rounding, below 1e-12 of the largest, would take most of such an axis.
-func spread(f study.Figure, of func(study.Curve) []float64) bool {
-	var all []float64
-	for _, c := range f.Curves {
-		all = append(all, of(c)...)
-	}
-	if len(all) == 0 {
-		return false
-	}
-	low, high := slices.Min(all), slices.Max(all)
-	return low > 1e-12*high && high > 30*low
 }

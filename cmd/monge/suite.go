@@ -28,6 +28,8 @@ type suiteJSON struct {
 	Cases   []caseJSON  `json:"cases"`
 	Counts  verdictJSON `json:"counts"`
 	Seconds number      `json:"seconds"`
+	// Figures are in the file alone.
+	Figures []figureJSON `json:"figures,omitempty"`
 }
 
 type caseJSON struct {
@@ -281,6 +283,9 @@ func digits(v number) string {
 
 func (f *suiteFlags) write(o *arrayio.Outputs, j suiteJSON, figures []study.Figure) error {
 	at := func(name string) string { return filepath.Join(f.out, name) }
+	for _, g := range figures {
+		j.Figures = append(j.Figures, describeFigure(g))
+	}
 	if err := writeJSON(o, at("suite.json"), j); err != nil {
 		return err
 	}

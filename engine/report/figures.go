@@ -5,6 +5,7 @@ import (
 	"image/color"
 	"io"
 	"math"
+	"slices"
 	"strconv"
 
 	"monge/engine/study"
@@ -63,6 +64,10 @@ func drawFigure(c draw.Canvas, f *study.Figure) {
 	pl.BackgroundColor = color.White
 	pl.Title.Text = f.Title
 	pl.Title.TextStyle = style(11, true, inkText)
+	const wider = 1.15 // than its own font is one that a browser has
+	if w, room := wider*pl.Title.TextStyle.Width(f.Title), c.Max.X-c.Min.X-70; w > room {
+		pl.Title.TextStyle.Font.Size *= room / w
+	}
 	pl.Title.TextStyle.XAlign, pl.Title.TextStyle.YAlign = draw.XCenter, draw.YTop
 	pl.Title.Padding = 5
 	grid := plotter.NewGrid()
@@ -82,14 +87,15 @@ func drawFigure(c draw.Canvas, f *study.Figure) {
 			}
 		}
 		drawn++
-		line := &plotter.Line{XYs: at, LineStyle: draw.LineStyle{Color: inks[i%len(inks)], Width: 1.4}}
+		under := vg.Length(hidden(f, i)) // a curve below another shows as its rim
+		line := &plotter.Line{XYs: at, LineStyle: draw.LineStyle{Color: inks[i%len(inks)], Width: 1.4 + 2.2*under}}
 		if curve.Dashed {
 			line.Dashes = []vg.Length{4, 3}
 			pl.Add(line)
 			keys = append(keys, legendKey{curve.Name, line.LineStyle})
 			continue
 		}
-		dots := &plotter.Scatter{XYs: at, GlyphStyle: draw.GlyphStyle{Color: inks[i%len(inks)], Radius: 2.2, Shape: draw.CircleGlyph{}}}
+		dots := &plotter.Scatter{XYs: at, GlyphStyle: draw.GlyphStyle{Color: inks[i%len(inks)], Radius: 2.2 + 1.3*under, Shape: draw.CircleGlyph{}}}
 		bars := intervals(f, &curve)
 		for _, b := range bars {
 			area[1][0], area[1][1] = math.Min(area[1][0], b.low), math.Max(area[1][1], b.high)
@@ -109,14 +115,61 @@ func drawFigure(c draw.Canvas, f *study.Figure) {
 		ax.Color, ax.Tick.Color = inkFaint, inkFaint
 		ax.Tick.Label.Font, ax.Tick.Label.Color = face(9, false), inkFaint
 	}
+	if f.LogX {
+		if marks := places(f, pl.X.Min, pl.X.Max); marks != nil {
+			pl.X.Tick.Marker = plot.ConstantTicks(marks)
+		}
+	}
 	drawAxes(draw.Crop(c, 0, 0, legend(c, keys), 0), pl, f)
+}
+
+// hidden returns how many of the later curves lie upon curve i, to a part of the figure's height.
+func hidden(f *study.Figure, i int) (above int) {
+	low, high := math.Inf(1), math.Inf(-1)
+	for _, c := range f.Curves {
+		for _, p := range shown(f, &c) {
+			low, high = math.Min(low, p.Y), math.Max(high, p.Y)
+		}
+	}
+	level := func(v float64) float64 {
+		if f.LogY {
+			return math.Log(v/low) / math.Log(high/low)
+		}
+		return (v - low) / (high - low)
+	}
+	at := shown(f, &f.Curves[i])
+	for k := i + 1; k < len(f.Curves); k++ {
+		over := shown(f, &f.Curves[k])
+		if !f.Curves[k].Dashed && slices.EqualFunc(at, over, func(p, q plotter.XY) bool { return p.X == q.X && !(math.Abs(level(p.Y)-level(q.Y)) > .005) }) {
+			above++
+		}
+	}
+	return min(above, 3)
+}
+
+// places marks where the points lie along a logarithmic axis, if they are few and apart; nil = they are not.
+func places(f *study.Figure, lo, hi float64) (marks []plot.Tick) {
+	var at []float64
+	for _, c := range f.Curves {
+		for _, p := range shown(f, &c) {
+			at = append(at, p.X)
+		}
+	}
+	slices.Sort(at)
+	for i, x := range slices.Compact(at) {
+		if i > 0 && math.Log(x/marks[i-1].Value) < .07*math.Log(hi/lo) || i == 12 {
+			return nil
+		}
+		marks = append(marks, plot.Tick{Value: x, Label: strconv.FormatFloat(x, 'g', 4, 64)})
+	}
+	return marks
 }
 
 // drawAxes draws the plot with its axes' labels beside it: gonum's own take room where the middle of the range lies, which
 // along a logarithmic axis is its end.
 func drawAxes(c draw.Canvas, pl *plot.Plot, f *study.Figure) {
 	const pitch = vg.Length(13)
-	in := draw.Crop(c, pitch, 0, pitch, 0)
+	in := draw.Crop(c, pitch+6, 0, pitch, 0) // a long label of a tick reaches beyond its room
 	pl.Draw(in)
 	data := pl.DataCanvas(in)
 	sty := style(9, false, inkFaint)
@@ -134,7 +187,7 @@ type legendKey struct {
 
 // legend writes the names at the bottom of c, as many in a line as fit, and returns the height that they take.
 func legend(c draw.Canvas, keys []legendKey) vg.Length {
-	const pitch, mark = vg.Length(12), vg.Length(18)
+	const pitch, mark, below = vg.Length(12), vg.Length(18), vg.Length(2)
 	sty := style(9, false, inkText)
 	sty.YAlign = draw.YCenter
 	var lines [][]legendKey
@@ -151,14 +204,17 @@ func legend(c draw.Canvas, keys []legendKey) vg.Length {
 		x += w
 	}
 	for i, line := range lines {
-		at := vg.Point{X: c.Min.X + 30, Y: c.Min.Y + pitch*(vg.Length(len(lines)-i)-.5)}
+		at := vg.Point{X: c.Min.X + 30, Y: c.Min.Y + below + pitch*(vg.Length(len(lines)-i)-.5)}
 		for _, k := range line {
 			c.StrokeLine2(k.line, at.X, at.Y, at.X+mark-4, at.Y)
 			c.FillText(sty, vg.Point{X: at.X + mark, Y: at.Y}, k.name)
 			at.X += mark + sty.Width(k.name) + 14
 		}
 	}
-	return pitch * vg.Length(len(lines))
+	if len(lines) == 0 {
+		return 0
+	}
+	return below + pitch*vg.Length(len(lines))
 }
 
 // shown returns the points of a curve that its axes can show.

@@ -86,7 +86,7 @@ func (s *Store) Script(set SubmitSettings, most int) (script string, tasks int, 
 	return b.String(), tasks, nil
 }
 
-var batch = template.Must(template.New("batch").Funcs(template.FuncMap{"quote": shellQuote}).Parse(`#!/bin/bash
+var batch = template.Must(template.New("batch").Funcs(template.FuncMap{"quote": Quote}).Parse(`#!/bin/bash
 # {{.Left}} of {{.Runs}} runs of the sweep {{.Name}} in {{.Tasks}} tasks.
 #SBATCH --job-name={{quote .Name}}
 #SBATCH --array=0-{{.Last}}{{with .Set.Throttle}}%{{.}}{{end}}
@@ -116,8 +116,8 @@ runs=$!
 wait "$runs"
 `))
 
-// shellQuote quotes a word for the shell where it needs it.
-func shellQuote(s string) string {
+// Quote quotes a word for the shell where it needs it.
+func Quote(s string) string {
 	if s != "" && strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./-+=:,@%") == "" {
 		return s
 	}
