@@ -69,8 +69,7 @@ func runSinkhorn[T float](ctx context.Context, e *Engine, a *engine.Sinkhorn, s 
 	if err != nil {
 		return err
 	}
-	k := &sinkhorn[T]{SinkhornDims: s, e: e, op: a, kept: kept, tile: kept.tile, blocks: kept.blocks, tiles: kept.tiles}
-	k.partition()
+	k := newSinkhorn(e, a, s, kept)
 	defer context.AfterFunc(ctx, func() { k.stop.Store(true) })()
 	pairs := float64(s.N) * float64(s.M) * float64(s.D+16)
 	if k.chunks == 1 || s.B >= 2*e.threads {
@@ -93,6 +92,19 @@ func runSinkhorn[T float](ctx context.Context, e *Engine, a *engine.Sinkhorn, s 
 		return fmt.Errorf("cpu: Sinkhorn: %w", err)
 	}
 	return nil
+}
+
+func newSinkhorn[T float](e *Engine, a *engine.Sinkhorn, s engine.SinkhornDims, kept *sinkhornKept[T]) *sinkhorn[T] {
+	k := &sinkhorn[T]{SinkhornDims: s, e: e, op: a, kept: kept, tile: kept.tile, blocks: kept.blocks, tiles: kept.tiles}
+	k.partition()
+	return k
+}
+
+// chunk returns the blocks [first, last) of chunk q.
+func (k *sinkhorn[T]) chunk(q int) (first, last int) {
+	units := (k.N + tile.SinkhornUnit - 1) / tile.SinkhornUnit
+	per := tile.SinkhornUnit / k.tile.Rows
+	return min(q*units/k.chunks*per, k.blocks), min((q+1)*units/k.chunks*per, k.blocks)
 }
 
 // partition cuts the rows into chunks, for threads and for sums, and the work of a chunk into calls.
@@ -220,7 +232,5 @@ func (p *sinkhornProblem[T]) begin() {
 func (p *sinkhornProblem[T]) do(w *worker, q int) {
 	cols := len(p.u)
 	s := newStrip(p, w, p.parts[q*cols:][:cols])
-	units := (p.N + tile.SinkhornUnit - 1) / tile.SinkhornUnit
-	per := tile.SinkhornUnit / p.tile.Rows
-	s.run(min(q*units/p.chunks*per, p.blocks), min((q+1)*units/p.chunks*per, p.blocks))
+	s.run(p.chunk(q))
 }

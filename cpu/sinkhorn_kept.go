@@ -29,6 +29,7 @@ type sinkhornKept[T float] struct {
 // readDims is how many coordinates take no longer to multiply than the product to read.
 const readDims = 4
 
+// keepSinkhorn returns what a keeps for passes over its points, and makes it where there is nothing yet.
 func keepSinkhorn[T float](e *Engine, a *engine.Sinkhorn, s engine.SinkhornDims) (*sinkhornKept[T], error) {
 	if k, ok := a.Kept.(*sinkhornKept[T]); ok && k.x == a.X && k.y == a.Y && k.store == a.Store && k.heap == e.heap {
 		return k, nil
@@ -65,7 +66,7 @@ func keepSinkhorn[T float](e *Engine, a *engine.Sinkhorn, s engine.SinkhornDims)
 	points := s.B * k.d * (k.blocks*k.tile.Rows + k.tiles*k.tile.Cols())
 	products := 0
 	if !stream {
-		products = s.B * k.blocks * k.tiles * k.tile.Rows * k.tile.Cols()
+		products = s.B * k.blocks * k.size()
 	}
 	k.bytes = size * int64(points+products)
 	if !e.heap.reserve(k.bytes) {
@@ -96,7 +97,7 @@ func (k *sinkhornKept[T]) problem(b int) (px, py, z []T, filled bool) {
 	nx, ny := k.d*k.blocks*k.tile.Rows, k.d*k.tiles*k.tile.Cols()
 	px, py = k.px[b*nx:][:nx], k.py[b*ny:][:ny]
 	if k.z != nil {
-		n := k.blocks * k.tiles * k.tile.Rows * k.tile.Cols()
+		n := k.blocks * k.size()
 		z = k.z[b*n:][:n]
 	}
 	if !k.packed[b] {
@@ -107,11 +108,8 @@ func (k *sinkhornKept[T]) problem(b int) (px, py, z []T, filled bool) {
 	return px, py, z, k.filled[b]
 }
 
-// block returns the products of block i.
-func (k *sinkhornKept[T]) block(z []T, i int) []T {
-	n := k.tiles * k.tile.Rows * k.tile.Cols()
-	return z[i*n:][:n]
-}
+// size is how many products a block has.
+func (k *sinkhornKept[T]) size() int { return k.tiles * k.tile.Rows * k.tile.Cols() }
 
 // pack writes n points as [blocks, d, width], and copies of the last one, or zeros, beside them.
 func pack[T float](dst, x []T, n, d, width int, copies bool) {

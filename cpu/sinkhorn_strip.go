@@ -39,7 +39,7 @@ func (s *sinkhornStrip[T]) run(first, last int) {
 	const fold = foldUnits * tile.SinkhornUnit
 	rows := s.tile.Rows
 	if s.z != nil && !s.filled {
-		s.fill(first, last)
+		s.sinkhorn.fill(s.z[first*s.kept.size():], s.px, s.py, first, last)
 	}
 	for i, n := first, 0; i < last && !s.stop.Load(); i += n {
 		n = min(s.group, last-i)
@@ -85,10 +85,10 @@ func (s *sinkhornStrip[T]) references(i, n int) {
 }
 
 // each calls f for the columns' tiles in parts whose rows are summed in the points' type, and in as many as a call takes.
-func (s *sinkhornStrip[T]) each(call int, f func(from, to int), end func()) {
-	for t0 := 0; t0 < s.tiles; t0 += laneTiles {
-		t1 := min(t0+laneTiles, s.tiles)
-		for j := t0; j < t1 && !s.stop.Load(); j += call {
+func (k *sinkhorn[T]) each(call int, f func(from, to int), end func()) {
+	for t0 := 0; t0 < k.tiles; t0 += laneTiles {
+		t1 := min(t0+laneTiles, k.tiles)
+		for j := t0; j < t1 && !k.stop.Load(); j += call {
 			f(j, min(j+call, t1))
 		}
 		end()
@@ -133,15 +133,17 @@ func (s *sinkhornStrip[T]) sweep(i, n int) {
 	}, sum)
 }
 
-// fill makes the products of blocks [first, last) that are kept, of some blocks for every reading of the columns' points.
-func (s *sinkhornStrip[T]) fill(first, last int) {
-	const together = 6
-	k, d := s.tile, s.kept.d
-	size := k.Rows * k.Cols()
+// together is how many blocks' products are made for every reading of the columns' points.
+const together = 6
+
+// fill makes the products of blocks [first, last); z begins with the first.
+func (k *sinkhorn[T]) fill(z, px, py []T, first, last int) {
+	t, d := k.tile, k.kept.d
+	size := t.Rows * t.Cols()
 	for i := first; i < last; i += together {
-		s.each(s.call, func(from, to int) {
+		k.each(k.call, func(from, to int) {
 			for b := i; b < min(i+together, last); b++ {
-				k.Dots(s.kept.block(s.z, b)[from*size:to*size], s.px[b*k.Rows*d:], s.py[from*k.Cols()*d:], d)
+				t.Dots(z[(b-first)*k.kept.size():][from*size:to*size], px[b*t.Rows*d:], py[from*t.Cols()*d:], d)
 			}
 		}, func() {})
 	}
@@ -150,7 +152,7 @@ func (s *sinkhornStrip[T]) fill(first, last int) {
 // products returns those of block i, which it makes where they are not kept.
 func (s *sinkhornStrip[T]) products(i int) []T {
 	if s.z != nil {
-		return s.kept.block(s.z, i)
+		return s.z[i*s.kept.size():][:s.kept.size()]
 	}
 	k, d := s.tile, s.kept.d
 	size := k.Rows * k.Cols()

@@ -47,6 +47,31 @@ func (f *fixture) sinkhorn(b, n, m, d, passes int) *engine.Sinkhorn {
 // iterate makes the call.
 func (f *fixture) iterate(op *engine.Sinkhorn) { f.ok(f.Engine.Sinkhorn(context.Background(), op)) }
 
+// planSums evaluates the plan of a run's potentials, with the rows' weights all 1.
+func (f *fixture) planSums(of *engine.Sinkhorn) [][]float64 {
+	wide := *f
+	wide.t = engine.F64
+	b, n, _ := of.X.Shape()
+	_, m, _ := of.Y.Shape()
+	eps := f.read(of.Eps)[0]
+	u := f.read(of.G)
+	for j, l := range f.read(of.LogB) {
+		for k := range b {
+			u[k*m+j] = u[k*m+j]/eps + l
+		}
+	}
+	ones := make([]float64, b*n)
+	for i := range ones {
+		ones[i] = 1
+	}
+	op := &engine.PlanSums{
+		Of: of, U: wide.with(b, m, 1, u), H: of.G, P: of.G, A: wide.with(b, n, 1, ones), Q: of.F,
+		LSE: wide.zeros(b, n, 1), Score: wide.zeros(b, n, 1), ColSum: wide.zeros(b, m, 1), RowMax: wide.zeros(b, n, 1), ColMax: wide.zeros(b, m, 1),
+	}
+	f.ok(f.Engine.PlanSums(context.Background(), op))
+	return [][]float64{f.read(op.LSE), f.read(op.Score), f.read(op.ColSum), f.read(op.RowMax), f.read(op.ColMax)}
+}
+
 // TestSinkhornThreads: a run's bits depend neither on the goroutines nor on whether products are kept, for rows in many
 // chunks, for columns in many parts, for groups of blocks, and for many problems.
 func TestSinkhornThreads(t *testing.T) {
@@ -58,7 +83,7 @@ func TestSinkhornThreads(t *testing.T) {
 					op := f.sinkhorn(s[0], s[1], s[2], s[3], 2)
 					op.Store = store
 					f.iterate(op)
-					return [][]float64{f.read(op.F), f.read(op.G), f.read(op.Trace)}
+					return append([][]float64{f.read(op.F), f.read(op.G), f.read(op.Trace)}, f.planSums(op)...)
 				}
 				want := run(1, engine.StoreNone)
 				for _, threads := range []int{1, 2, 5} {
@@ -190,6 +215,9 @@ func TestSinkhornCancel(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
 	defer cancel()
 	err := f.Engine.Sinkhorn(ctx, op)
+	if err := f.Engine.PlanSums(ctx, &engine.PlanSums{Of: op, RowMax: op.F, P: op.G}); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("an evaluation after the deadline: %v", err)
+	}
 	if late := time.Since(deadline(ctx)); !errors.Is(err, context.DeadlineExceeded) || late > time.Second { // on a busy machine
 		t.Errorf("%v after the deadline: %v", late, err)
 	}

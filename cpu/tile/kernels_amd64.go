@@ -144,7 +144,16 @@ func cached64AVX2_6(e *float64, z *float64, u *float64, nb int, scale float64, r
 func peaks64AVX2_6(z *float64, u *float64, nb int, scale float64, r *float64)
 
 //go:noescape
+func colPeaks64AVX2_6(z *float64, q *float64, nb int, scale float64, c *float64)
+
+//go:noescape
 func columns64AVX2_6(e *float64, nb int, s *float64, c *float64)
+
+//go:noescape
+func scores64AVX2_6(e *float64, z *float64, u *float64, h *float64, nb int, scale float64, ref *float64, s *float64, r *float64, t *float64, c *float64)
+
+//go:noescape
+func scores32AVX2_6(e *float64, z *float32, u *float64, h *float64, nb int, scale float64, ref *float64, s *float64, r *float64, t *float64, c *float64)
 
 //go:noescape
 func rowSums32AVX2(sum *float64, r *float32, n int)
@@ -160,6 +169,9 @@ func cached32AVX2_6(e *float32, z *float32, u *float32, nb int, scale float32, r
 
 //go:noescape
 func peaks32AVX2_6(z *float32, u *float32, nb int, scale float32, r *float32)
+
+//go:noescape
+func colPeaks32AVX2_6(z *float32, q *float32, nb int, scale float32, c *float32)
 
 //go:noescape
 func columns32AVX2_6(e *float32, nb int, s *float32, c *float32)
@@ -306,7 +318,16 @@ func cached64AVX512_12(e *float64, z *float64, u *float64, nb int, scale float64
 func peaks64AVX512_12(z *float64, u *float64, nb int, scale float64, r *float64)
 
 //go:noescape
+func colPeaks64AVX512_12(z *float64, q *float64, nb int, scale float64, c *float64)
+
+//go:noescape
 func columns64AVX512_12(e *float64, nb int, s *float64, c *float64)
+
+//go:noescape
+func scores64AVX512_12(e *float64, z *float64, u *float64, h *float64, nb int, scale float64, ref *float64, s *float64, r *float64, t *float64, c *float64)
+
+//go:noescape
+func scores32AVX512_12(e *float64, z *float32, u *float64, h *float64, nb int, scale float64, ref *float64, s *float64, r *float64, t *float64, c *float64)
 
 //go:noescape
 func dots64AVX512_8(z *float64, a *float64, b *float64, nb int, d int)
@@ -318,7 +339,16 @@ func cached64AVX512_8(e *float64, z *float64, u *float64, nb int, scale float64,
 func peaks64AVX512_8(z *float64, u *float64, nb int, scale float64, r *float64)
 
 //go:noescape
+func colPeaks64AVX512_8(z *float64, q *float64, nb int, scale float64, c *float64)
+
+//go:noescape
 func columns64AVX512_8(e *float64, nb int, s *float64, c *float64)
+
+//go:noescape
+func scores64AVX512_8(e *float64, z *float64, u *float64, h *float64, nb int, scale float64, ref *float64, s *float64, r *float64, t *float64, c *float64)
+
+//go:noescape
+func scores32AVX512_8(e *float64, z *float32, u *float64, h *float64, nb int, scale float64, ref *float64, s *float64, r *float64, t *float64, c *float64)
 
 //go:noescape
 func rowSums32AVX512(sum *float64, r *float32, n int)
@@ -336,6 +366,9 @@ func cached32AVX512_12(e *float32, z *float32, u *float32, nb int, scale float32
 func peaks32AVX512_12(z *float32, u *float32, nb int, scale float32, r *float32)
 
 //go:noescape
+func colPeaks32AVX512_12(z *float32, q *float32, nb int, scale float32, c *float32)
+
+//go:noescape
 func columns32AVX512_12(e *float32, nb int, s *float32, c *float32)
 
 //go:noescape
@@ -346,6 +379,9 @@ func cached32AVX512_8(e *float32, z *float32, u *float32, nb int, scale float32,
 
 //go:noescape
 func peaks32AVX512_8(z *float32, u *float32, nb int, scale float32, r *float32)
+
+//go:noescape
+func colPeaks32AVX512_8(z *float32, q *float32, nb int, scale float32, c *float32)
 
 //go:noescape
 func columns32AVX512_8(e *float32, nb int, s *float32, c *float32)

@@ -3564,6 +3564,74 @@ done:
 	VZEROUPPER
 	RET
 
+// func colPeaks64AVX2_6(z *float64, q *float64, nb int, scale float64, c *float64)
+// Requires: AVX, AVX2, FMA3, SSE2
+TEXT ·colPeaks64AVX2_6(SB), NOSPLIT, $0-40
+	MOVQ         z+0(FP), AX
+	MOVQ         q+8(FP), CX
+	MOVQ         c+32(FP), DX
+	MOVSD        scale+24(FP), X0
+	VBROADCASTSD X0, Y0
+	VBROADCASTSD (CX), Y1
+	VBROADCASTSD 8(CX), Y2
+	VBROADCASTSD 16(CX), Y3
+	VBROADCASTSD 24(CX), Y4
+	VBROADCASTSD 32(CX), Y5
+	VBROADCASTSD 40(CX), Y6
+	MOVQ         nb+16(FP), CX
+	TESTQ        CX, CX
+	JE           done
+
+tile:
+	VMOVUPD     (DX), Y7
+	VMOVUPD     32(DX), Y8
+	VMOVUPD     (AX), Y9
+	VFMADD213PD Y1, Y0, Y9
+	VMAXPD      Y9, Y7, Y7
+	VMOVUPD     32(AX), Y9
+	VFMADD213PD Y1, Y0, Y9
+	VMAXPD      Y9, Y8, Y8
+	VMOVUPD     64(AX), Y9
+	VFMADD213PD Y2, Y0, Y9
+	VMAXPD      Y9, Y7, Y7
+	VMOVUPD     96(AX), Y9
+	VFMADD213PD Y2, Y0, Y9
+	VMAXPD      Y9, Y8, Y8
+	VMOVUPD     128(AX), Y9
+	VFMADD213PD Y3, Y0, Y9
+	VMAXPD      Y9, Y7, Y7
+	VMOVUPD     160(AX), Y9
+	VFMADD213PD Y3, Y0, Y9
+	VMAXPD      Y9, Y8, Y8
+	VMOVUPD     192(AX), Y9
+	VFMADD213PD Y4, Y0, Y9
+	VMAXPD      Y9, Y7, Y7
+	VMOVUPD     224(AX), Y9
+	VFMADD213PD Y4, Y0, Y9
+	VMAXPD      Y9, Y8, Y8
+	VMOVUPD     256(AX), Y9
+	VFMADD213PD Y5, Y0, Y9
+	VMAXPD      Y9, Y7, Y7
+	VMOVUPD     288(AX), Y9
+	VFMADD213PD Y5, Y0, Y9
+	VMAXPD      Y9, Y8, Y8
+	VMOVUPD     320(AX), Y9
+	VFMADD213PD Y6, Y0, Y9
+	VMAXPD      Y9, Y7, Y7
+	VMOVUPD     352(AX), Y9
+	VFMADD213PD Y6, Y0, Y9
+	VMAXPD      Y9, Y8, Y8
+	VMOVUPD     Y7, (DX)
+	VMOVUPD     Y8, 32(DX)
+	ADDQ        $0x00000040, DX
+	ADDQ        $0x00000180, AX
+	DECQ        CX
+	JNE         tile
+
+done:
+	VZEROUPPER
+	RET
+
 // func columns64AVX2_6(e *float64, nb int, s *float64, c *float64)
 // Requires: AVX, FMA3, SSE
 TEXT ·columns64AVX2_6(SB), NOSPLIT, $8-32
@@ -3605,6 +3673,1220 @@ tile:
 	ADDQ         $0x00000040, DX
 	ADDQ         $0x00000180, AX
 	DECQ         BX
+	JNE          tile
+
+done:
+	LDMXCSR (SP)
+	VZEROUPPER
+	RET
+
+// func scores64AVX2_6(e *float64, z *float64, u *float64, h *float64, nb int, scale float64, ref *float64, s *float64, r *float64, t *float64, c *float64)
+// Requires: AVX, AVX2, FMA3, MMX+, SSE, SSE2
+TEXT ·scores64AVX2_6(SB), NOSPLIT, $8-88
+	MOVQ         e+0(FP), AX
+	MOVQ         z+8(FP), CX
+	MOVQ         u+16(FP), DX
+	MOVQ         h+24(FP), BX
+	MOVQ         ref+48(FP), SI
+	MOVQ         s+56(FP), DI
+	MOVQ         r+64(FP), R8
+	MOVQ         t+72(FP), R9
+	MOVQ         c+80(FP), R10
+	MOVSD        scale+40(FP), X0
+	VBROADCASTSD X0, Y0
+	STMXCSR      (SP)
+	MOVL         (SP), R11
+	ORL          $0x00008040, R11
+	MOVL         R11, 4(SP)
+	LDMXCSR      4(SP)
+	VMOVUPD      sinkhorn_p0_64AVX2<>+0(SB), Y1
+	MOVQ         nb+32(FP), R11
+	TESTQ        R11, R11
+	JE           done
+
+tile:
+	VMOVUPD      (R10), Y2
+	VMOVUPD      32(R10), Y3
+	VBROADCASTSD (DI), Y4
+	VFMADD231PD  (AX), Y4, Y2
+	VFMADD231PD  32(AX), Y4, Y3
+	VBROADCASTSD 8(DI), Y4
+	VFMADD231PD  64(AX), Y4, Y2
+	VFMADD231PD  96(AX), Y4, Y3
+	VBROADCASTSD 16(DI), Y4
+	VFMADD231PD  128(AX), Y4, Y2
+	VFMADD231PD  160(AX), Y4, Y3
+	VBROADCASTSD 24(DI), Y4
+	VFMADD231PD  192(AX), Y4, Y2
+	VFMADD231PD  224(AX), Y4, Y3
+	VBROADCASTSD 32(DI), Y4
+	VFMADD231PD  256(AX), Y4, Y2
+	VFMADD231PD  288(AX), Y4, Y3
+	VBROADCASTSD 40(DI), Y4
+	VFMADD231PD  320(AX), Y4, Y2
+	VFMADD231PD  352(AX), Y4, Y3
+	VMOVUPD      Y2, (R10)
+	VMOVUPD      Y3, 32(R10)
+	ADDQ         $0x00000040, R10
+	PREFETCHT1   16384(CX)
+	PREFETCHT1   16448(CX)
+	PREFETCHT1   16512(CX)
+	PREFETCHT1   16576(CX)
+	PREFETCHT1   16640(CX)
+	PREFETCHT1   16704(CX)
+	VMOVUPD      (DX), Y2
+	VMOVUPD      (BX), Y4
+	VMOVUPD      32(DX), Y3
+	VMOVUPD      32(BX), Y5
+	VBROADCASTSD (SI), Y7
+	VMOVUPD      (CX), Y9
+	VADDPD       Y2, Y7, Y6
+	VFMADD231PD  Y9, Y0, Y6
+	VADDPD       Y4, Y9, Y9
+	VMOVUPD      32(CX), Y13
+	VADDPD       Y3, Y7, Y10
+	VFMADD231PD  Y13, Y0, Y10
+	VADDPD       Y5, Y13, Y13
+	VMOVUPD      sinkhorn_low_64AVX2<>+0(SB), Y7
+	VMOVUPD      sinkhorn_low_64AVX2<>+0(SB), Y11
+	VMAXPD       Y6, Y7, Y6
+	VMAXPD       Y10, Y11, Y10
+	VMOVUPD      sinkhorn_high_64AVX2<>+0(SB), Y7
+	VMOVUPD      sinkhorn_high_64AVX2<>+0(SB), Y11
+	VMINPD       Y6, Y7, Y6
+	VMINPD       Y10, Y11, Y10
+	VADDPD       sinkhorn_magic_64AVX2<>+0(SB), Y6, Y7
+	VADDPD       sinkhorn_magic_64AVX2<>+0(SB), Y10, Y11
+	VSUBPD       sinkhorn_magic_64AVX2<>+0(SB), Y7, Y8
+	VSUBPD       sinkhorn_magic_64AVX2<>+0(SB), Y11, Y12
+	VSUBPD       Y8, Y6, Y6
+	VSUBPD       Y12, Y10, Y10
+	VMOVUPD      sinkhorn_p10_64AVX2<>+0(SB), Y8
+	VMOVUPD      sinkhorn_p10_64AVX2<>+0(SB), Y12
+	VFMADD213PD  sinkhorn_p9_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p9_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p8_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p8_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p7_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p7_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p6_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p6_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p5_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p5_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p4_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p4_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p3_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p3_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p2_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p2_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p1_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p1_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  Y1, Y6, Y8
+	VFMADD213PD  Y1, Y10, Y12
+	VPSLLQ       $0x34, Y7, Y7
+	VPSLLQ       $0x34, Y11, Y11
+	VMULPD       Y7, Y8, Y8
+	VMULPD       Y11, Y12, Y12
+	VMOVUPD      Y8, (AX)
+	VMOVUPD      Y12, 32(AX)
+	VMULPD       Y8, Y9, Y9
+	VFMADD231PD  Y12, Y13, Y9
+	VADDPD       (R9), Y9, Y9
+	VMOVUPD      Y9, (R9)
+	VADDPD       Y8, Y12, Y8
+	VADDPD       (R8), Y8, Y8
+	VMOVUPD      Y8, (R8)
+	VBROADCASTSD 8(SI), Y7
+	VMOVUPD      64(CX), Y9
+	VADDPD       Y2, Y7, Y6
+	VFMADD231PD  Y9, Y0, Y6
+	VADDPD       Y4, Y9, Y9
+	VMOVUPD      96(CX), Y13
+	VADDPD       Y3, Y7, Y10
+	VFMADD231PD  Y13, Y0, Y10
+	VADDPD       Y5, Y13, Y13
+	VMOVUPD      sinkhorn_low_64AVX2<>+0(SB), Y7
+	VMOVUPD      sinkhorn_low_64AVX2<>+0(SB), Y11
+	VMAXPD       Y6, Y7, Y6
+	VMAXPD       Y10, Y11, Y10
+	VMOVUPD      sinkhorn_high_64AVX2<>+0(SB), Y7
+	VMOVUPD      sinkhorn_high_64AVX2<>+0(SB), Y11
+	VMINPD       Y6, Y7, Y6
+	VMINPD       Y10, Y11, Y10
+	VADDPD       sinkhorn_magic_64AVX2<>+0(SB), Y6, Y7
+	VADDPD       sinkhorn_magic_64AVX2<>+0(SB), Y10, Y11
+	VSUBPD       sinkhorn_magic_64AVX2<>+0(SB), Y7, Y8
+	VSUBPD       sinkhorn_magic_64AVX2<>+0(SB), Y11, Y12
+	VSUBPD       Y8, Y6, Y6
+	VSUBPD       Y12, Y10, Y10
+	VMOVUPD      sinkhorn_p10_64AVX2<>+0(SB), Y8
+	VMOVUPD      sinkhorn_p10_64AVX2<>+0(SB), Y12
+	VFMADD213PD  sinkhorn_p9_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p9_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p8_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p8_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p7_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p7_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p6_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p6_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p5_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p5_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p4_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p4_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p3_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p3_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p2_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p2_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p1_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p1_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  Y1, Y6, Y8
+	VFMADD213PD  Y1, Y10, Y12
+	VPSLLQ       $0x34, Y7, Y7
+	VPSLLQ       $0x34, Y11, Y11
+	VMULPD       Y7, Y8, Y8
+	VMULPD       Y11, Y12, Y12
+	VMOVUPD      Y8, 64(AX)
+	VMOVUPD      Y12, 96(AX)
+	VMULPD       Y8, Y9, Y9
+	VFMADD231PD  Y12, Y13, Y9
+	VADDPD       32(R9), Y9, Y9
+	VMOVUPD      Y9, 32(R9)
+	VADDPD       Y8, Y12, Y8
+	VADDPD       32(R8), Y8, Y8
+	VMOVUPD      Y8, 32(R8)
+	VBROADCASTSD 16(SI), Y7
+	VMOVUPD      128(CX), Y9
+	VADDPD       Y2, Y7, Y6
+	VFMADD231PD  Y9, Y0, Y6
+	VADDPD       Y4, Y9, Y9
+	VMOVUPD      160(CX), Y13
+	VADDPD       Y3, Y7, Y10
+	VFMADD231PD  Y13, Y0, Y10
+	VADDPD       Y5, Y13, Y13
+	VMOVUPD      sinkhorn_low_64AVX2<>+0(SB), Y7
+	VMOVUPD      sinkhorn_low_64AVX2<>+0(SB), Y11
+	VMAXPD       Y6, Y7, Y6
+	VMAXPD       Y10, Y11, Y10
+	VMOVUPD      sinkhorn_high_64AVX2<>+0(SB), Y7
+	VMOVUPD      sinkhorn_high_64AVX2<>+0(SB), Y11
+	VMINPD       Y6, Y7, Y6
+	VMINPD       Y10, Y11, Y10
+	VADDPD       sinkhorn_magic_64AVX2<>+0(SB), Y6, Y7
+	VADDPD       sinkhorn_magic_64AVX2<>+0(SB), Y10, Y11
+	VSUBPD       sinkhorn_magic_64AVX2<>+0(SB), Y7, Y8
+	VSUBPD       sinkhorn_magic_64AVX2<>+0(SB), Y11, Y12
+	VSUBPD       Y8, Y6, Y6
+	VSUBPD       Y12, Y10, Y10
+	VMOVUPD      sinkhorn_p10_64AVX2<>+0(SB), Y8
+	VMOVUPD      sinkhorn_p10_64AVX2<>+0(SB), Y12
+	VFMADD213PD  sinkhorn_p9_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p9_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p8_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p8_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p7_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p7_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p6_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p6_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p5_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p5_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p4_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p4_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p3_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p3_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p2_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p2_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p1_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p1_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  Y1, Y6, Y8
+	VFMADD213PD  Y1, Y10, Y12
+	VPSLLQ       $0x34, Y7, Y7
+	VPSLLQ       $0x34, Y11, Y11
+	VMULPD       Y7, Y8, Y8
+	VMULPD       Y11, Y12, Y12
+	VMOVUPD      Y8, 128(AX)
+	VMOVUPD      Y12, 160(AX)
+	VMULPD       Y8, Y9, Y9
+	VFMADD231PD  Y12, Y13, Y9
+	VADDPD       64(R9), Y9, Y9
+	VMOVUPD      Y9, 64(R9)
+	VADDPD       Y8, Y12, Y8
+	VADDPD       64(R8), Y8, Y8
+	VMOVUPD      Y8, 64(R8)
+	VBROADCASTSD 24(SI), Y7
+	VMOVUPD      192(CX), Y9
+	VADDPD       Y2, Y7, Y6
+	VFMADD231PD  Y9, Y0, Y6
+	VADDPD       Y4, Y9, Y9
+	VMOVUPD      224(CX), Y13
+	VADDPD       Y3, Y7, Y10
+	VFMADD231PD  Y13, Y0, Y10
+	VADDPD       Y5, Y13, Y13
+	VMOVUPD      sinkhorn_low_64AVX2<>+0(SB), Y7
+	VMOVUPD      sinkhorn_low_64AVX2<>+0(SB), Y11
+	VMAXPD       Y6, Y7, Y6
+	VMAXPD       Y10, Y11, Y10
+	VMOVUPD      sinkhorn_high_64AVX2<>+0(SB), Y7
+	VMOVUPD      sinkhorn_high_64AVX2<>+0(SB), Y11
+	VMINPD       Y6, Y7, Y6
+	VMINPD       Y10, Y11, Y10
+	VADDPD       sinkhorn_magic_64AVX2<>+0(SB), Y6, Y7
+	VADDPD       sinkhorn_magic_64AVX2<>+0(SB), Y10, Y11
+	VSUBPD       sinkhorn_magic_64AVX2<>+0(SB), Y7, Y8
+	VSUBPD       sinkhorn_magic_64AVX2<>+0(SB), Y11, Y12
+	VSUBPD       Y8, Y6, Y6
+	VSUBPD       Y12, Y10, Y10
+	VMOVUPD      sinkhorn_p10_64AVX2<>+0(SB), Y8
+	VMOVUPD      sinkhorn_p10_64AVX2<>+0(SB), Y12
+	VFMADD213PD  sinkhorn_p9_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p9_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p8_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p8_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p7_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p7_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p6_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p6_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p5_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p5_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p4_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p4_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p3_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p3_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p2_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p2_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p1_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p1_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  Y1, Y6, Y8
+	VFMADD213PD  Y1, Y10, Y12
+	VPSLLQ       $0x34, Y7, Y7
+	VPSLLQ       $0x34, Y11, Y11
+	VMULPD       Y7, Y8, Y8
+	VMULPD       Y11, Y12, Y12
+	VMOVUPD      Y8, 192(AX)
+	VMOVUPD      Y12, 224(AX)
+	VMULPD       Y8, Y9, Y9
+	VFMADD231PD  Y12, Y13, Y9
+	VADDPD       96(R9), Y9, Y9
+	VMOVUPD      Y9, 96(R9)
+	VADDPD       Y8, Y12, Y8
+	VADDPD       96(R8), Y8, Y8
+	VMOVUPD      Y8, 96(R8)
+	VBROADCASTSD 32(SI), Y7
+	VMOVUPD      256(CX), Y9
+	VADDPD       Y2, Y7, Y6
+	VFMADD231PD  Y9, Y0, Y6
+	VADDPD       Y4, Y9, Y9
+	VMOVUPD      288(CX), Y13
+	VADDPD       Y3, Y7, Y10
+	VFMADD231PD  Y13, Y0, Y10
+	VADDPD       Y5, Y13, Y13
+	VMOVUPD      sinkhorn_low_64AVX2<>+0(SB), Y7
+	VMOVUPD      sinkhorn_low_64AVX2<>+0(SB), Y11
+	VMAXPD       Y6, Y7, Y6
+	VMAXPD       Y10, Y11, Y10
+	VMOVUPD      sinkhorn_high_64AVX2<>+0(SB), Y7
+	VMOVUPD      sinkhorn_high_64AVX2<>+0(SB), Y11
+	VMINPD       Y6, Y7, Y6
+	VMINPD       Y10, Y11, Y10
+	VADDPD       sinkhorn_magic_64AVX2<>+0(SB), Y6, Y7
+	VADDPD       sinkhorn_magic_64AVX2<>+0(SB), Y10, Y11
+	VSUBPD       sinkhorn_magic_64AVX2<>+0(SB), Y7, Y8
+	VSUBPD       sinkhorn_magic_64AVX2<>+0(SB), Y11, Y12
+	VSUBPD       Y8, Y6, Y6
+	VSUBPD       Y12, Y10, Y10
+	VMOVUPD      sinkhorn_p10_64AVX2<>+0(SB), Y8
+	VMOVUPD      sinkhorn_p10_64AVX2<>+0(SB), Y12
+	VFMADD213PD  sinkhorn_p9_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p9_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p8_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p8_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p7_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p7_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p6_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p6_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p5_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p5_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p4_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p4_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p3_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p3_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p2_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p2_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p1_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p1_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  Y1, Y6, Y8
+	VFMADD213PD  Y1, Y10, Y12
+	VPSLLQ       $0x34, Y7, Y7
+	VPSLLQ       $0x34, Y11, Y11
+	VMULPD       Y7, Y8, Y8
+	VMULPD       Y11, Y12, Y12
+	VMOVUPD      Y8, 256(AX)
+	VMOVUPD      Y12, 288(AX)
+	VMULPD       Y8, Y9, Y9
+	VFMADD231PD  Y12, Y13, Y9
+	VADDPD       128(R9), Y9, Y9
+	VMOVUPD      Y9, 128(R9)
+	VADDPD       Y8, Y12, Y8
+	VADDPD       128(R8), Y8, Y8
+	VMOVUPD      Y8, 128(R8)
+	VBROADCASTSD 40(SI), Y6
+	VMOVUPD      320(CX), Y7
+	VADDPD       Y2, Y6, Y2
+	VFMADD231PD  Y7, Y0, Y2
+	VADDPD       Y4, Y7, Y7
+	VMOVUPD      352(CX), Y4
+	VADDPD       Y3, Y6, Y3
+	VFMADD231PD  Y4, Y0, Y3
+	VADDPD       Y5, Y4, Y4
+	VMOVUPD      sinkhorn_low_64AVX2<>+0(SB), Y6
+	VMOVUPD      sinkhorn_low_64AVX2<>+0(SB), Y8
+	VMAXPD       Y2, Y6, Y2
+	VMAXPD       Y3, Y8, Y3
+	VMOVUPD      sinkhorn_high_64AVX2<>+0(SB), Y6
+	VMOVUPD      sinkhorn_high_64AVX2<>+0(SB), Y8
+	VMINPD       Y2, Y6, Y2
+	VMINPD       Y3, Y8, Y3
+	VADDPD       sinkhorn_magic_64AVX2<>+0(SB), Y2, Y6
+	VADDPD       sinkhorn_magic_64AVX2<>+0(SB), Y3, Y8
+	VSUBPD       sinkhorn_magic_64AVX2<>+0(SB), Y6, Y5
+	VSUBPD       sinkhorn_magic_64AVX2<>+0(SB), Y8, Y9
+	VSUBPD       Y5, Y2, Y2
+	VSUBPD       Y9, Y3, Y3
+	VMOVUPD      sinkhorn_p10_64AVX2<>+0(SB), Y5
+	VMOVUPD      sinkhorn_p10_64AVX2<>+0(SB), Y9
+	VFMADD213PD  sinkhorn_p9_64AVX2<>+0(SB), Y2, Y5
+	VFMADD213PD  sinkhorn_p9_64AVX2<>+0(SB), Y3, Y9
+	VFMADD213PD  sinkhorn_p8_64AVX2<>+0(SB), Y2, Y5
+	VFMADD213PD  sinkhorn_p8_64AVX2<>+0(SB), Y3, Y9
+	VFMADD213PD  sinkhorn_p7_64AVX2<>+0(SB), Y2, Y5
+	VFMADD213PD  sinkhorn_p7_64AVX2<>+0(SB), Y3, Y9
+	VFMADD213PD  sinkhorn_p6_64AVX2<>+0(SB), Y2, Y5
+	VFMADD213PD  sinkhorn_p6_64AVX2<>+0(SB), Y3, Y9
+	VFMADD213PD  sinkhorn_p5_64AVX2<>+0(SB), Y2, Y5
+	VFMADD213PD  sinkhorn_p5_64AVX2<>+0(SB), Y3, Y9
+	VFMADD213PD  sinkhorn_p4_64AVX2<>+0(SB), Y2, Y5
+	VFMADD213PD  sinkhorn_p4_64AVX2<>+0(SB), Y3, Y9
+	VFMADD213PD  sinkhorn_p3_64AVX2<>+0(SB), Y2, Y5
+	VFMADD213PD  sinkhorn_p3_64AVX2<>+0(SB), Y3, Y9
+	VFMADD213PD  sinkhorn_p2_64AVX2<>+0(SB), Y2, Y5
+	VFMADD213PD  sinkhorn_p2_64AVX2<>+0(SB), Y3, Y9
+	VFMADD213PD  sinkhorn_p1_64AVX2<>+0(SB), Y2, Y5
+	VFMADD213PD  sinkhorn_p1_64AVX2<>+0(SB), Y3, Y9
+	VFMADD213PD  Y1, Y2, Y5
+	VFMADD213PD  Y1, Y3, Y9
+	VPSLLQ       $0x34, Y6, Y6
+	VPSLLQ       $0x34, Y8, Y8
+	VMULPD       Y6, Y5, Y5
+	VMULPD       Y8, Y9, Y9
+	VMOVUPD      Y5, 320(AX)
+	VMOVUPD      Y9, 352(AX)
+	VMULPD       Y5, Y7, Y7
+	VFMADD231PD  Y9, Y4, Y7
+	VADDPD       160(R9), Y7, Y7
+	VMOVUPD      Y7, 160(R9)
+	VADDPD       Y5, Y9, Y5
+	VADDPD       160(R8), Y5, Y5
+	VMOVUPD      Y5, 160(R8)
+	ADDQ         $0x00000040, DX
+	ADDQ         $0x00000040, BX
+	ADDQ         $0x00000180, AX
+	ADDQ         $0x00000180, CX
+	DECQ         R11
+	JNE          tile
+
+done:
+	LDMXCSR (SP)
+	VZEROUPPER
+	RET
+
+// func scores32AVX2_6(e *float64, z *float32, u *float64, h *float64, nb int, scale float64, ref *float64, s *float64, r *float64, t *float64, c *float64)
+// Requires: AVX, AVX2, FMA3, MMX+, SSE, SSE2
+TEXT ·scores32AVX2_6(SB), NOSPLIT, $8-88
+	MOVQ         e+0(FP), AX
+	MOVQ         z+8(FP), CX
+	MOVQ         u+16(FP), DX
+	MOVQ         h+24(FP), BX
+	MOVQ         ref+48(FP), SI
+	MOVQ         s+56(FP), DI
+	MOVQ         r+64(FP), R8
+	MOVQ         t+72(FP), R9
+	MOVQ         c+80(FP), R10
+	MOVSD        scale+40(FP), X0
+	VBROADCASTSD X0, Y0
+	STMXCSR      (SP)
+	MOVL         (SP), R11
+	ORL          $0x00008040, R11
+	MOVL         R11, 4(SP)
+	LDMXCSR      4(SP)
+	VMOVUPD      sinkhorn_p0_64AVX2<>+0(SB), Y1
+	MOVQ         nb+32(FP), R11
+	TESTQ        R11, R11
+	JE           done
+
+tile:
+	VMOVUPD      (R10), Y2
+	VMOVUPD      32(R10), Y3
+	VBROADCASTSD (DI), Y4
+	VFMADD231PD  (AX), Y4, Y2
+	VFMADD231PD  32(AX), Y4, Y3
+	VBROADCASTSD 8(DI), Y4
+	VFMADD231PD  64(AX), Y4, Y2
+	VFMADD231PD  96(AX), Y4, Y3
+	VBROADCASTSD 16(DI), Y4
+	VFMADD231PD  128(AX), Y4, Y2
+	VFMADD231PD  160(AX), Y4, Y3
+	VBROADCASTSD 24(DI), Y4
+	VFMADD231PD  192(AX), Y4, Y2
+	VFMADD231PD  224(AX), Y4, Y3
+	VBROADCASTSD 32(DI), Y4
+	VFMADD231PD  256(AX), Y4, Y2
+	VFMADD231PD  288(AX), Y4, Y3
+	VBROADCASTSD 40(DI), Y4
+	VFMADD231PD  320(AX), Y4, Y2
+	VFMADD231PD  352(AX), Y4, Y3
+	VMOVUPD      Y2, (R10)
+	VMOVUPD      Y3, 32(R10)
+	ADDQ         $0x00000040, R10
+	PREFETCHT1   16384(CX)
+	PREFETCHT1   16448(CX)
+	PREFETCHT1   16512(CX)
+	VMOVUPD      (DX), Y2
+	VMOVUPD      (BX), Y4
+	VMOVUPD      32(DX), Y3
+	VMOVUPD      32(BX), Y5
+	VBROADCASTSD (SI), Y7
+	VCVTPS2PD    (CX), Y9
+	VADDPD       Y2, Y7, Y6
+	VFMADD231PD  Y9, Y0, Y6
+	VADDPD       Y4, Y9, Y9
+	VCVTPS2PD    16(CX), Y13
+	VADDPD       Y3, Y7, Y10
+	VFMADD231PD  Y13, Y0, Y10
+	VADDPD       Y5, Y13, Y13
+	VMOVUPD      sinkhorn_low_64AVX2<>+0(SB), Y7
+	VMOVUPD      sinkhorn_low_64AVX2<>+0(SB), Y11
+	VMAXPD       Y6, Y7, Y6
+	VMAXPD       Y10, Y11, Y10
+	VMOVUPD      sinkhorn_high_64AVX2<>+0(SB), Y7
+	VMOVUPD      sinkhorn_high_64AVX2<>+0(SB), Y11
+	VMINPD       Y6, Y7, Y6
+	VMINPD       Y10, Y11, Y10
+	VADDPD       sinkhorn_magic_64AVX2<>+0(SB), Y6, Y7
+	VADDPD       sinkhorn_magic_64AVX2<>+0(SB), Y10, Y11
+	VSUBPD       sinkhorn_magic_64AVX2<>+0(SB), Y7, Y8
+	VSUBPD       sinkhorn_magic_64AVX2<>+0(SB), Y11, Y12
+	VSUBPD       Y8, Y6, Y6
+	VSUBPD       Y12, Y10, Y10
+	VMOVUPD      sinkhorn_p10_64AVX2<>+0(SB), Y8
+	VMOVUPD      sinkhorn_p10_64AVX2<>+0(SB), Y12
+	VFMADD213PD  sinkhorn_p9_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p9_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p8_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p8_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p7_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p7_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p6_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p6_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p5_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p5_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p4_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p4_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p3_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p3_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p2_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p2_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p1_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p1_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  Y1, Y6, Y8
+	VFMADD213PD  Y1, Y10, Y12
+	VPSLLQ       $0x34, Y7, Y7
+	VPSLLQ       $0x34, Y11, Y11
+	VMULPD       Y7, Y8, Y8
+	VMULPD       Y11, Y12, Y12
+	VMOVUPD      Y8, (AX)
+	VMOVUPD      Y12, 32(AX)
+	VMULPD       Y8, Y9, Y9
+	VFMADD231PD  Y12, Y13, Y9
+	VADDPD       (R9), Y9, Y9
+	VMOVUPD      Y9, (R9)
+	VADDPD       Y8, Y12, Y8
+	VADDPD       (R8), Y8, Y8
+	VMOVUPD      Y8, (R8)
+	VBROADCASTSD 8(SI), Y7
+	VCVTPS2PD    64(CX), Y9
+	VADDPD       Y2, Y7, Y6
+	VFMADD231PD  Y9, Y0, Y6
+	VADDPD       Y4, Y9, Y9
+	VCVTPS2PD    80(CX), Y13
+	VADDPD       Y3, Y7, Y10
+	VFMADD231PD  Y13, Y0, Y10
+	VADDPD       Y5, Y13, Y13
+	VMOVUPD      sinkhorn_low_64AVX2<>+0(SB), Y7
+	VMOVUPD      sinkhorn_low_64AVX2<>+0(SB), Y11
+	VMAXPD       Y6, Y7, Y6
+	VMAXPD       Y10, Y11, Y10
+	VMOVUPD      sinkhorn_high_64AVX2<>+0(SB), Y7
+	VMOVUPD      sinkhorn_high_64AVX2<>+0(SB), Y11
+	VMINPD       Y6, Y7, Y6
+	VMINPD       Y10, Y11, Y10
+	VADDPD       sinkhorn_magic_64AVX2<>+0(SB), Y6, Y7
+	VADDPD       sinkhorn_magic_64AVX2<>+0(SB), Y10, Y11
+	VSUBPD       sinkhorn_magic_64AVX2<>+0(SB), Y7, Y8
+	VSUBPD       sinkhorn_magic_64AVX2<>+0(SB), Y11, Y12
+	VSUBPD       Y8, Y6, Y6
+	VSUBPD       Y12, Y10, Y10
+	VMOVUPD      sinkhorn_p10_64AVX2<>+0(SB), Y8
+	VMOVUPD      sinkhorn_p10_64AVX2<>+0(SB), Y12
+	VFMADD213PD  sinkhorn_p9_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p9_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p8_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p8_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p7_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p7_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p6_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p6_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p5_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p5_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p4_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p4_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p3_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p3_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p2_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p2_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p1_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p1_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  Y1, Y6, Y8
+	VFMADD213PD  Y1, Y10, Y12
+	VPSLLQ       $0x34, Y7, Y7
+	VPSLLQ       $0x34, Y11, Y11
+	VMULPD       Y7, Y8, Y8
+	VMULPD       Y11, Y12, Y12
+	VMOVUPD      Y8, 64(AX)
+	VMOVUPD      Y12, 96(AX)
+	VMULPD       Y8, Y9, Y9
+	VFMADD231PD  Y12, Y13, Y9
+	VADDPD       32(R9), Y9, Y9
+	VMOVUPD      Y9, 32(R9)
+	VADDPD       Y8, Y12, Y8
+	VADDPD       32(R8), Y8, Y8
+	VMOVUPD      Y8, 32(R8)
+	VBROADCASTSD 16(SI), Y7
+	VCVTPS2PD    128(CX), Y9
+	VADDPD       Y2, Y7, Y6
+	VFMADD231PD  Y9, Y0, Y6
+	VADDPD       Y4, Y9, Y9
+	VCVTPS2PD    144(CX), Y13
+	VADDPD       Y3, Y7, Y10
+	VFMADD231PD  Y13, Y0, Y10
+	VADDPD       Y5, Y13, Y13
+	VMOVUPD      sinkhorn_low_64AVX2<>+0(SB), Y7
+	VMOVUPD      sinkhorn_low_64AVX2<>+0(SB), Y11
+	VMAXPD       Y6, Y7, Y6
+	VMAXPD       Y10, Y11, Y10
+	VMOVUPD      sinkhorn_high_64AVX2<>+0(SB), Y7
+	VMOVUPD      sinkhorn_high_64AVX2<>+0(SB), Y11
+	VMINPD       Y6, Y7, Y6
+	VMINPD       Y10, Y11, Y10
+	VADDPD       sinkhorn_magic_64AVX2<>+0(SB), Y6, Y7
+	VADDPD       sinkhorn_magic_64AVX2<>+0(SB), Y10, Y11
+	VSUBPD       sinkhorn_magic_64AVX2<>+0(SB), Y7, Y8
+	VSUBPD       sinkhorn_magic_64AVX2<>+0(SB), Y11, Y12
+	VSUBPD       Y8, Y6, Y6
+	VSUBPD       Y12, Y10, Y10
+	VMOVUPD      sinkhorn_p10_64AVX2<>+0(SB), Y8
+	VMOVUPD      sinkhorn_p10_64AVX2<>+0(SB), Y12
+	VFMADD213PD  sinkhorn_p9_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p9_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p8_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p8_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p7_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p7_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p6_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p6_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p5_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p5_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p4_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p4_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p3_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p3_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p2_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p2_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p1_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p1_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  Y1, Y6, Y8
+	VFMADD213PD  Y1, Y10, Y12
+	VPSLLQ       $0x34, Y7, Y7
+	VPSLLQ       $0x34, Y11, Y11
+	VMULPD       Y7, Y8, Y8
+	VMULPD       Y11, Y12, Y12
+	VMOVUPD      Y8, 128(AX)
+	VMOVUPD      Y12, 160(AX)
+	VMULPD       Y8, Y9, Y9
+	VFMADD231PD  Y12, Y13, Y9
+	VADDPD       64(R9), Y9, Y9
+	VMOVUPD      Y9, 64(R9)
+	VADDPD       Y8, Y12, Y8
+	VADDPD       64(R8), Y8, Y8
+	VMOVUPD      Y8, 64(R8)
+	VBROADCASTSD 24(SI), Y7
+	VCVTPS2PD    192(CX), Y9
+	VADDPD       Y2, Y7, Y6
+	VFMADD231PD  Y9, Y0, Y6
+	VADDPD       Y4, Y9, Y9
+	VCVTPS2PD    208(CX), Y13
+	VADDPD       Y3, Y7, Y10
+	VFMADD231PD  Y13, Y0, Y10
+	VADDPD       Y5, Y13, Y13
+	VMOVUPD      sinkhorn_low_64AVX2<>+0(SB), Y7
+	VMOVUPD      sinkhorn_low_64AVX2<>+0(SB), Y11
+	VMAXPD       Y6, Y7, Y6
+	VMAXPD       Y10, Y11, Y10
+	VMOVUPD      sinkhorn_high_64AVX2<>+0(SB), Y7
+	VMOVUPD      sinkhorn_high_64AVX2<>+0(SB), Y11
+	VMINPD       Y6, Y7, Y6
+	VMINPD       Y10, Y11, Y10
+	VADDPD       sinkhorn_magic_64AVX2<>+0(SB), Y6, Y7
+	VADDPD       sinkhorn_magic_64AVX2<>+0(SB), Y10, Y11
+	VSUBPD       sinkhorn_magic_64AVX2<>+0(SB), Y7, Y8
+	VSUBPD       sinkhorn_magic_64AVX2<>+0(SB), Y11, Y12
+	VSUBPD       Y8, Y6, Y6
+	VSUBPD       Y12, Y10, Y10
+	VMOVUPD      sinkhorn_p10_64AVX2<>+0(SB), Y8
+	VMOVUPD      sinkhorn_p10_64AVX2<>+0(SB), Y12
+	VFMADD213PD  sinkhorn_p9_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p9_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p8_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p8_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p7_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p7_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p6_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p6_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p5_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p5_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p4_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p4_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p3_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p3_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p2_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p2_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p1_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p1_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  Y1, Y6, Y8
+	VFMADD213PD  Y1, Y10, Y12
+	VPSLLQ       $0x34, Y7, Y7
+	VPSLLQ       $0x34, Y11, Y11
+	VMULPD       Y7, Y8, Y8
+	VMULPD       Y11, Y12, Y12
+	VMOVUPD      Y8, 192(AX)
+	VMOVUPD      Y12, 224(AX)
+	VMULPD       Y8, Y9, Y9
+	VFMADD231PD  Y12, Y13, Y9
+	VADDPD       96(R9), Y9, Y9
+	VMOVUPD      Y9, 96(R9)
+	VADDPD       Y8, Y12, Y8
+	VADDPD       96(R8), Y8, Y8
+	VMOVUPD      Y8, 96(R8)
+	VBROADCASTSD 32(SI), Y7
+	VCVTPS2PD    256(CX), Y9
+	VADDPD       Y2, Y7, Y6
+	VFMADD231PD  Y9, Y0, Y6
+	VADDPD       Y4, Y9, Y9
+	VCVTPS2PD    272(CX), Y13
+	VADDPD       Y3, Y7, Y10
+	VFMADD231PD  Y13, Y0, Y10
+	VADDPD       Y5, Y13, Y13
+	VMOVUPD      sinkhorn_low_64AVX2<>+0(SB), Y7
+	VMOVUPD      sinkhorn_low_64AVX2<>+0(SB), Y11
+	VMAXPD       Y6, Y7, Y6
+	VMAXPD       Y10, Y11, Y10
+	VMOVUPD      sinkhorn_high_64AVX2<>+0(SB), Y7
+	VMOVUPD      sinkhorn_high_64AVX2<>+0(SB), Y11
+	VMINPD       Y6, Y7, Y6
+	VMINPD       Y10, Y11, Y10
+	VADDPD       sinkhorn_magic_64AVX2<>+0(SB), Y6, Y7
+	VADDPD       sinkhorn_magic_64AVX2<>+0(SB), Y10, Y11
+	VSUBPD       sinkhorn_magic_64AVX2<>+0(SB), Y7, Y8
+	VSUBPD       sinkhorn_magic_64AVX2<>+0(SB), Y11, Y12
+	VSUBPD       Y8, Y6, Y6
+	VSUBPD       Y12, Y10, Y10
+	VMOVUPD      sinkhorn_p10_64AVX2<>+0(SB), Y8
+	VMOVUPD      sinkhorn_p10_64AVX2<>+0(SB), Y12
+	VFMADD213PD  sinkhorn_p9_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p9_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p8_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p8_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p7_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p7_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p6_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p6_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p5_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p5_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p4_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p4_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p3_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p3_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p2_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p2_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p1_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p1_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  Y1, Y6, Y8
+	VFMADD213PD  Y1, Y10, Y12
+	VPSLLQ       $0x34, Y7, Y7
+	VPSLLQ       $0x34, Y11, Y11
+	VMULPD       Y7, Y8, Y8
+	VMULPD       Y11, Y12, Y12
+	VMOVUPD      Y8, 256(AX)
+	VMOVUPD      Y12, 288(AX)
+	VMULPD       Y8, Y9, Y9
+	VFMADD231PD  Y12, Y13, Y9
+	VADDPD       128(R9), Y9, Y9
+	VMOVUPD      Y9, 128(R9)
+	VADDPD       Y8, Y12, Y8
+	VADDPD       128(R8), Y8, Y8
+	VMOVUPD      Y8, 128(R8)
+	VBROADCASTSD 40(SI), Y6
+	VCVTPS2PD    320(CX), Y7
+	VADDPD       Y2, Y6, Y2
+	VFMADD231PD  Y7, Y0, Y2
+	VADDPD       Y4, Y7, Y7
+	VCVTPS2PD    336(CX), Y4
+	VADDPD       Y3, Y6, Y3
+	VFMADD231PD  Y4, Y0, Y3
+	VADDPD       Y5, Y4, Y4
+	VMOVUPD      sinkhorn_low_64AVX2<>+0(SB), Y6
+	VMOVUPD      sinkhorn_low_64AVX2<>+0(SB), Y8
+	VMAXPD       Y2, Y6, Y2
+	VMAXPD       Y3, Y8, Y3
+	VMOVUPD      sinkhorn_high_64AVX2<>+0(SB), Y6
+	VMOVUPD      sinkhorn_high_64AVX2<>+0(SB), Y8
+	VMINPD       Y2, Y6, Y2
+	VMINPD       Y3, Y8, Y3
+	VADDPD       sinkhorn_magic_64AVX2<>+0(SB), Y2, Y6
+	VADDPD       sinkhorn_magic_64AVX2<>+0(SB), Y3, Y8
+	VSUBPD       sinkhorn_magic_64AVX2<>+0(SB), Y6, Y5
+	VSUBPD       sinkhorn_magic_64AVX2<>+0(SB), Y8, Y9
+	VSUBPD       Y5, Y2, Y2
+	VSUBPD       Y9, Y3, Y3
+	VMOVUPD      sinkhorn_p10_64AVX2<>+0(SB), Y5
+	VMOVUPD      sinkhorn_p10_64AVX2<>+0(SB), Y9
+	VFMADD213PD  sinkhorn_p9_64AVX2<>+0(SB), Y2, Y5
+	VFMADD213PD  sinkhorn_p9_64AVX2<>+0(SB), Y3, Y9
+	VFMADD213PD  sinkhorn_p8_64AVX2<>+0(SB), Y2, Y5
+	VFMADD213PD  sinkhorn_p8_64AVX2<>+0(SB), Y3, Y9
+	VFMADD213PD  sinkhorn_p7_64AVX2<>+0(SB), Y2, Y5
+	VFMADD213PD  sinkhorn_p7_64AVX2<>+0(SB), Y3, Y9
+	VFMADD213PD  sinkhorn_p6_64AVX2<>+0(SB), Y2, Y5
+	VFMADD213PD  sinkhorn_p6_64AVX2<>+0(SB), Y3, Y9
+	VFMADD213PD  sinkhorn_p5_64AVX2<>+0(SB), Y2, Y5
+	VFMADD213PD  sinkhorn_p5_64AVX2<>+0(SB), Y3, Y9
+	VFMADD213PD  sinkhorn_p4_64AVX2<>+0(SB), Y2, Y5
+	VFMADD213PD  sinkhorn_p4_64AVX2<>+0(SB), Y3, Y9
+	VFMADD213PD  sinkhorn_p3_64AVX2<>+0(SB), Y2, Y5
+	VFMADD213PD  sinkhorn_p3_64AVX2<>+0(SB), Y3, Y9
+	VFMADD213PD  sinkhorn_p2_64AVX2<>+0(SB), Y2, Y5
+	VFMADD213PD  sinkhorn_p2_64AVX2<>+0(SB), Y3, Y9
+	VFMADD213PD  sinkhorn_p1_64AVX2<>+0(SB), Y2, Y5
+	VFMADD213PD  sinkhorn_p1_64AVX2<>+0(SB), Y3, Y9
+	VFMADD213PD  Y1, Y2, Y5
+	VFMADD213PD  Y1, Y3, Y9
+	VPSLLQ       $0x34, Y6, Y6
+	VPSLLQ       $0x34, Y8, Y8
+	VMULPD       Y6, Y5, Y5
+	VMULPD       Y8, Y9, Y9
+	VMOVUPD      Y5, 320(AX)
+	VMOVUPD      Y9, 352(AX)
+	VMULPD       Y5, Y7, Y7
+	VFMADD231PD  Y9, Y4, Y7
+	VADDPD       160(R9), Y7, Y7
+	VMOVUPD      Y7, 160(R9)
+	VADDPD       Y5, Y9, Y5
+	VADDPD       160(R8), Y5, Y5
+	VMOVUPD      Y5, 160(R8)
+	ADDQ         $0x00000040, DX
+	ADDQ         $0x00000040, BX
+	ADDQ         $0x00000180, AX
+	VMOVUPD      (R10), Y2
+	VMOVUPD      32(R10), Y3
+	VBROADCASTSD (DI), Y4
+	VFMADD231PD  (AX), Y4, Y2
+	VFMADD231PD  32(AX), Y4, Y3
+	VBROADCASTSD 8(DI), Y4
+	VFMADD231PD  64(AX), Y4, Y2
+	VFMADD231PD  96(AX), Y4, Y3
+	VBROADCASTSD 16(DI), Y4
+	VFMADD231PD  128(AX), Y4, Y2
+	VFMADD231PD  160(AX), Y4, Y3
+	VBROADCASTSD 24(DI), Y4
+	VFMADD231PD  192(AX), Y4, Y2
+	VFMADD231PD  224(AX), Y4, Y3
+	VBROADCASTSD 32(DI), Y4
+	VFMADD231PD  256(AX), Y4, Y2
+	VFMADD231PD  288(AX), Y4, Y3
+	VBROADCASTSD 40(DI), Y4
+	VFMADD231PD  320(AX), Y4, Y2
+	VFMADD231PD  352(AX), Y4, Y3
+	VMOVUPD      Y2, (R10)
+	VMOVUPD      Y3, 32(R10)
+	ADDQ         $0x00000040, R10
+	PREFETCHT1   16576(CX)
+	PREFETCHT1   16640(CX)
+	PREFETCHT1   16704(CX)
+	VMOVUPD      (DX), Y2
+	VMOVUPD      (BX), Y4
+	VMOVUPD      32(DX), Y3
+	VMOVUPD      32(BX), Y5
+	VBROADCASTSD (SI), Y7
+	VCVTPS2PD    32(CX), Y9
+	VADDPD       Y2, Y7, Y6
+	VFMADD231PD  Y9, Y0, Y6
+	VADDPD       Y4, Y9, Y9
+	VCVTPS2PD    48(CX), Y13
+	VADDPD       Y3, Y7, Y10
+	VFMADD231PD  Y13, Y0, Y10
+	VADDPD       Y5, Y13, Y13
+	VMOVUPD      sinkhorn_low_64AVX2<>+0(SB), Y7
+	VMOVUPD      sinkhorn_low_64AVX2<>+0(SB), Y11
+	VMAXPD       Y6, Y7, Y6
+	VMAXPD       Y10, Y11, Y10
+	VMOVUPD      sinkhorn_high_64AVX2<>+0(SB), Y7
+	VMOVUPD      sinkhorn_high_64AVX2<>+0(SB), Y11
+	VMINPD       Y6, Y7, Y6
+	VMINPD       Y10, Y11, Y10
+	VADDPD       sinkhorn_magic_64AVX2<>+0(SB), Y6, Y7
+	VADDPD       sinkhorn_magic_64AVX2<>+0(SB), Y10, Y11
+	VSUBPD       sinkhorn_magic_64AVX2<>+0(SB), Y7, Y8
+	VSUBPD       sinkhorn_magic_64AVX2<>+0(SB), Y11, Y12
+	VSUBPD       Y8, Y6, Y6
+	VSUBPD       Y12, Y10, Y10
+	VMOVUPD      sinkhorn_p10_64AVX2<>+0(SB), Y8
+	VMOVUPD      sinkhorn_p10_64AVX2<>+0(SB), Y12
+	VFMADD213PD  sinkhorn_p9_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p9_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p8_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p8_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p7_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p7_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p6_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p6_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p5_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p5_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p4_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p4_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p3_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p3_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p2_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p2_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p1_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p1_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  Y1, Y6, Y8
+	VFMADD213PD  Y1, Y10, Y12
+	VPSLLQ       $0x34, Y7, Y7
+	VPSLLQ       $0x34, Y11, Y11
+	VMULPD       Y7, Y8, Y8
+	VMULPD       Y11, Y12, Y12
+	VMOVUPD      Y8, (AX)
+	VMOVUPD      Y12, 32(AX)
+	VMULPD       Y8, Y9, Y9
+	VFMADD231PD  Y12, Y13, Y9
+	VADDPD       (R9), Y9, Y9
+	VMOVUPD      Y9, (R9)
+	VADDPD       Y8, Y12, Y8
+	VADDPD       (R8), Y8, Y8
+	VMOVUPD      Y8, (R8)
+	VBROADCASTSD 8(SI), Y7
+	VCVTPS2PD    96(CX), Y9
+	VADDPD       Y2, Y7, Y6
+	VFMADD231PD  Y9, Y0, Y6
+	VADDPD       Y4, Y9, Y9
+	VCVTPS2PD    112(CX), Y13
+	VADDPD       Y3, Y7, Y10
+	VFMADD231PD  Y13, Y0, Y10
+	VADDPD       Y5, Y13, Y13
+	VMOVUPD      sinkhorn_low_64AVX2<>+0(SB), Y7
+	VMOVUPD      sinkhorn_low_64AVX2<>+0(SB), Y11
+	VMAXPD       Y6, Y7, Y6
+	VMAXPD       Y10, Y11, Y10
+	VMOVUPD      sinkhorn_high_64AVX2<>+0(SB), Y7
+	VMOVUPD      sinkhorn_high_64AVX2<>+0(SB), Y11
+	VMINPD       Y6, Y7, Y6
+	VMINPD       Y10, Y11, Y10
+	VADDPD       sinkhorn_magic_64AVX2<>+0(SB), Y6, Y7
+	VADDPD       sinkhorn_magic_64AVX2<>+0(SB), Y10, Y11
+	VSUBPD       sinkhorn_magic_64AVX2<>+0(SB), Y7, Y8
+	VSUBPD       sinkhorn_magic_64AVX2<>+0(SB), Y11, Y12
+	VSUBPD       Y8, Y6, Y6
+	VSUBPD       Y12, Y10, Y10
+	VMOVUPD      sinkhorn_p10_64AVX2<>+0(SB), Y8
+	VMOVUPD      sinkhorn_p10_64AVX2<>+0(SB), Y12
+	VFMADD213PD  sinkhorn_p9_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p9_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p8_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p8_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p7_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p7_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p6_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p6_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p5_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p5_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p4_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p4_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p3_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p3_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p2_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p2_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p1_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p1_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  Y1, Y6, Y8
+	VFMADD213PD  Y1, Y10, Y12
+	VPSLLQ       $0x34, Y7, Y7
+	VPSLLQ       $0x34, Y11, Y11
+	VMULPD       Y7, Y8, Y8
+	VMULPD       Y11, Y12, Y12
+	VMOVUPD      Y8, 64(AX)
+	VMOVUPD      Y12, 96(AX)
+	VMULPD       Y8, Y9, Y9
+	VFMADD231PD  Y12, Y13, Y9
+	VADDPD       32(R9), Y9, Y9
+	VMOVUPD      Y9, 32(R9)
+	VADDPD       Y8, Y12, Y8
+	VADDPD       32(R8), Y8, Y8
+	VMOVUPD      Y8, 32(R8)
+	VBROADCASTSD 16(SI), Y7
+	VCVTPS2PD    160(CX), Y9
+	VADDPD       Y2, Y7, Y6
+	VFMADD231PD  Y9, Y0, Y6
+	VADDPD       Y4, Y9, Y9
+	VCVTPS2PD    176(CX), Y13
+	VADDPD       Y3, Y7, Y10
+	VFMADD231PD  Y13, Y0, Y10
+	VADDPD       Y5, Y13, Y13
+	VMOVUPD      sinkhorn_low_64AVX2<>+0(SB), Y7
+	VMOVUPD      sinkhorn_low_64AVX2<>+0(SB), Y11
+	VMAXPD       Y6, Y7, Y6
+	VMAXPD       Y10, Y11, Y10
+	VMOVUPD      sinkhorn_high_64AVX2<>+0(SB), Y7
+	VMOVUPD      sinkhorn_high_64AVX2<>+0(SB), Y11
+	VMINPD       Y6, Y7, Y6
+	VMINPD       Y10, Y11, Y10
+	VADDPD       sinkhorn_magic_64AVX2<>+0(SB), Y6, Y7
+	VADDPD       sinkhorn_magic_64AVX2<>+0(SB), Y10, Y11
+	VSUBPD       sinkhorn_magic_64AVX2<>+0(SB), Y7, Y8
+	VSUBPD       sinkhorn_magic_64AVX2<>+0(SB), Y11, Y12
+	VSUBPD       Y8, Y6, Y6
+	VSUBPD       Y12, Y10, Y10
+	VMOVUPD      sinkhorn_p10_64AVX2<>+0(SB), Y8
+	VMOVUPD      sinkhorn_p10_64AVX2<>+0(SB), Y12
+	VFMADD213PD  sinkhorn_p9_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p9_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p8_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p8_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p7_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p7_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p6_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p6_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p5_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p5_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p4_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p4_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p3_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p3_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p2_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p2_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p1_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p1_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  Y1, Y6, Y8
+	VFMADD213PD  Y1, Y10, Y12
+	VPSLLQ       $0x34, Y7, Y7
+	VPSLLQ       $0x34, Y11, Y11
+	VMULPD       Y7, Y8, Y8
+	VMULPD       Y11, Y12, Y12
+	VMOVUPD      Y8, 128(AX)
+	VMOVUPD      Y12, 160(AX)
+	VMULPD       Y8, Y9, Y9
+	VFMADD231PD  Y12, Y13, Y9
+	VADDPD       64(R9), Y9, Y9
+	VMOVUPD      Y9, 64(R9)
+	VADDPD       Y8, Y12, Y8
+	VADDPD       64(R8), Y8, Y8
+	VMOVUPD      Y8, 64(R8)
+	VBROADCASTSD 24(SI), Y7
+	VCVTPS2PD    224(CX), Y9
+	VADDPD       Y2, Y7, Y6
+	VFMADD231PD  Y9, Y0, Y6
+	VADDPD       Y4, Y9, Y9
+	VCVTPS2PD    240(CX), Y13
+	VADDPD       Y3, Y7, Y10
+	VFMADD231PD  Y13, Y0, Y10
+	VADDPD       Y5, Y13, Y13
+	VMOVUPD      sinkhorn_low_64AVX2<>+0(SB), Y7
+	VMOVUPD      sinkhorn_low_64AVX2<>+0(SB), Y11
+	VMAXPD       Y6, Y7, Y6
+	VMAXPD       Y10, Y11, Y10
+	VMOVUPD      sinkhorn_high_64AVX2<>+0(SB), Y7
+	VMOVUPD      sinkhorn_high_64AVX2<>+0(SB), Y11
+	VMINPD       Y6, Y7, Y6
+	VMINPD       Y10, Y11, Y10
+	VADDPD       sinkhorn_magic_64AVX2<>+0(SB), Y6, Y7
+	VADDPD       sinkhorn_magic_64AVX2<>+0(SB), Y10, Y11
+	VSUBPD       sinkhorn_magic_64AVX2<>+0(SB), Y7, Y8
+	VSUBPD       sinkhorn_magic_64AVX2<>+0(SB), Y11, Y12
+	VSUBPD       Y8, Y6, Y6
+	VSUBPD       Y12, Y10, Y10
+	VMOVUPD      sinkhorn_p10_64AVX2<>+0(SB), Y8
+	VMOVUPD      sinkhorn_p10_64AVX2<>+0(SB), Y12
+	VFMADD213PD  sinkhorn_p9_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p9_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p8_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p8_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p7_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p7_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p6_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p6_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p5_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p5_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p4_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p4_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p3_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p3_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p2_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p2_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p1_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p1_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  Y1, Y6, Y8
+	VFMADD213PD  Y1, Y10, Y12
+	VPSLLQ       $0x34, Y7, Y7
+	VPSLLQ       $0x34, Y11, Y11
+	VMULPD       Y7, Y8, Y8
+	VMULPD       Y11, Y12, Y12
+	VMOVUPD      Y8, 192(AX)
+	VMOVUPD      Y12, 224(AX)
+	VMULPD       Y8, Y9, Y9
+	VFMADD231PD  Y12, Y13, Y9
+	VADDPD       96(R9), Y9, Y9
+	VMOVUPD      Y9, 96(R9)
+	VADDPD       Y8, Y12, Y8
+	VADDPD       96(R8), Y8, Y8
+	VMOVUPD      Y8, 96(R8)
+	VBROADCASTSD 32(SI), Y7
+	VCVTPS2PD    288(CX), Y9
+	VADDPD       Y2, Y7, Y6
+	VFMADD231PD  Y9, Y0, Y6
+	VADDPD       Y4, Y9, Y9
+	VCVTPS2PD    304(CX), Y13
+	VADDPD       Y3, Y7, Y10
+	VFMADD231PD  Y13, Y0, Y10
+	VADDPD       Y5, Y13, Y13
+	VMOVUPD      sinkhorn_low_64AVX2<>+0(SB), Y7
+	VMOVUPD      sinkhorn_low_64AVX2<>+0(SB), Y11
+	VMAXPD       Y6, Y7, Y6
+	VMAXPD       Y10, Y11, Y10
+	VMOVUPD      sinkhorn_high_64AVX2<>+0(SB), Y7
+	VMOVUPD      sinkhorn_high_64AVX2<>+0(SB), Y11
+	VMINPD       Y6, Y7, Y6
+	VMINPD       Y10, Y11, Y10
+	VADDPD       sinkhorn_magic_64AVX2<>+0(SB), Y6, Y7
+	VADDPD       sinkhorn_magic_64AVX2<>+0(SB), Y10, Y11
+	VSUBPD       sinkhorn_magic_64AVX2<>+0(SB), Y7, Y8
+	VSUBPD       sinkhorn_magic_64AVX2<>+0(SB), Y11, Y12
+	VSUBPD       Y8, Y6, Y6
+	VSUBPD       Y12, Y10, Y10
+	VMOVUPD      sinkhorn_p10_64AVX2<>+0(SB), Y8
+	VMOVUPD      sinkhorn_p10_64AVX2<>+0(SB), Y12
+	VFMADD213PD  sinkhorn_p9_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p9_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p8_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p8_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p7_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p7_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p6_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p6_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p5_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p5_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p4_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p4_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p3_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p3_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p2_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p2_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  sinkhorn_p1_64AVX2<>+0(SB), Y6, Y8
+	VFMADD213PD  sinkhorn_p1_64AVX2<>+0(SB), Y10, Y12
+	VFMADD213PD  Y1, Y6, Y8
+	VFMADD213PD  Y1, Y10, Y12
+	VPSLLQ       $0x34, Y7, Y7
+	VPSLLQ       $0x34, Y11, Y11
+	VMULPD       Y7, Y8, Y8
+	VMULPD       Y11, Y12, Y12
+	VMOVUPD      Y8, 256(AX)
+	VMOVUPD      Y12, 288(AX)
+	VMULPD       Y8, Y9, Y9
+	VFMADD231PD  Y12, Y13, Y9
+	VADDPD       128(R9), Y9, Y9
+	VMOVUPD      Y9, 128(R9)
+	VADDPD       Y8, Y12, Y8
+	VADDPD       128(R8), Y8, Y8
+	VMOVUPD      Y8, 128(R8)
+	VBROADCASTSD 40(SI), Y6
+	VCVTPS2PD    352(CX), Y7
+	VADDPD       Y2, Y6, Y2
+	VFMADD231PD  Y7, Y0, Y2
+	VADDPD       Y4, Y7, Y7
+	VCVTPS2PD    368(CX), Y4
+	VADDPD       Y3, Y6, Y3
+	VFMADD231PD  Y4, Y0, Y3
+	VADDPD       Y5, Y4, Y4
+	VMOVUPD      sinkhorn_low_64AVX2<>+0(SB), Y6
+	VMOVUPD      sinkhorn_low_64AVX2<>+0(SB), Y8
+	VMAXPD       Y2, Y6, Y2
+	VMAXPD       Y3, Y8, Y3
+	VMOVUPD      sinkhorn_high_64AVX2<>+0(SB), Y6
+	VMOVUPD      sinkhorn_high_64AVX2<>+0(SB), Y8
+	VMINPD       Y2, Y6, Y2
+	VMINPD       Y3, Y8, Y3
+	VADDPD       sinkhorn_magic_64AVX2<>+0(SB), Y2, Y6
+	VADDPD       sinkhorn_magic_64AVX2<>+0(SB), Y3, Y8
+	VSUBPD       sinkhorn_magic_64AVX2<>+0(SB), Y6, Y5
+	VSUBPD       sinkhorn_magic_64AVX2<>+0(SB), Y8, Y9
+	VSUBPD       Y5, Y2, Y2
+	VSUBPD       Y9, Y3, Y3
+	VMOVUPD      sinkhorn_p10_64AVX2<>+0(SB), Y5
+	VMOVUPD      sinkhorn_p10_64AVX2<>+0(SB), Y9
+	VFMADD213PD  sinkhorn_p9_64AVX2<>+0(SB), Y2, Y5
+	VFMADD213PD  sinkhorn_p9_64AVX2<>+0(SB), Y3, Y9
+	VFMADD213PD  sinkhorn_p8_64AVX2<>+0(SB), Y2, Y5
+	VFMADD213PD  sinkhorn_p8_64AVX2<>+0(SB), Y3, Y9
+	VFMADD213PD  sinkhorn_p7_64AVX2<>+0(SB), Y2, Y5
+	VFMADD213PD  sinkhorn_p7_64AVX2<>+0(SB), Y3, Y9
+	VFMADD213PD  sinkhorn_p6_64AVX2<>+0(SB), Y2, Y5
+	VFMADD213PD  sinkhorn_p6_64AVX2<>+0(SB), Y3, Y9
+	VFMADD213PD  sinkhorn_p5_64AVX2<>+0(SB), Y2, Y5
+	VFMADD213PD  sinkhorn_p5_64AVX2<>+0(SB), Y3, Y9
+	VFMADD213PD  sinkhorn_p4_64AVX2<>+0(SB), Y2, Y5
+	VFMADD213PD  sinkhorn_p4_64AVX2<>+0(SB), Y3, Y9
+	VFMADD213PD  sinkhorn_p3_64AVX2<>+0(SB), Y2, Y5
+	VFMADD213PD  sinkhorn_p3_64AVX2<>+0(SB), Y3, Y9
+	VFMADD213PD  sinkhorn_p2_64AVX2<>+0(SB), Y2, Y5
+	VFMADD213PD  sinkhorn_p2_64AVX2<>+0(SB), Y3, Y9
+	VFMADD213PD  sinkhorn_p1_64AVX2<>+0(SB), Y2, Y5
+	VFMADD213PD  sinkhorn_p1_64AVX2<>+0(SB), Y3, Y9
+	VFMADD213PD  Y1, Y2, Y5
+	VFMADD213PD  Y1, Y3, Y9
+	VPSLLQ       $0x34, Y6, Y6
+	VPSLLQ       $0x34, Y8, Y8
+	VMULPD       Y6, Y5, Y5
+	VMULPD       Y8, Y9, Y9
+	VMOVUPD      Y5, 320(AX)
+	VMOVUPD      Y9, 352(AX)
+	VMULPD       Y5, Y7, Y7
+	VFMADD231PD  Y9, Y4, Y7
+	VADDPD       160(R9), Y7, Y7
+	VMOVUPD      Y7, 160(R9)
+	VADDPD       Y5, Y9, Y5
+	VADDPD       160(R8), Y5, Y5
+	VMOVUPD      Y5, 160(R8)
+	ADDQ         $0x00000040, DX
+	ADDQ         $0x00000040, BX
+	ADDQ         $0x00000180, AX
+	ADDQ         $0x00000180, CX
+	DECQ         R11
 	JNE          tile
 
 done:
@@ -4516,6 +5798,74 @@ done:
 	VMOVUPS Y4, 96(DX)
 	VMOVUPS Y5, 128(DX)
 	VMOVUPS Y6, 160(DX)
+	VZEROUPPER
+	RET
+
+// func colPeaks32AVX2_6(z *float32, q *float32, nb int, scale float32, c *float32)
+// Requires: AVX, AVX2, FMA3, SSE
+TEXT ·colPeaks32AVX2_6(SB), NOSPLIT, $0-40
+	MOVQ         z+0(FP), AX
+	MOVQ         q+8(FP), CX
+	MOVQ         c+32(FP), DX
+	MOVSS        scale+24(FP), X0
+	VBROADCASTSS X0, Y0
+	VBROADCASTSS (CX), Y1
+	VBROADCASTSS 4(CX), Y2
+	VBROADCASTSS 8(CX), Y3
+	VBROADCASTSS 12(CX), Y4
+	VBROADCASTSS 16(CX), Y5
+	VBROADCASTSS 20(CX), Y6
+	MOVQ         nb+16(FP), CX
+	TESTQ        CX, CX
+	JE           done
+
+tile:
+	VMOVUPS     (DX), Y7
+	VMOVUPS     32(DX), Y8
+	VMOVUPS     (AX), Y9
+	VFMADD213PS Y1, Y0, Y9
+	VMAXPS      Y9, Y7, Y7
+	VMOVUPS     32(AX), Y9
+	VFMADD213PS Y1, Y0, Y9
+	VMAXPS      Y9, Y8, Y8
+	VMOVUPS     64(AX), Y9
+	VFMADD213PS Y2, Y0, Y9
+	VMAXPS      Y9, Y7, Y7
+	VMOVUPS     96(AX), Y9
+	VFMADD213PS Y2, Y0, Y9
+	VMAXPS      Y9, Y8, Y8
+	VMOVUPS     128(AX), Y9
+	VFMADD213PS Y3, Y0, Y9
+	VMAXPS      Y9, Y7, Y7
+	VMOVUPS     160(AX), Y9
+	VFMADD213PS Y3, Y0, Y9
+	VMAXPS      Y9, Y8, Y8
+	VMOVUPS     192(AX), Y9
+	VFMADD213PS Y4, Y0, Y9
+	VMAXPS      Y9, Y7, Y7
+	VMOVUPS     224(AX), Y9
+	VFMADD213PS Y4, Y0, Y9
+	VMAXPS      Y9, Y8, Y8
+	VMOVUPS     256(AX), Y9
+	VFMADD213PS Y5, Y0, Y9
+	VMAXPS      Y9, Y7, Y7
+	VMOVUPS     288(AX), Y9
+	VFMADD213PS Y5, Y0, Y9
+	VMAXPS      Y9, Y8, Y8
+	VMOVUPS     320(AX), Y9
+	VFMADD213PS Y6, Y0, Y9
+	VMAXPS      Y9, Y7, Y7
+	VMOVUPS     352(AX), Y9
+	VFMADD213PS Y6, Y0, Y9
+	VMAXPS      Y9, Y8, Y8
+	VMOVUPS     Y7, (DX)
+	VMOVUPS     Y8, 32(DX)
+	ADDQ        $0x00000040, DX
+	ADDQ        $0x00000180, AX
+	DECQ        CX
+	JNE         tile
+
+done:
 	VZEROUPPER
 	RET
 
@@ -8428,6 +9778,116 @@ done:
 	VZEROUPPER
 	RET
 
+// func colPeaks64AVX512_12(z *float64, q *float64, nb int, scale float64, c *float64)
+// Requires: AVX, AVX512F, SSE2
+TEXT ·colPeaks64AVX512_12(SB), NOSPLIT, $0-40
+	MOVQ         z+0(FP), AX
+	MOVQ         q+8(FP), CX
+	MOVQ         c+32(FP), DX
+	MOVSD        scale+24(FP), X0
+	VBROADCASTSD X0, Z0
+	VBROADCASTSD (CX), Z1
+	VBROADCASTSD 8(CX), Z2
+	VBROADCASTSD 16(CX), Z3
+	VBROADCASTSD 24(CX), Z4
+	VBROADCASTSD 32(CX), Z5
+	VBROADCASTSD 40(CX), Z6
+	VBROADCASTSD 48(CX), Z7
+	VBROADCASTSD 56(CX), Z8
+	VBROADCASTSD 64(CX), Z9
+	VBROADCASTSD 72(CX), Z10
+	VBROADCASTSD 80(CX), Z11
+	VBROADCASTSD 88(CX), Z12
+	MOVQ         nb+16(FP), CX
+	TESTQ        CX, CX
+	JE           done
+
+tile:
+	VMOVUPD     (DX), Z13
+	VMOVUPD     64(DX), Z14
+	VMOVUPD     (AX), Z15
+	VFMADD213PD Z1, Z0, Z15
+	VMAXPD      Z15, Z13, Z13
+	VMOVUPD     64(AX), Z15
+	VFMADD213PD Z1, Z0, Z15
+	VMAXPD      Z15, Z14, Z14
+	VMOVUPD     128(AX), Z15
+	VFMADD213PD Z2, Z0, Z15
+	VMAXPD      Z15, Z13, Z13
+	VMOVUPD     192(AX), Z15
+	VFMADD213PD Z2, Z0, Z15
+	VMAXPD      Z15, Z14, Z14
+	VMOVUPD     256(AX), Z15
+	VFMADD213PD Z3, Z0, Z15
+	VMAXPD      Z15, Z13, Z13
+	VMOVUPD     320(AX), Z15
+	VFMADD213PD Z3, Z0, Z15
+	VMAXPD      Z15, Z14, Z14
+	VMOVUPD     384(AX), Z15
+	VFMADD213PD Z4, Z0, Z15
+	VMAXPD      Z15, Z13, Z13
+	VMOVUPD     448(AX), Z15
+	VFMADD213PD Z4, Z0, Z15
+	VMAXPD      Z15, Z14, Z14
+	VMOVUPD     512(AX), Z15
+	VFMADD213PD Z5, Z0, Z15
+	VMAXPD      Z15, Z13, Z13
+	VMOVUPD     576(AX), Z15
+	VFMADD213PD Z5, Z0, Z15
+	VMAXPD      Z15, Z14, Z14
+	VMOVUPD     640(AX), Z15
+	VFMADD213PD Z6, Z0, Z15
+	VMAXPD      Z15, Z13, Z13
+	VMOVUPD     704(AX), Z15
+	VFMADD213PD Z6, Z0, Z15
+	VMAXPD      Z15, Z14, Z14
+	VMOVUPD     768(AX), Z15
+	VFMADD213PD Z7, Z0, Z15
+	VMAXPD      Z15, Z13, Z13
+	VMOVUPD     832(AX), Z15
+	VFMADD213PD Z7, Z0, Z15
+	VMAXPD      Z15, Z14, Z14
+	VMOVUPD     896(AX), Z15
+	VFMADD213PD Z8, Z0, Z15
+	VMAXPD      Z15, Z13, Z13
+	VMOVUPD     960(AX), Z15
+	VFMADD213PD Z8, Z0, Z15
+	VMAXPD      Z15, Z14, Z14
+	VMOVUPD     1024(AX), Z15
+	VFMADD213PD Z9, Z0, Z15
+	VMAXPD      Z15, Z13, Z13
+	VMOVUPD     1088(AX), Z15
+	VFMADD213PD Z9, Z0, Z15
+	VMAXPD      Z15, Z14, Z14
+	VMOVUPD     1152(AX), Z15
+	VFMADD213PD Z10, Z0, Z15
+	VMAXPD      Z15, Z13, Z13
+	VMOVUPD     1216(AX), Z15
+	VFMADD213PD Z10, Z0, Z15
+	VMAXPD      Z15, Z14, Z14
+	VMOVUPD     1280(AX), Z15
+	VFMADD213PD Z11, Z0, Z15
+	VMAXPD      Z15, Z13, Z13
+	VMOVUPD     1344(AX), Z15
+	VFMADD213PD Z11, Z0, Z15
+	VMAXPD      Z15, Z14, Z14
+	VMOVUPD     1408(AX), Z15
+	VFMADD213PD Z12, Z0, Z15
+	VMAXPD      Z15, Z13, Z13
+	VMOVUPD     1472(AX), Z15
+	VFMADD213PD Z12, Z0, Z15
+	VMAXPD      Z15, Z14, Z14
+	VMOVUPD     Z13, (DX)
+	VMOVUPD     Z14, 64(DX)
+	ADDQ        $0x00000080, DX
+	ADDQ        $0x00000600, AX
+	DECQ        CX
+	JNE         tile
+
+done:
+	VZEROUPPER
+	RET
+
 // func columns64AVX512_12(e *float64, nb int, s *float64, c *float64)
 // Requires: AVX, AVX512F, SSE
 TEXT ·columns64AVX512_12(SB), NOSPLIT, $8-32
@@ -8488,6 +9948,1864 @@ tile:
 	ADDQ         $0x00000600, AX
 	DECQ         BX
 	JNE          tile
+
+done:
+	LDMXCSR (SP)
+	VZEROUPPER
+	RET
+
+// func scores64AVX512_12(e *float64, z *float64, u *float64, h *float64, nb int, scale float64, ref *float64, s *float64, r *float64, t *float64, c *float64)
+// Requires: AVX, AVX512DQ, AVX512F, MMX+, SSE, SSE2
+TEXT ·scores64AVX512_12(SB), NOSPLIT, $8-88
+	MOVQ         e+0(FP), AX
+	MOVQ         z+8(FP), CX
+	MOVQ         u+16(FP), DX
+	MOVQ         h+24(FP), BX
+	MOVQ         ref+48(FP), SI
+	MOVQ         s+56(FP), DI
+	MOVQ         r+64(FP), R8
+	MOVQ         t+72(FP), R9
+	MOVQ         c+80(FP), R10
+	MOVSD        scale+40(FP), X0
+	VBROADCASTSD X0, Z0
+	STMXCSR      (SP)
+	MOVL         (SP), R11
+	ORL          $0x00008040, R11
+	MOVL         R11, 4(SP)
+	LDMXCSR      4(SP)
+	VBROADCASTSD sinkhorn_p0_64AVX512<>+0(SB), Z1
+	VBROADCASTSD sinkhorn_p1_64AVX512<>+0(SB), Z2
+	VBROADCASTSD sinkhorn_p2_64AVX512<>+0(SB), Z3
+	VBROADCASTSD sinkhorn_p3_64AVX512<>+0(SB), Z4
+	VBROADCASTSD sinkhorn_p4_64AVX512<>+0(SB), Z5
+	VBROADCASTSD sinkhorn_p5_64AVX512<>+0(SB), Z6
+	VBROADCASTSD sinkhorn_p6_64AVX512<>+0(SB), Z7
+	VBROADCASTSD sinkhorn_p7_64AVX512<>+0(SB), Z8
+	MOVQ         nb+32(FP), R11
+	TESTQ        R11, R11
+	JE           done
+
+tile:
+	VMOVUPD          (R10), Z9
+	VMOVUPD          64(R10), Z10
+	VBROADCASTSD     (DI), Z11
+	VFMADD231PD      (AX), Z11, Z9
+	VFMADD231PD      64(AX), Z11, Z10
+	VBROADCASTSD     8(DI), Z11
+	VFMADD231PD      128(AX), Z11, Z9
+	VFMADD231PD      192(AX), Z11, Z10
+	VBROADCASTSD     16(DI), Z11
+	VFMADD231PD      256(AX), Z11, Z9
+	VFMADD231PD      320(AX), Z11, Z10
+	VBROADCASTSD     24(DI), Z11
+	VFMADD231PD      384(AX), Z11, Z9
+	VFMADD231PD      448(AX), Z11, Z10
+	VBROADCASTSD     32(DI), Z11
+	VFMADD231PD      512(AX), Z11, Z9
+	VFMADD231PD      576(AX), Z11, Z10
+	VBROADCASTSD     40(DI), Z11
+	VFMADD231PD      640(AX), Z11, Z9
+	VFMADD231PD      704(AX), Z11, Z10
+	VBROADCASTSD     48(DI), Z11
+	VFMADD231PD      768(AX), Z11, Z9
+	VFMADD231PD      832(AX), Z11, Z10
+	VBROADCASTSD     56(DI), Z11
+	VFMADD231PD      896(AX), Z11, Z9
+	VFMADD231PD      960(AX), Z11, Z10
+	VBROADCASTSD     64(DI), Z11
+	VFMADD231PD      1024(AX), Z11, Z9
+	VFMADD231PD      1088(AX), Z11, Z10
+	VBROADCASTSD     72(DI), Z11
+	VFMADD231PD      1152(AX), Z11, Z9
+	VFMADD231PD      1216(AX), Z11, Z10
+	VBROADCASTSD     80(DI), Z11
+	VFMADD231PD      1280(AX), Z11, Z9
+	VFMADD231PD      1344(AX), Z11, Z10
+	VBROADCASTSD     88(DI), Z11
+	VFMADD231PD      1408(AX), Z11, Z9
+	VFMADD231PD      1472(AX), Z11, Z10
+	VMOVUPD          Z9, (R10)
+	VMOVUPD          Z10, 64(R10)
+	ADDQ             $0x00000080, R10
+	PREFETCHT1       16384(CX)
+	PREFETCHT1       16448(CX)
+	PREFETCHT1       16512(CX)
+	PREFETCHT1       16576(CX)
+	PREFETCHT1       16640(CX)
+	PREFETCHT1       16704(CX)
+	PREFETCHT1       16768(CX)
+	PREFETCHT1       16832(CX)
+	PREFETCHT1       16896(CX)
+	PREFETCHT1       16960(CX)
+	PREFETCHT1       17024(CX)
+	PREFETCHT1       17088(CX)
+	PREFETCHT1       17152(CX)
+	PREFETCHT1       17216(CX)
+	PREFETCHT1       17280(CX)
+	PREFETCHT1       17344(CX)
+	PREFETCHT1       17408(CX)
+	PREFETCHT1       17472(CX)
+	PREFETCHT1       17536(CX)
+	PREFETCHT1       17600(CX)
+	PREFETCHT1       17664(CX)
+	PREFETCHT1       17728(CX)
+	PREFETCHT1       17792(CX)
+	PREFETCHT1       17856(CX)
+	VMOVUPD          (DX), Z9
+	VMOVUPD          (BX), Z11
+	VMOVUPD          64(DX), Z10
+	VMOVUPD          64(BX), Z12
+	VBROADCASTSD     (SI), Z14
+	VMOVUPD          (CX), Z16
+	VADDPD           Z9, Z14, Z13
+	VFMADD231PD      Z16, Z0, Z13
+	VADDPD           Z11, Z16, Z16
+	VMOVUPD          64(CX), Z20
+	VADDPD           Z10, Z14, Z17
+	VFMADD231PD      Z20, Z0, Z17
+	VADDPD           Z12, Z20, Z20
+	VBROADCASTSD     8(SI), Z22
+	VMOVUPD          128(CX), Z24
+	VADDPD           Z9, Z22, Z21
+	VFMADD231PD      Z24, Z0, Z21
+	VADDPD           Z11, Z24, Z24
+	VMOVUPD          192(CX), Z28
+	VADDPD           Z10, Z22, Z25
+	VFMADD231PD      Z28, Z0, Z25
+	VADDPD           Z12, Z28, Z28
+	VREDUCEPD        $0x01, Z13, Z14
+	VREDUCEPD        $0x01, Z17, Z18
+	VREDUCEPD        $0x01, Z21, Z22
+	VREDUCEPD        $0x01, Z25, Z26
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z15
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z19
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z23
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z27
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z14, Z15
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z18, Z19
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z22, Z23
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z26, Z27
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z14, Z15
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z18, Z19
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z22, Z23
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z26, Z27
+	VFMADD213PD      Z8, Z14, Z15
+	VFMADD213PD      Z8, Z18, Z19
+	VFMADD213PD      Z8, Z22, Z23
+	VFMADD213PD      Z8, Z26, Z27
+	VFMADD213PD      Z7, Z14, Z15
+	VFMADD213PD      Z7, Z18, Z19
+	VFMADD213PD      Z7, Z22, Z23
+	VFMADD213PD      Z7, Z26, Z27
+	VFMADD213PD      Z6, Z14, Z15
+	VFMADD213PD      Z6, Z18, Z19
+	VFMADD213PD      Z6, Z22, Z23
+	VFMADD213PD      Z6, Z26, Z27
+	VFMADD213PD      Z5, Z14, Z15
+	VFMADD213PD      Z5, Z18, Z19
+	VFMADD213PD      Z5, Z22, Z23
+	VFMADD213PD      Z5, Z26, Z27
+	VFMADD213PD      Z4, Z14, Z15
+	VFMADD213PD      Z4, Z18, Z19
+	VFMADD213PD      Z4, Z22, Z23
+	VFMADD213PD      Z4, Z26, Z27
+	VFMADD213PD      Z3, Z14, Z15
+	VFMADD213PD      Z3, Z18, Z19
+	VFMADD213PD      Z3, Z22, Z23
+	VFMADD213PD      Z3, Z26, Z27
+	VFMADD213PD      Z2, Z14, Z15
+	VFMADD213PD      Z2, Z18, Z19
+	VFMADD213PD      Z2, Z22, Z23
+	VFMADD213PD      Z2, Z26, Z27
+	VFMADD213PD      Z1, Z14, Z15
+	VFMADD213PD      Z1, Z18, Z19
+	VFMADD213PD      Z1, Z22, Z23
+	VFMADD213PD      Z1, Z26, Z27
+	VSCALEFPD        Z13, Z15, Z15
+	VSCALEFPD        Z17, Z19, Z19
+	VSCALEFPD        Z21, Z23, Z23
+	VSCALEFPD        Z25, Z27, Z27
+	VMOVUPD          Z15, (AX)
+	VMOVUPD          Z19, 64(AX)
+	VMULPD           Z15, Z16, Z16
+	VFMADD231PD      Z19, Z20, Z16
+	VADDPD           (R9), Z16, Z16
+	VMOVUPD          Z16, (R9)
+	VADDPD           Z15, Z19, Z15
+	VADDPD           (R8), Z15, Z15
+	VMOVUPD          Z15, (R8)
+	VMOVUPD          Z23, 128(AX)
+	VMOVUPD          Z27, 192(AX)
+	VMULPD           Z23, Z24, Z24
+	VFMADD231PD      Z27, Z28, Z24
+	VADDPD           64(R9), Z24, Z24
+	VMOVUPD          Z24, 64(R9)
+	VADDPD           Z23, Z27, Z23
+	VADDPD           64(R8), Z23, Z23
+	VMOVUPD          Z23, 64(R8)
+	VBROADCASTSD     16(SI), Z14
+	VMOVUPD          256(CX), Z16
+	VADDPD           Z9, Z14, Z13
+	VFMADD231PD      Z16, Z0, Z13
+	VADDPD           Z11, Z16, Z16
+	VMOVUPD          320(CX), Z20
+	VADDPD           Z10, Z14, Z17
+	VFMADD231PD      Z20, Z0, Z17
+	VADDPD           Z12, Z20, Z20
+	VBROADCASTSD     24(SI), Z22
+	VMOVUPD          384(CX), Z24
+	VADDPD           Z9, Z22, Z21
+	VFMADD231PD      Z24, Z0, Z21
+	VADDPD           Z11, Z24, Z24
+	VMOVUPD          448(CX), Z28
+	VADDPD           Z10, Z22, Z25
+	VFMADD231PD      Z28, Z0, Z25
+	VADDPD           Z12, Z28, Z28
+	VREDUCEPD        $0x01, Z13, Z14
+	VREDUCEPD        $0x01, Z17, Z18
+	VREDUCEPD        $0x01, Z21, Z22
+	VREDUCEPD        $0x01, Z25, Z26
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z15
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z19
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z23
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z27
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z14, Z15
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z18, Z19
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z22, Z23
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z26, Z27
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z14, Z15
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z18, Z19
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z22, Z23
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z26, Z27
+	VFMADD213PD      Z8, Z14, Z15
+	VFMADD213PD      Z8, Z18, Z19
+	VFMADD213PD      Z8, Z22, Z23
+	VFMADD213PD      Z8, Z26, Z27
+	VFMADD213PD      Z7, Z14, Z15
+	VFMADD213PD      Z7, Z18, Z19
+	VFMADD213PD      Z7, Z22, Z23
+	VFMADD213PD      Z7, Z26, Z27
+	VFMADD213PD      Z6, Z14, Z15
+	VFMADD213PD      Z6, Z18, Z19
+	VFMADD213PD      Z6, Z22, Z23
+	VFMADD213PD      Z6, Z26, Z27
+	VFMADD213PD      Z5, Z14, Z15
+	VFMADD213PD      Z5, Z18, Z19
+	VFMADD213PD      Z5, Z22, Z23
+	VFMADD213PD      Z5, Z26, Z27
+	VFMADD213PD      Z4, Z14, Z15
+	VFMADD213PD      Z4, Z18, Z19
+	VFMADD213PD      Z4, Z22, Z23
+	VFMADD213PD      Z4, Z26, Z27
+	VFMADD213PD      Z3, Z14, Z15
+	VFMADD213PD      Z3, Z18, Z19
+	VFMADD213PD      Z3, Z22, Z23
+	VFMADD213PD      Z3, Z26, Z27
+	VFMADD213PD      Z2, Z14, Z15
+	VFMADD213PD      Z2, Z18, Z19
+	VFMADD213PD      Z2, Z22, Z23
+	VFMADD213PD      Z2, Z26, Z27
+	VFMADD213PD      Z1, Z14, Z15
+	VFMADD213PD      Z1, Z18, Z19
+	VFMADD213PD      Z1, Z22, Z23
+	VFMADD213PD      Z1, Z26, Z27
+	VSCALEFPD        Z13, Z15, Z15
+	VSCALEFPD        Z17, Z19, Z19
+	VSCALEFPD        Z21, Z23, Z23
+	VSCALEFPD        Z25, Z27, Z27
+	VMOVUPD          Z15, 256(AX)
+	VMOVUPD          Z19, 320(AX)
+	VMULPD           Z15, Z16, Z16
+	VFMADD231PD      Z19, Z20, Z16
+	VADDPD           128(R9), Z16, Z16
+	VMOVUPD          Z16, 128(R9)
+	VADDPD           Z15, Z19, Z15
+	VADDPD           128(R8), Z15, Z15
+	VMOVUPD          Z15, 128(R8)
+	VMOVUPD          Z23, 384(AX)
+	VMOVUPD          Z27, 448(AX)
+	VMULPD           Z23, Z24, Z24
+	VFMADD231PD      Z27, Z28, Z24
+	VADDPD           192(R9), Z24, Z24
+	VMOVUPD          Z24, 192(R9)
+	VADDPD           Z23, Z27, Z23
+	VADDPD           192(R8), Z23, Z23
+	VMOVUPD          Z23, 192(R8)
+	VBROADCASTSD     32(SI), Z14
+	VMOVUPD          512(CX), Z16
+	VADDPD           Z9, Z14, Z13
+	VFMADD231PD      Z16, Z0, Z13
+	VADDPD           Z11, Z16, Z16
+	VMOVUPD          576(CX), Z20
+	VADDPD           Z10, Z14, Z17
+	VFMADD231PD      Z20, Z0, Z17
+	VADDPD           Z12, Z20, Z20
+	VBROADCASTSD     40(SI), Z22
+	VMOVUPD          640(CX), Z24
+	VADDPD           Z9, Z22, Z21
+	VFMADD231PD      Z24, Z0, Z21
+	VADDPD           Z11, Z24, Z24
+	VMOVUPD          704(CX), Z28
+	VADDPD           Z10, Z22, Z25
+	VFMADD231PD      Z28, Z0, Z25
+	VADDPD           Z12, Z28, Z28
+	VREDUCEPD        $0x01, Z13, Z14
+	VREDUCEPD        $0x01, Z17, Z18
+	VREDUCEPD        $0x01, Z21, Z22
+	VREDUCEPD        $0x01, Z25, Z26
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z15
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z19
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z23
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z27
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z14, Z15
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z18, Z19
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z22, Z23
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z26, Z27
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z14, Z15
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z18, Z19
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z22, Z23
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z26, Z27
+	VFMADD213PD      Z8, Z14, Z15
+	VFMADD213PD      Z8, Z18, Z19
+	VFMADD213PD      Z8, Z22, Z23
+	VFMADD213PD      Z8, Z26, Z27
+	VFMADD213PD      Z7, Z14, Z15
+	VFMADD213PD      Z7, Z18, Z19
+	VFMADD213PD      Z7, Z22, Z23
+	VFMADD213PD      Z7, Z26, Z27
+	VFMADD213PD      Z6, Z14, Z15
+	VFMADD213PD      Z6, Z18, Z19
+	VFMADD213PD      Z6, Z22, Z23
+	VFMADD213PD      Z6, Z26, Z27
+	VFMADD213PD      Z5, Z14, Z15
+	VFMADD213PD      Z5, Z18, Z19
+	VFMADD213PD      Z5, Z22, Z23
+	VFMADD213PD      Z5, Z26, Z27
+	VFMADD213PD      Z4, Z14, Z15
+	VFMADD213PD      Z4, Z18, Z19
+	VFMADD213PD      Z4, Z22, Z23
+	VFMADD213PD      Z4, Z26, Z27
+	VFMADD213PD      Z3, Z14, Z15
+	VFMADD213PD      Z3, Z18, Z19
+	VFMADD213PD      Z3, Z22, Z23
+	VFMADD213PD      Z3, Z26, Z27
+	VFMADD213PD      Z2, Z14, Z15
+	VFMADD213PD      Z2, Z18, Z19
+	VFMADD213PD      Z2, Z22, Z23
+	VFMADD213PD      Z2, Z26, Z27
+	VFMADD213PD      Z1, Z14, Z15
+	VFMADD213PD      Z1, Z18, Z19
+	VFMADD213PD      Z1, Z22, Z23
+	VFMADD213PD      Z1, Z26, Z27
+	VSCALEFPD        Z13, Z15, Z15
+	VSCALEFPD        Z17, Z19, Z19
+	VSCALEFPD        Z21, Z23, Z23
+	VSCALEFPD        Z25, Z27, Z27
+	VMOVUPD          Z15, 512(AX)
+	VMOVUPD          Z19, 576(AX)
+	VMULPD           Z15, Z16, Z16
+	VFMADD231PD      Z19, Z20, Z16
+	VADDPD           256(R9), Z16, Z16
+	VMOVUPD          Z16, 256(R9)
+	VADDPD           Z15, Z19, Z15
+	VADDPD           256(R8), Z15, Z15
+	VMOVUPD          Z15, 256(R8)
+	VMOVUPD          Z23, 640(AX)
+	VMOVUPD          Z27, 704(AX)
+	VMULPD           Z23, Z24, Z24
+	VFMADD231PD      Z27, Z28, Z24
+	VADDPD           320(R9), Z24, Z24
+	VMOVUPD          Z24, 320(R9)
+	VADDPD           Z23, Z27, Z23
+	VADDPD           320(R8), Z23, Z23
+	VMOVUPD          Z23, 320(R8)
+	VBROADCASTSD     48(SI), Z14
+	VMOVUPD          768(CX), Z16
+	VADDPD           Z9, Z14, Z13
+	VFMADD231PD      Z16, Z0, Z13
+	VADDPD           Z11, Z16, Z16
+	VMOVUPD          832(CX), Z20
+	VADDPD           Z10, Z14, Z17
+	VFMADD231PD      Z20, Z0, Z17
+	VADDPD           Z12, Z20, Z20
+	VBROADCASTSD     56(SI), Z22
+	VMOVUPD          896(CX), Z24
+	VADDPD           Z9, Z22, Z21
+	VFMADD231PD      Z24, Z0, Z21
+	VADDPD           Z11, Z24, Z24
+	VMOVUPD          960(CX), Z28
+	VADDPD           Z10, Z22, Z25
+	VFMADD231PD      Z28, Z0, Z25
+	VADDPD           Z12, Z28, Z28
+	VREDUCEPD        $0x01, Z13, Z14
+	VREDUCEPD        $0x01, Z17, Z18
+	VREDUCEPD        $0x01, Z21, Z22
+	VREDUCEPD        $0x01, Z25, Z26
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z15
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z19
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z23
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z27
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z14, Z15
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z18, Z19
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z22, Z23
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z26, Z27
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z14, Z15
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z18, Z19
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z22, Z23
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z26, Z27
+	VFMADD213PD      Z8, Z14, Z15
+	VFMADD213PD      Z8, Z18, Z19
+	VFMADD213PD      Z8, Z22, Z23
+	VFMADD213PD      Z8, Z26, Z27
+	VFMADD213PD      Z7, Z14, Z15
+	VFMADD213PD      Z7, Z18, Z19
+	VFMADD213PD      Z7, Z22, Z23
+	VFMADD213PD      Z7, Z26, Z27
+	VFMADD213PD      Z6, Z14, Z15
+	VFMADD213PD      Z6, Z18, Z19
+	VFMADD213PD      Z6, Z22, Z23
+	VFMADD213PD      Z6, Z26, Z27
+	VFMADD213PD      Z5, Z14, Z15
+	VFMADD213PD      Z5, Z18, Z19
+	VFMADD213PD      Z5, Z22, Z23
+	VFMADD213PD      Z5, Z26, Z27
+	VFMADD213PD      Z4, Z14, Z15
+	VFMADD213PD      Z4, Z18, Z19
+	VFMADD213PD      Z4, Z22, Z23
+	VFMADD213PD      Z4, Z26, Z27
+	VFMADD213PD      Z3, Z14, Z15
+	VFMADD213PD      Z3, Z18, Z19
+	VFMADD213PD      Z3, Z22, Z23
+	VFMADD213PD      Z3, Z26, Z27
+	VFMADD213PD      Z2, Z14, Z15
+	VFMADD213PD      Z2, Z18, Z19
+	VFMADD213PD      Z2, Z22, Z23
+	VFMADD213PD      Z2, Z26, Z27
+	VFMADD213PD      Z1, Z14, Z15
+	VFMADD213PD      Z1, Z18, Z19
+	VFMADD213PD      Z1, Z22, Z23
+	VFMADD213PD      Z1, Z26, Z27
+	VSCALEFPD        Z13, Z15, Z15
+	VSCALEFPD        Z17, Z19, Z19
+	VSCALEFPD        Z21, Z23, Z23
+	VSCALEFPD        Z25, Z27, Z27
+	VMOVUPD          Z15, 768(AX)
+	VMOVUPD          Z19, 832(AX)
+	VMULPD           Z15, Z16, Z16
+	VFMADD231PD      Z19, Z20, Z16
+	VADDPD           384(R9), Z16, Z16
+	VMOVUPD          Z16, 384(R9)
+	VADDPD           Z15, Z19, Z15
+	VADDPD           384(R8), Z15, Z15
+	VMOVUPD          Z15, 384(R8)
+	VMOVUPD          Z23, 896(AX)
+	VMOVUPD          Z27, 960(AX)
+	VMULPD           Z23, Z24, Z24
+	VFMADD231PD      Z27, Z28, Z24
+	VADDPD           448(R9), Z24, Z24
+	VMOVUPD          Z24, 448(R9)
+	VADDPD           Z23, Z27, Z23
+	VADDPD           448(R8), Z23, Z23
+	VMOVUPD          Z23, 448(R8)
+	VBROADCASTSD     64(SI), Z14
+	VMOVUPD          1024(CX), Z16
+	VADDPD           Z9, Z14, Z13
+	VFMADD231PD      Z16, Z0, Z13
+	VADDPD           Z11, Z16, Z16
+	VMOVUPD          1088(CX), Z20
+	VADDPD           Z10, Z14, Z17
+	VFMADD231PD      Z20, Z0, Z17
+	VADDPD           Z12, Z20, Z20
+	VBROADCASTSD     72(SI), Z22
+	VMOVUPD          1152(CX), Z24
+	VADDPD           Z9, Z22, Z21
+	VFMADD231PD      Z24, Z0, Z21
+	VADDPD           Z11, Z24, Z24
+	VMOVUPD          1216(CX), Z28
+	VADDPD           Z10, Z22, Z25
+	VFMADD231PD      Z28, Z0, Z25
+	VADDPD           Z12, Z28, Z28
+	VREDUCEPD        $0x01, Z13, Z14
+	VREDUCEPD        $0x01, Z17, Z18
+	VREDUCEPD        $0x01, Z21, Z22
+	VREDUCEPD        $0x01, Z25, Z26
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z15
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z19
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z23
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z27
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z14, Z15
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z18, Z19
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z22, Z23
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z26, Z27
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z14, Z15
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z18, Z19
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z22, Z23
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z26, Z27
+	VFMADD213PD      Z8, Z14, Z15
+	VFMADD213PD      Z8, Z18, Z19
+	VFMADD213PD      Z8, Z22, Z23
+	VFMADD213PD      Z8, Z26, Z27
+	VFMADD213PD      Z7, Z14, Z15
+	VFMADD213PD      Z7, Z18, Z19
+	VFMADD213PD      Z7, Z22, Z23
+	VFMADD213PD      Z7, Z26, Z27
+	VFMADD213PD      Z6, Z14, Z15
+	VFMADD213PD      Z6, Z18, Z19
+	VFMADD213PD      Z6, Z22, Z23
+	VFMADD213PD      Z6, Z26, Z27
+	VFMADD213PD      Z5, Z14, Z15
+	VFMADD213PD      Z5, Z18, Z19
+	VFMADD213PD      Z5, Z22, Z23
+	VFMADD213PD      Z5, Z26, Z27
+	VFMADD213PD      Z4, Z14, Z15
+	VFMADD213PD      Z4, Z18, Z19
+	VFMADD213PD      Z4, Z22, Z23
+	VFMADD213PD      Z4, Z26, Z27
+	VFMADD213PD      Z3, Z14, Z15
+	VFMADD213PD      Z3, Z18, Z19
+	VFMADD213PD      Z3, Z22, Z23
+	VFMADD213PD      Z3, Z26, Z27
+	VFMADD213PD      Z2, Z14, Z15
+	VFMADD213PD      Z2, Z18, Z19
+	VFMADD213PD      Z2, Z22, Z23
+	VFMADD213PD      Z2, Z26, Z27
+	VFMADD213PD      Z1, Z14, Z15
+	VFMADD213PD      Z1, Z18, Z19
+	VFMADD213PD      Z1, Z22, Z23
+	VFMADD213PD      Z1, Z26, Z27
+	VSCALEFPD        Z13, Z15, Z15
+	VSCALEFPD        Z17, Z19, Z19
+	VSCALEFPD        Z21, Z23, Z23
+	VSCALEFPD        Z25, Z27, Z27
+	VMOVUPD          Z15, 1024(AX)
+	VMOVUPD          Z19, 1088(AX)
+	VMULPD           Z15, Z16, Z16
+	VFMADD231PD      Z19, Z20, Z16
+	VADDPD           512(R9), Z16, Z16
+	VMOVUPD          Z16, 512(R9)
+	VADDPD           Z15, Z19, Z15
+	VADDPD           512(R8), Z15, Z15
+	VMOVUPD          Z15, 512(R8)
+	VMOVUPD          Z23, 1152(AX)
+	VMOVUPD          Z27, 1216(AX)
+	VMULPD           Z23, Z24, Z24
+	VFMADD231PD      Z27, Z28, Z24
+	VADDPD           576(R9), Z24, Z24
+	VMOVUPD          Z24, 576(R9)
+	VADDPD           Z23, Z27, Z23
+	VADDPD           576(R8), Z23, Z23
+	VMOVUPD          Z23, 576(R8)
+	VBROADCASTSD     80(SI), Z14
+	VMOVUPD          1280(CX), Z15
+	VADDPD           Z9, Z14, Z13
+	VFMADD231PD      Z15, Z0, Z13
+	VADDPD           Z11, Z15, Z15
+	VMOVUPD          1344(CX), Z17
+	VADDPD           Z10, Z14, Z16
+	VFMADD231PD      Z17, Z0, Z16
+	VADDPD           Z12, Z17, Z17
+	VBROADCASTSD     88(SI), Z18
+	VMOVUPD          1408(CX), Z19
+	VADDPD           Z9, Z18, Z9
+	VFMADD231PD      Z19, Z0, Z9
+	VADDPD           Z11, Z19, Z19
+	VMOVUPD          1472(CX), Z11
+	VADDPD           Z10, Z18, Z10
+	VFMADD231PD      Z11, Z0, Z10
+	VADDPD           Z12, Z11, Z11
+	VREDUCEPD        $0x01, Z13, Z14
+	VREDUCEPD        $0x01, Z16, Z20
+	VREDUCEPD        $0x01, Z9, Z18
+	VREDUCEPD        $0x01, Z10, Z23
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z12
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z21
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z22
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z24
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z14, Z12
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z20, Z21
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z18, Z22
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z23, Z24
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z14, Z12
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z20, Z21
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z18, Z22
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z23, Z24
+	VFMADD213PD      Z8, Z14, Z12
+	VFMADD213PD      Z8, Z20, Z21
+	VFMADD213PD      Z8, Z18, Z22
+	VFMADD213PD      Z8, Z23, Z24
+	VFMADD213PD      Z7, Z14, Z12
+	VFMADD213PD      Z7, Z20, Z21
+	VFMADD213PD      Z7, Z18, Z22
+	VFMADD213PD      Z7, Z23, Z24
+	VFMADD213PD      Z6, Z14, Z12
+	VFMADD213PD      Z6, Z20, Z21
+	VFMADD213PD      Z6, Z18, Z22
+	VFMADD213PD      Z6, Z23, Z24
+	VFMADD213PD      Z5, Z14, Z12
+	VFMADD213PD      Z5, Z20, Z21
+	VFMADD213PD      Z5, Z18, Z22
+	VFMADD213PD      Z5, Z23, Z24
+	VFMADD213PD      Z4, Z14, Z12
+	VFMADD213PD      Z4, Z20, Z21
+	VFMADD213PD      Z4, Z18, Z22
+	VFMADD213PD      Z4, Z23, Z24
+	VFMADD213PD      Z3, Z14, Z12
+	VFMADD213PD      Z3, Z20, Z21
+	VFMADD213PD      Z3, Z18, Z22
+	VFMADD213PD      Z3, Z23, Z24
+	VFMADD213PD      Z2, Z14, Z12
+	VFMADD213PD      Z2, Z20, Z21
+	VFMADD213PD      Z2, Z18, Z22
+	VFMADD213PD      Z2, Z23, Z24
+	VFMADD213PD      Z1, Z14, Z12
+	VFMADD213PD      Z1, Z20, Z21
+	VFMADD213PD      Z1, Z18, Z22
+	VFMADD213PD      Z1, Z23, Z24
+	VSCALEFPD        Z13, Z12, Z12
+	VSCALEFPD        Z16, Z21, Z21
+	VSCALEFPD        Z9, Z22, Z22
+	VSCALEFPD        Z10, Z24, Z24
+	VMOVUPD          Z12, 1280(AX)
+	VMOVUPD          Z21, 1344(AX)
+	VMULPD           Z12, Z15, Z15
+	VFMADD231PD      Z21, Z17, Z15
+	VADDPD           640(R9), Z15, Z15
+	VMOVUPD          Z15, 640(R9)
+	VADDPD           Z12, Z21, Z12
+	VADDPD           640(R8), Z12, Z12
+	VMOVUPD          Z12, 640(R8)
+	VMOVUPD          Z22, 1408(AX)
+	VMOVUPD          Z24, 1472(AX)
+	VMULPD           Z22, Z19, Z19
+	VFMADD231PD      Z24, Z11, Z19
+	VADDPD           704(R9), Z19, Z19
+	VMOVUPD          Z19, 704(R9)
+	VADDPD           Z22, Z24, Z22
+	VADDPD           704(R8), Z22, Z22
+	VMOVUPD          Z22, 704(R8)
+	ADDQ             $0x00000080, DX
+	ADDQ             $0x00000080, BX
+	ADDQ             $0x00000600, AX
+	ADDQ             $0x00000600, CX
+	DECQ             R11
+	JNE              tile
+
+done:
+	LDMXCSR (SP)
+	VZEROUPPER
+	RET
+
+// func scores32AVX512_12(e *float64, z *float32, u *float64, h *float64, nb int, scale float64, ref *float64, s *float64, r *float64, t *float64, c *float64)
+// Requires: AVX, AVX512DQ, AVX512F, MMX+, SSE, SSE2
+TEXT ·scores32AVX512_12(SB), NOSPLIT, $8-88
+	MOVQ         e+0(FP), AX
+	MOVQ         z+8(FP), CX
+	MOVQ         u+16(FP), DX
+	MOVQ         h+24(FP), BX
+	MOVQ         ref+48(FP), SI
+	MOVQ         s+56(FP), DI
+	MOVQ         r+64(FP), R8
+	MOVQ         t+72(FP), R9
+	MOVQ         c+80(FP), R10
+	MOVSD        scale+40(FP), X0
+	VBROADCASTSD X0, Z0
+	STMXCSR      (SP)
+	MOVL         (SP), R11
+	ORL          $0x00008040, R11
+	MOVL         R11, 4(SP)
+	LDMXCSR      4(SP)
+	VBROADCASTSD sinkhorn_p0_64AVX512<>+0(SB), Z1
+	VBROADCASTSD sinkhorn_p1_64AVX512<>+0(SB), Z2
+	VBROADCASTSD sinkhorn_p2_64AVX512<>+0(SB), Z3
+	VBROADCASTSD sinkhorn_p3_64AVX512<>+0(SB), Z4
+	VBROADCASTSD sinkhorn_p4_64AVX512<>+0(SB), Z5
+	VBROADCASTSD sinkhorn_p5_64AVX512<>+0(SB), Z6
+	VBROADCASTSD sinkhorn_p6_64AVX512<>+0(SB), Z7
+	VBROADCASTSD sinkhorn_p7_64AVX512<>+0(SB), Z8
+	MOVQ         nb+32(FP), R11
+	TESTQ        R11, R11
+	JE           done
+
+tile:
+	VMOVUPD          (R10), Z9
+	VMOVUPD          64(R10), Z10
+	VBROADCASTSD     (DI), Z11
+	VFMADD231PD      (AX), Z11, Z9
+	VFMADD231PD      64(AX), Z11, Z10
+	VBROADCASTSD     8(DI), Z11
+	VFMADD231PD      128(AX), Z11, Z9
+	VFMADD231PD      192(AX), Z11, Z10
+	VBROADCASTSD     16(DI), Z11
+	VFMADD231PD      256(AX), Z11, Z9
+	VFMADD231PD      320(AX), Z11, Z10
+	VBROADCASTSD     24(DI), Z11
+	VFMADD231PD      384(AX), Z11, Z9
+	VFMADD231PD      448(AX), Z11, Z10
+	VBROADCASTSD     32(DI), Z11
+	VFMADD231PD      512(AX), Z11, Z9
+	VFMADD231PD      576(AX), Z11, Z10
+	VBROADCASTSD     40(DI), Z11
+	VFMADD231PD      640(AX), Z11, Z9
+	VFMADD231PD      704(AX), Z11, Z10
+	VBROADCASTSD     48(DI), Z11
+	VFMADD231PD      768(AX), Z11, Z9
+	VFMADD231PD      832(AX), Z11, Z10
+	VBROADCASTSD     56(DI), Z11
+	VFMADD231PD      896(AX), Z11, Z9
+	VFMADD231PD      960(AX), Z11, Z10
+	VBROADCASTSD     64(DI), Z11
+	VFMADD231PD      1024(AX), Z11, Z9
+	VFMADD231PD      1088(AX), Z11, Z10
+	VBROADCASTSD     72(DI), Z11
+	VFMADD231PD      1152(AX), Z11, Z9
+	VFMADD231PD      1216(AX), Z11, Z10
+	VBROADCASTSD     80(DI), Z11
+	VFMADD231PD      1280(AX), Z11, Z9
+	VFMADD231PD      1344(AX), Z11, Z10
+	VBROADCASTSD     88(DI), Z11
+	VFMADD231PD      1408(AX), Z11, Z9
+	VFMADD231PD      1472(AX), Z11, Z10
+	VMOVUPD          Z9, (R10)
+	VMOVUPD          Z10, 64(R10)
+	ADDQ             $0x00000080, R10
+	PREFETCHT1       16384(CX)
+	PREFETCHT1       16448(CX)
+	PREFETCHT1       16512(CX)
+	PREFETCHT1       16576(CX)
+	PREFETCHT1       16640(CX)
+	PREFETCHT1       16704(CX)
+	PREFETCHT1       16768(CX)
+	PREFETCHT1       16832(CX)
+	PREFETCHT1       16896(CX)
+	PREFETCHT1       16960(CX)
+	PREFETCHT1       17024(CX)
+	PREFETCHT1       17088(CX)
+	VMOVUPD          (DX), Z9
+	VMOVUPD          (BX), Z11
+	VMOVUPD          64(DX), Z10
+	VMOVUPD          64(BX), Z12
+	VBROADCASTSD     (SI), Z14
+	VCVTPS2PD        (CX), Z16
+	VADDPD           Z9, Z14, Z13
+	VFMADD231PD      Z16, Z0, Z13
+	VADDPD           Z11, Z16, Z16
+	VCVTPS2PD        32(CX), Z20
+	VADDPD           Z10, Z14, Z17
+	VFMADD231PD      Z20, Z0, Z17
+	VADDPD           Z12, Z20, Z20
+	VBROADCASTSD     8(SI), Z22
+	VCVTPS2PD        128(CX), Z24
+	VADDPD           Z9, Z22, Z21
+	VFMADD231PD      Z24, Z0, Z21
+	VADDPD           Z11, Z24, Z24
+	VCVTPS2PD        160(CX), Z28
+	VADDPD           Z10, Z22, Z25
+	VFMADD231PD      Z28, Z0, Z25
+	VADDPD           Z12, Z28, Z28
+	VREDUCEPD        $0x01, Z13, Z14
+	VREDUCEPD        $0x01, Z17, Z18
+	VREDUCEPD        $0x01, Z21, Z22
+	VREDUCEPD        $0x01, Z25, Z26
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z15
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z19
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z23
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z27
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z14, Z15
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z18, Z19
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z22, Z23
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z26, Z27
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z14, Z15
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z18, Z19
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z22, Z23
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z26, Z27
+	VFMADD213PD      Z8, Z14, Z15
+	VFMADD213PD      Z8, Z18, Z19
+	VFMADD213PD      Z8, Z22, Z23
+	VFMADD213PD      Z8, Z26, Z27
+	VFMADD213PD      Z7, Z14, Z15
+	VFMADD213PD      Z7, Z18, Z19
+	VFMADD213PD      Z7, Z22, Z23
+	VFMADD213PD      Z7, Z26, Z27
+	VFMADD213PD      Z6, Z14, Z15
+	VFMADD213PD      Z6, Z18, Z19
+	VFMADD213PD      Z6, Z22, Z23
+	VFMADD213PD      Z6, Z26, Z27
+	VFMADD213PD      Z5, Z14, Z15
+	VFMADD213PD      Z5, Z18, Z19
+	VFMADD213PD      Z5, Z22, Z23
+	VFMADD213PD      Z5, Z26, Z27
+	VFMADD213PD      Z4, Z14, Z15
+	VFMADD213PD      Z4, Z18, Z19
+	VFMADD213PD      Z4, Z22, Z23
+	VFMADD213PD      Z4, Z26, Z27
+	VFMADD213PD      Z3, Z14, Z15
+	VFMADD213PD      Z3, Z18, Z19
+	VFMADD213PD      Z3, Z22, Z23
+	VFMADD213PD      Z3, Z26, Z27
+	VFMADD213PD      Z2, Z14, Z15
+	VFMADD213PD      Z2, Z18, Z19
+	VFMADD213PD      Z2, Z22, Z23
+	VFMADD213PD      Z2, Z26, Z27
+	VFMADD213PD      Z1, Z14, Z15
+	VFMADD213PD      Z1, Z18, Z19
+	VFMADD213PD      Z1, Z22, Z23
+	VFMADD213PD      Z1, Z26, Z27
+	VSCALEFPD        Z13, Z15, Z15
+	VSCALEFPD        Z17, Z19, Z19
+	VSCALEFPD        Z21, Z23, Z23
+	VSCALEFPD        Z25, Z27, Z27
+	VMOVUPD          Z15, (AX)
+	VMOVUPD          Z19, 64(AX)
+	VMULPD           Z15, Z16, Z16
+	VFMADD231PD      Z19, Z20, Z16
+	VADDPD           (R9), Z16, Z16
+	VMOVUPD          Z16, (R9)
+	VADDPD           Z15, Z19, Z15
+	VADDPD           (R8), Z15, Z15
+	VMOVUPD          Z15, (R8)
+	VMOVUPD          Z23, 128(AX)
+	VMOVUPD          Z27, 192(AX)
+	VMULPD           Z23, Z24, Z24
+	VFMADD231PD      Z27, Z28, Z24
+	VADDPD           64(R9), Z24, Z24
+	VMOVUPD          Z24, 64(R9)
+	VADDPD           Z23, Z27, Z23
+	VADDPD           64(R8), Z23, Z23
+	VMOVUPD          Z23, 64(R8)
+	VBROADCASTSD     16(SI), Z14
+	VCVTPS2PD        256(CX), Z16
+	VADDPD           Z9, Z14, Z13
+	VFMADD231PD      Z16, Z0, Z13
+	VADDPD           Z11, Z16, Z16
+	VCVTPS2PD        288(CX), Z20
+	VADDPD           Z10, Z14, Z17
+	VFMADD231PD      Z20, Z0, Z17
+	VADDPD           Z12, Z20, Z20
+	VBROADCASTSD     24(SI), Z22
+	VCVTPS2PD        384(CX), Z24
+	VADDPD           Z9, Z22, Z21
+	VFMADD231PD      Z24, Z0, Z21
+	VADDPD           Z11, Z24, Z24
+	VCVTPS2PD        416(CX), Z28
+	VADDPD           Z10, Z22, Z25
+	VFMADD231PD      Z28, Z0, Z25
+	VADDPD           Z12, Z28, Z28
+	VREDUCEPD        $0x01, Z13, Z14
+	VREDUCEPD        $0x01, Z17, Z18
+	VREDUCEPD        $0x01, Z21, Z22
+	VREDUCEPD        $0x01, Z25, Z26
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z15
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z19
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z23
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z27
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z14, Z15
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z18, Z19
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z22, Z23
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z26, Z27
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z14, Z15
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z18, Z19
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z22, Z23
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z26, Z27
+	VFMADD213PD      Z8, Z14, Z15
+	VFMADD213PD      Z8, Z18, Z19
+	VFMADD213PD      Z8, Z22, Z23
+	VFMADD213PD      Z8, Z26, Z27
+	VFMADD213PD      Z7, Z14, Z15
+	VFMADD213PD      Z7, Z18, Z19
+	VFMADD213PD      Z7, Z22, Z23
+	VFMADD213PD      Z7, Z26, Z27
+	VFMADD213PD      Z6, Z14, Z15
+	VFMADD213PD      Z6, Z18, Z19
+	VFMADD213PD      Z6, Z22, Z23
+	VFMADD213PD      Z6, Z26, Z27
+	VFMADD213PD      Z5, Z14, Z15
+	VFMADD213PD      Z5, Z18, Z19
+	VFMADD213PD      Z5, Z22, Z23
+	VFMADD213PD      Z5, Z26, Z27
+	VFMADD213PD      Z4, Z14, Z15
+	VFMADD213PD      Z4, Z18, Z19
+	VFMADD213PD      Z4, Z22, Z23
+	VFMADD213PD      Z4, Z26, Z27
+	VFMADD213PD      Z3, Z14, Z15
+	VFMADD213PD      Z3, Z18, Z19
+	VFMADD213PD      Z3, Z22, Z23
+	VFMADD213PD      Z3, Z26, Z27
+	VFMADD213PD      Z2, Z14, Z15
+	VFMADD213PD      Z2, Z18, Z19
+	VFMADD213PD      Z2, Z22, Z23
+	VFMADD213PD      Z2, Z26, Z27
+	VFMADD213PD      Z1, Z14, Z15
+	VFMADD213PD      Z1, Z18, Z19
+	VFMADD213PD      Z1, Z22, Z23
+	VFMADD213PD      Z1, Z26, Z27
+	VSCALEFPD        Z13, Z15, Z15
+	VSCALEFPD        Z17, Z19, Z19
+	VSCALEFPD        Z21, Z23, Z23
+	VSCALEFPD        Z25, Z27, Z27
+	VMOVUPD          Z15, 256(AX)
+	VMOVUPD          Z19, 320(AX)
+	VMULPD           Z15, Z16, Z16
+	VFMADD231PD      Z19, Z20, Z16
+	VADDPD           128(R9), Z16, Z16
+	VMOVUPD          Z16, 128(R9)
+	VADDPD           Z15, Z19, Z15
+	VADDPD           128(R8), Z15, Z15
+	VMOVUPD          Z15, 128(R8)
+	VMOVUPD          Z23, 384(AX)
+	VMOVUPD          Z27, 448(AX)
+	VMULPD           Z23, Z24, Z24
+	VFMADD231PD      Z27, Z28, Z24
+	VADDPD           192(R9), Z24, Z24
+	VMOVUPD          Z24, 192(R9)
+	VADDPD           Z23, Z27, Z23
+	VADDPD           192(R8), Z23, Z23
+	VMOVUPD          Z23, 192(R8)
+	VBROADCASTSD     32(SI), Z14
+	VCVTPS2PD        512(CX), Z16
+	VADDPD           Z9, Z14, Z13
+	VFMADD231PD      Z16, Z0, Z13
+	VADDPD           Z11, Z16, Z16
+	VCVTPS2PD        544(CX), Z20
+	VADDPD           Z10, Z14, Z17
+	VFMADD231PD      Z20, Z0, Z17
+	VADDPD           Z12, Z20, Z20
+	VBROADCASTSD     40(SI), Z22
+	VCVTPS2PD        640(CX), Z24
+	VADDPD           Z9, Z22, Z21
+	VFMADD231PD      Z24, Z0, Z21
+	VADDPD           Z11, Z24, Z24
+	VCVTPS2PD        672(CX), Z28
+	VADDPD           Z10, Z22, Z25
+	VFMADD231PD      Z28, Z0, Z25
+	VADDPD           Z12, Z28, Z28
+	VREDUCEPD        $0x01, Z13, Z14
+	VREDUCEPD        $0x01, Z17, Z18
+	VREDUCEPD        $0x01, Z21, Z22
+	VREDUCEPD        $0x01, Z25, Z26
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z15
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z19
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z23
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z27
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z14, Z15
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z18, Z19
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z22, Z23
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z26, Z27
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z14, Z15
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z18, Z19
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z22, Z23
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z26, Z27
+	VFMADD213PD      Z8, Z14, Z15
+	VFMADD213PD      Z8, Z18, Z19
+	VFMADD213PD      Z8, Z22, Z23
+	VFMADD213PD      Z8, Z26, Z27
+	VFMADD213PD      Z7, Z14, Z15
+	VFMADD213PD      Z7, Z18, Z19
+	VFMADD213PD      Z7, Z22, Z23
+	VFMADD213PD      Z7, Z26, Z27
+	VFMADD213PD      Z6, Z14, Z15
+	VFMADD213PD      Z6, Z18, Z19
+	VFMADD213PD      Z6, Z22, Z23
+	VFMADD213PD      Z6, Z26, Z27
+	VFMADD213PD      Z5, Z14, Z15
+	VFMADD213PD      Z5, Z18, Z19
+	VFMADD213PD      Z5, Z22, Z23
+	VFMADD213PD      Z5, Z26, Z27
+	VFMADD213PD      Z4, Z14, Z15
+	VFMADD213PD      Z4, Z18, Z19
+	VFMADD213PD      Z4, Z22, Z23
+	VFMADD213PD      Z4, Z26, Z27
+	VFMADD213PD      Z3, Z14, Z15
+	VFMADD213PD      Z3, Z18, Z19
+	VFMADD213PD      Z3, Z22, Z23
+	VFMADD213PD      Z3, Z26, Z27
+	VFMADD213PD      Z2, Z14, Z15
+	VFMADD213PD      Z2, Z18, Z19
+	VFMADD213PD      Z2, Z22, Z23
+	VFMADD213PD      Z2, Z26, Z27
+	VFMADD213PD      Z1, Z14, Z15
+	VFMADD213PD      Z1, Z18, Z19
+	VFMADD213PD      Z1, Z22, Z23
+	VFMADD213PD      Z1, Z26, Z27
+	VSCALEFPD        Z13, Z15, Z15
+	VSCALEFPD        Z17, Z19, Z19
+	VSCALEFPD        Z21, Z23, Z23
+	VSCALEFPD        Z25, Z27, Z27
+	VMOVUPD          Z15, 512(AX)
+	VMOVUPD          Z19, 576(AX)
+	VMULPD           Z15, Z16, Z16
+	VFMADD231PD      Z19, Z20, Z16
+	VADDPD           256(R9), Z16, Z16
+	VMOVUPD          Z16, 256(R9)
+	VADDPD           Z15, Z19, Z15
+	VADDPD           256(R8), Z15, Z15
+	VMOVUPD          Z15, 256(R8)
+	VMOVUPD          Z23, 640(AX)
+	VMOVUPD          Z27, 704(AX)
+	VMULPD           Z23, Z24, Z24
+	VFMADD231PD      Z27, Z28, Z24
+	VADDPD           320(R9), Z24, Z24
+	VMOVUPD          Z24, 320(R9)
+	VADDPD           Z23, Z27, Z23
+	VADDPD           320(R8), Z23, Z23
+	VMOVUPD          Z23, 320(R8)
+	VBROADCASTSD     48(SI), Z14
+	VCVTPS2PD        768(CX), Z16
+	VADDPD           Z9, Z14, Z13
+	VFMADD231PD      Z16, Z0, Z13
+	VADDPD           Z11, Z16, Z16
+	VCVTPS2PD        800(CX), Z20
+	VADDPD           Z10, Z14, Z17
+	VFMADD231PD      Z20, Z0, Z17
+	VADDPD           Z12, Z20, Z20
+	VBROADCASTSD     56(SI), Z22
+	VCVTPS2PD        896(CX), Z24
+	VADDPD           Z9, Z22, Z21
+	VFMADD231PD      Z24, Z0, Z21
+	VADDPD           Z11, Z24, Z24
+	VCVTPS2PD        928(CX), Z28
+	VADDPD           Z10, Z22, Z25
+	VFMADD231PD      Z28, Z0, Z25
+	VADDPD           Z12, Z28, Z28
+	VREDUCEPD        $0x01, Z13, Z14
+	VREDUCEPD        $0x01, Z17, Z18
+	VREDUCEPD        $0x01, Z21, Z22
+	VREDUCEPD        $0x01, Z25, Z26
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z15
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z19
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z23
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z27
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z14, Z15
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z18, Z19
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z22, Z23
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z26, Z27
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z14, Z15
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z18, Z19
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z22, Z23
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z26, Z27
+	VFMADD213PD      Z8, Z14, Z15
+	VFMADD213PD      Z8, Z18, Z19
+	VFMADD213PD      Z8, Z22, Z23
+	VFMADD213PD      Z8, Z26, Z27
+	VFMADD213PD      Z7, Z14, Z15
+	VFMADD213PD      Z7, Z18, Z19
+	VFMADD213PD      Z7, Z22, Z23
+	VFMADD213PD      Z7, Z26, Z27
+	VFMADD213PD      Z6, Z14, Z15
+	VFMADD213PD      Z6, Z18, Z19
+	VFMADD213PD      Z6, Z22, Z23
+	VFMADD213PD      Z6, Z26, Z27
+	VFMADD213PD      Z5, Z14, Z15
+	VFMADD213PD      Z5, Z18, Z19
+	VFMADD213PD      Z5, Z22, Z23
+	VFMADD213PD      Z5, Z26, Z27
+	VFMADD213PD      Z4, Z14, Z15
+	VFMADD213PD      Z4, Z18, Z19
+	VFMADD213PD      Z4, Z22, Z23
+	VFMADD213PD      Z4, Z26, Z27
+	VFMADD213PD      Z3, Z14, Z15
+	VFMADD213PD      Z3, Z18, Z19
+	VFMADD213PD      Z3, Z22, Z23
+	VFMADD213PD      Z3, Z26, Z27
+	VFMADD213PD      Z2, Z14, Z15
+	VFMADD213PD      Z2, Z18, Z19
+	VFMADD213PD      Z2, Z22, Z23
+	VFMADD213PD      Z2, Z26, Z27
+	VFMADD213PD      Z1, Z14, Z15
+	VFMADD213PD      Z1, Z18, Z19
+	VFMADD213PD      Z1, Z22, Z23
+	VFMADD213PD      Z1, Z26, Z27
+	VSCALEFPD        Z13, Z15, Z15
+	VSCALEFPD        Z17, Z19, Z19
+	VSCALEFPD        Z21, Z23, Z23
+	VSCALEFPD        Z25, Z27, Z27
+	VMOVUPD          Z15, 768(AX)
+	VMOVUPD          Z19, 832(AX)
+	VMULPD           Z15, Z16, Z16
+	VFMADD231PD      Z19, Z20, Z16
+	VADDPD           384(R9), Z16, Z16
+	VMOVUPD          Z16, 384(R9)
+	VADDPD           Z15, Z19, Z15
+	VADDPD           384(R8), Z15, Z15
+	VMOVUPD          Z15, 384(R8)
+	VMOVUPD          Z23, 896(AX)
+	VMOVUPD          Z27, 960(AX)
+	VMULPD           Z23, Z24, Z24
+	VFMADD231PD      Z27, Z28, Z24
+	VADDPD           448(R9), Z24, Z24
+	VMOVUPD          Z24, 448(R9)
+	VADDPD           Z23, Z27, Z23
+	VADDPD           448(R8), Z23, Z23
+	VMOVUPD          Z23, 448(R8)
+	VBROADCASTSD     64(SI), Z14
+	VCVTPS2PD        1024(CX), Z16
+	VADDPD           Z9, Z14, Z13
+	VFMADD231PD      Z16, Z0, Z13
+	VADDPD           Z11, Z16, Z16
+	VCVTPS2PD        1056(CX), Z20
+	VADDPD           Z10, Z14, Z17
+	VFMADD231PD      Z20, Z0, Z17
+	VADDPD           Z12, Z20, Z20
+	VBROADCASTSD     72(SI), Z22
+	VCVTPS2PD        1152(CX), Z24
+	VADDPD           Z9, Z22, Z21
+	VFMADD231PD      Z24, Z0, Z21
+	VADDPD           Z11, Z24, Z24
+	VCVTPS2PD        1184(CX), Z28
+	VADDPD           Z10, Z22, Z25
+	VFMADD231PD      Z28, Z0, Z25
+	VADDPD           Z12, Z28, Z28
+	VREDUCEPD        $0x01, Z13, Z14
+	VREDUCEPD        $0x01, Z17, Z18
+	VREDUCEPD        $0x01, Z21, Z22
+	VREDUCEPD        $0x01, Z25, Z26
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z15
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z19
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z23
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z27
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z14, Z15
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z18, Z19
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z22, Z23
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z26, Z27
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z14, Z15
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z18, Z19
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z22, Z23
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z26, Z27
+	VFMADD213PD      Z8, Z14, Z15
+	VFMADD213PD      Z8, Z18, Z19
+	VFMADD213PD      Z8, Z22, Z23
+	VFMADD213PD      Z8, Z26, Z27
+	VFMADD213PD      Z7, Z14, Z15
+	VFMADD213PD      Z7, Z18, Z19
+	VFMADD213PD      Z7, Z22, Z23
+	VFMADD213PD      Z7, Z26, Z27
+	VFMADD213PD      Z6, Z14, Z15
+	VFMADD213PD      Z6, Z18, Z19
+	VFMADD213PD      Z6, Z22, Z23
+	VFMADD213PD      Z6, Z26, Z27
+	VFMADD213PD      Z5, Z14, Z15
+	VFMADD213PD      Z5, Z18, Z19
+	VFMADD213PD      Z5, Z22, Z23
+	VFMADD213PD      Z5, Z26, Z27
+	VFMADD213PD      Z4, Z14, Z15
+	VFMADD213PD      Z4, Z18, Z19
+	VFMADD213PD      Z4, Z22, Z23
+	VFMADD213PD      Z4, Z26, Z27
+	VFMADD213PD      Z3, Z14, Z15
+	VFMADD213PD      Z3, Z18, Z19
+	VFMADD213PD      Z3, Z22, Z23
+	VFMADD213PD      Z3, Z26, Z27
+	VFMADD213PD      Z2, Z14, Z15
+	VFMADD213PD      Z2, Z18, Z19
+	VFMADD213PD      Z2, Z22, Z23
+	VFMADD213PD      Z2, Z26, Z27
+	VFMADD213PD      Z1, Z14, Z15
+	VFMADD213PD      Z1, Z18, Z19
+	VFMADD213PD      Z1, Z22, Z23
+	VFMADD213PD      Z1, Z26, Z27
+	VSCALEFPD        Z13, Z15, Z15
+	VSCALEFPD        Z17, Z19, Z19
+	VSCALEFPD        Z21, Z23, Z23
+	VSCALEFPD        Z25, Z27, Z27
+	VMOVUPD          Z15, 1024(AX)
+	VMOVUPD          Z19, 1088(AX)
+	VMULPD           Z15, Z16, Z16
+	VFMADD231PD      Z19, Z20, Z16
+	VADDPD           512(R9), Z16, Z16
+	VMOVUPD          Z16, 512(R9)
+	VADDPD           Z15, Z19, Z15
+	VADDPD           512(R8), Z15, Z15
+	VMOVUPD          Z15, 512(R8)
+	VMOVUPD          Z23, 1152(AX)
+	VMOVUPD          Z27, 1216(AX)
+	VMULPD           Z23, Z24, Z24
+	VFMADD231PD      Z27, Z28, Z24
+	VADDPD           576(R9), Z24, Z24
+	VMOVUPD          Z24, 576(R9)
+	VADDPD           Z23, Z27, Z23
+	VADDPD           576(R8), Z23, Z23
+	VMOVUPD          Z23, 576(R8)
+	VBROADCASTSD     80(SI), Z14
+	VCVTPS2PD        1280(CX), Z15
+	VADDPD           Z9, Z14, Z13
+	VFMADD231PD      Z15, Z0, Z13
+	VADDPD           Z11, Z15, Z15
+	VCVTPS2PD        1312(CX), Z17
+	VADDPD           Z10, Z14, Z16
+	VFMADD231PD      Z17, Z0, Z16
+	VADDPD           Z12, Z17, Z17
+	VBROADCASTSD     88(SI), Z18
+	VCVTPS2PD        1408(CX), Z19
+	VADDPD           Z9, Z18, Z9
+	VFMADD231PD      Z19, Z0, Z9
+	VADDPD           Z11, Z19, Z19
+	VCVTPS2PD        1440(CX), Z11
+	VADDPD           Z10, Z18, Z10
+	VFMADD231PD      Z11, Z0, Z10
+	VADDPD           Z12, Z11, Z11
+	VREDUCEPD        $0x01, Z13, Z14
+	VREDUCEPD        $0x01, Z16, Z20
+	VREDUCEPD        $0x01, Z9, Z18
+	VREDUCEPD        $0x01, Z10, Z23
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z12
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z21
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z22
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z24
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z14, Z12
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z20, Z21
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z18, Z22
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z23, Z24
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z14, Z12
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z20, Z21
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z18, Z22
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z23, Z24
+	VFMADD213PD      Z8, Z14, Z12
+	VFMADD213PD      Z8, Z20, Z21
+	VFMADD213PD      Z8, Z18, Z22
+	VFMADD213PD      Z8, Z23, Z24
+	VFMADD213PD      Z7, Z14, Z12
+	VFMADD213PD      Z7, Z20, Z21
+	VFMADD213PD      Z7, Z18, Z22
+	VFMADD213PD      Z7, Z23, Z24
+	VFMADD213PD      Z6, Z14, Z12
+	VFMADD213PD      Z6, Z20, Z21
+	VFMADD213PD      Z6, Z18, Z22
+	VFMADD213PD      Z6, Z23, Z24
+	VFMADD213PD      Z5, Z14, Z12
+	VFMADD213PD      Z5, Z20, Z21
+	VFMADD213PD      Z5, Z18, Z22
+	VFMADD213PD      Z5, Z23, Z24
+	VFMADD213PD      Z4, Z14, Z12
+	VFMADD213PD      Z4, Z20, Z21
+	VFMADD213PD      Z4, Z18, Z22
+	VFMADD213PD      Z4, Z23, Z24
+	VFMADD213PD      Z3, Z14, Z12
+	VFMADD213PD      Z3, Z20, Z21
+	VFMADD213PD      Z3, Z18, Z22
+	VFMADD213PD      Z3, Z23, Z24
+	VFMADD213PD      Z2, Z14, Z12
+	VFMADD213PD      Z2, Z20, Z21
+	VFMADD213PD      Z2, Z18, Z22
+	VFMADD213PD      Z2, Z23, Z24
+	VFMADD213PD      Z1, Z14, Z12
+	VFMADD213PD      Z1, Z20, Z21
+	VFMADD213PD      Z1, Z18, Z22
+	VFMADD213PD      Z1, Z23, Z24
+	VSCALEFPD        Z13, Z12, Z12
+	VSCALEFPD        Z16, Z21, Z21
+	VSCALEFPD        Z9, Z22, Z22
+	VSCALEFPD        Z10, Z24, Z24
+	VMOVUPD          Z12, 1280(AX)
+	VMOVUPD          Z21, 1344(AX)
+	VMULPD           Z12, Z15, Z15
+	VFMADD231PD      Z21, Z17, Z15
+	VADDPD           640(R9), Z15, Z15
+	VMOVUPD          Z15, 640(R9)
+	VADDPD           Z12, Z21, Z12
+	VADDPD           640(R8), Z12, Z12
+	VMOVUPD          Z12, 640(R8)
+	VMOVUPD          Z22, 1408(AX)
+	VMOVUPD          Z24, 1472(AX)
+	VMULPD           Z22, Z19, Z19
+	VFMADD231PD      Z24, Z11, Z19
+	VADDPD           704(R9), Z19, Z19
+	VMOVUPD          Z19, 704(R9)
+	VADDPD           Z22, Z24, Z22
+	VADDPD           704(R8), Z22, Z22
+	VMOVUPD          Z22, 704(R8)
+	ADDQ             $0x00000080, DX
+	ADDQ             $0x00000080, BX
+	ADDQ             $0x00000600, AX
+	VMOVUPD          (R10), Z9
+	VMOVUPD          64(R10), Z10
+	VBROADCASTSD     (DI), Z11
+	VFMADD231PD      (AX), Z11, Z9
+	VFMADD231PD      64(AX), Z11, Z10
+	VBROADCASTSD     8(DI), Z11
+	VFMADD231PD      128(AX), Z11, Z9
+	VFMADD231PD      192(AX), Z11, Z10
+	VBROADCASTSD     16(DI), Z11
+	VFMADD231PD      256(AX), Z11, Z9
+	VFMADD231PD      320(AX), Z11, Z10
+	VBROADCASTSD     24(DI), Z11
+	VFMADD231PD      384(AX), Z11, Z9
+	VFMADD231PD      448(AX), Z11, Z10
+	VBROADCASTSD     32(DI), Z11
+	VFMADD231PD      512(AX), Z11, Z9
+	VFMADD231PD      576(AX), Z11, Z10
+	VBROADCASTSD     40(DI), Z11
+	VFMADD231PD      640(AX), Z11, Z9
+	VFMADD231PD      704(AX), Z11, Z10
+	VBROADCASTSD     48(DI), Z11
+	VFMADD231PD      768(AX), Z11, Z9
+	VFMADD231PD      832(AX), Z11, Z10
+	VBROADCASTSD     56(DI), Z11
+	VFMADD231PD      896(AX), Z11, Z9
+	VFMADD231PD      960(AX), Z11, Z10
+	VBROADCASTSD     64(DI), Z11
+	VFMADD231PD      1024(AX), Z11, Z9
+	VFMADD231PD      1088(AX), Z11, Z10
+	VBROADCASTSD     72(DI), Z11
+	VFMADD231PD      1152(AX), Z11, Z9
+	VFMADD231PD      1216(AX), Z11, Z10
+	VBROADCASTSD     80(DI), Z11
+	VFMADD231PD      1280(AX), Z11, Z9
+	VFMADD231PD      1344(AX), Z11, Z10
+	VBROADCASTSD     88(DI), Z11
+	VFMADD231PD      1408(AX), Z11, Z9
+	VFMADD231PD      1472(AX), Z11, Z10
+	VMOVUPD          Z9, (R10)
+	VMOVUPD          Z10, 64(R10)
+	ADDQ             $0x00000080, R10
+	PREFETCHT1       17152(CX)
+	PREFETCHT1       17216(CX)
+	PREFETCHT1       17280(CX)
+	PREFETCHT1       17344(CX)
+	PREFETCHT1       17408(CX)
+	PREFETCHT1       17472(CX)
+	PREFETCHT1       17536(CX)
+	PREFETCHT1       17600(CX)
+	PREFETCHT1       17664(CX)
+	PREFETCHT1       17728(CX)
+	PREFETCHT1       17792(CX)
+	PREFETCHT1       17856(CX)
+	VMOVUPD          (DX), Z9
+	VMOVUPD          (BX), Z11
+	VMOVUPD          64(DX), Z10
+	VMOVUPD          64(BX), Z12
+	VBROADCASTSD     (SI), Z14
+	VCVTPS2PD        64(CX), Z16
+	VADDPD           Z9, Z14, Z13
+	VFMADD231PD      Z16, Z0, Z13
+	VADDPD           Z11, Z16, Z16
+	VCVTPS2PD        96(CX), Z20
+	VADDPD           Z10, Z14, Z17
+	VFMADD231PD      Z20, Z0, Z17
+	VADDPD           Z12, Z20, Z20
+	VBROADCASTSD     8(SI), Z22
+	VCVTPS2PD        192(CX), Z24
+	VADDPD           Z9, Z22, Z21
+	VFMADD231PD      Z24, Z0, Z21
+	VADDPD           Z11, Z24, Z24
+	VCVTPS2PD        224(CX), Z28
+	VADDPD           Z10, Z22, Z25
+	VFMADD231PD      Z28, Z0, Z25
+	VADDPD           Z12, Z28, Z28
+	VREDUCEPD        $0x01, Z13, Z14
+	VREDUCEPD        $0x01, Z17, Z18
+	VREDUCEPD        $0x01, Z21, Z22
+	VREDUCEPD        $0x01, Z25, Z26
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z15
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z19
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z23
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z27
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z14, Z15
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z18, Z19
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z22, Z23
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z26, Z27
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z14, Z15
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z18, Z19
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z22, Z23
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z26, Z27
+	VFMADD213PD      Z8, Z14, Z15
+	VFMADD213PD      Z8, Z18, Z19
+	VFMADD213PD      Z8, Z22, Z23
+	VFMADD213PD      Z8, Z26, Z27
+	VFMADD213PD      Z7, Z14, Z15
+	VFMADD213PD      Z7, Z18, Z19
+	VFMADD213PD      Z7, Z22, Z23
+	VFMADD213PD      Z7, Z26, Z27
+	VFMADD213PD      Z6, Z14, Z15
+	VFMADD213PD      Z6, Z18, Z19
+	VFMADD213PD      Z6, Z22, Z23
+	VFMADD213PD      Z6, Z26, Z27
+	VFMADD213PD      Z5, Z14, Z15
+	VFMADD213PD      Z5, Z18, Z19
+	VFMADD213PD      Z5, Z22, Z23
+	VFMADD213PD      Z5, Z26, Z27
+	VFMADD213PD      Z4, Z14, Z15
+	VFMADD213PD      Z4, Z18, Z19
+	VFMADD213PD      Z4, Z22, Z23
+	VFMADD213PD      Z4, Z26, Z27
+	VFMADD213PD      Z3, Z14, Z15
+	VFMADD213PD      Z3, Z18, Z19
+	VFMADD213PD      Z3, Z22, Z23
+	VFMADD213PD      Z3, Z26, Z27
+	VFMADD213PD      Z2, Z14, Z15
+	VFMADD213PD      Z2, Z18, Z19
+	VFMADD213PD      Z2, Z22, Z23
+	VFMADD213PD      Z2, Z26, Z27
+	VFMADD213PD      Z1, Z14, Z15
+	VFMADD213PD      Z1, Z18, Z19
+	VFMADD213PD      Z1, Z22, Z23
+	VFMADD213PD      Z1, Z26, Z27
+	VSCALEFPD        Z13, Z15, Z15
+	VSCALEFPD        Z17, Z19, Z19
+	VSCALEFPD        Z21, Z23, Z23
+	VSCALEFPD        Z25, Z27, Z27
+	VMOVUPD          Z15, (AX)
+	VMOVUPD          Z19, 64(AX)
+	VMULPD           Z15, Z16, Z16
+	VFMADD231PD      Z19, Z20, Z16
+	VADDPD           (R9), Z16, Z16
+	VMOVUPD          Z16, (R9)
+	VADDPD           Z15, Z19, Z15
+	VADDPD           (R8), Z15, Z15
+	VMOVUPD          Z15, (R8)
+	VMOVUPD          Z23, 128(AX)
+	VMOVUPD          Z27, 192(AX)
+	VMULPD           Z23, Z24, Z24
+	VFMADD231PD      Z27, Z28, Z24
+	VADDPD           64(R9), Z24, Z24
+	VMOVUPD          Z24, 64(R9)
+	VADDPD           Z23, Z27, Z23
+	VADDPD           64(R8), Z23, Z23
+	VMOVUPD          Z23, 64(R8)
+	VBROADCASTSD     16(SI), Z14
+	VCVTPS2PD        320(CX), Z16
+	VADDPD           Z9, Z14, Z13
+	VFMADD231PD      Z16, Z0, Z13
+	VADDPD           Z11, Z16, Z16
+	VCVTPS2PD        352(CX), Z20
+	VADDPD           Z10, Z14, Z17
+	VFMADD231PD      Z20, Z0, Z17
+	VADDPD           Z12, Z20, Z20
+	VBROADCASTSD     24(SI), Z22
+	VCVTPS2PD        448(CX), Z24
+	VADDPD           Z9, Z22, Z21
+	VFMADD231PD      Z24, Z0, Z21
+	VADDPD           Z11, Z24, Z24
+	VCVTPS2PD        480(CX), Z28
+	VADDPD           Z10, Z22, Z25
+	VFMADD231PD      Z28, Z0, Z25
+	VADDPD           Z12, Z28, Z28
+	VREDUCEPD        $0x01, Z13, Z14
+	VREDUCEPD        $0x01, Z17, Z18
+	VREDUCEPD        $0x01, Z21, Z22
+	VREDUCEPD        $0x01, Z25, Z26
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z15
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z19
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z23
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z27
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z14, Z15
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z18, Z19
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z22, Z23
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z26, Z27
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z14, Z15
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z18, Z19
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z22, Z23
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z26, Z27
+	VFMADD213PD      Z8, Z14, Z15
+	VFMADD213PD      Z8, Z18, Z19
+	VFMADD213PD      Z8, Z22, Z23
+	VFMADD213PD      Z8, Z26, Z27
+	VFMADD213PD      Z7, Z14, Z15
+	VFMADD213PD      Z7, Z18, Z19
+	VFMADD213PD      Z7, Z22, Z23
+	VFMADD213PD      Z7, Z26, Z27
+	VFMADD213PD      Z6, Z14, Z15
+	VFMADD213PD      Z6, Z18, Z19
+	VFMADD213PD      Z6, Z22, Z23
+	VFMADD213PD      Z6, Z26, Z27
+	VFMADD213PD      Z5, Z14, Z15
+	VFMADD213PD      Z5, Z18, Z19
+	VFMADD213PD      Z5, Z22, Z23
+	VFMADD213PD      Z5, Z26, Z27
+	VFMADD213PD      Z4, Z14, Z15
+	VFMADD213PD      Z4, Z18, Z19
+	VFMADD213PD      Z4, Z22, Z23
+	VFMADD213PD      Z4, Z26, Z27
+	VFMADD213PD      Z3, Z14, Z15
+	VFMADD213PD      Z3, Z18, Z19
+	VFMADD213PD      Z3, Z22, Z23
+	VFMADD213PD      Z3, Z26, Z27
+	VFMADD213PD      Z2, Z14, Z15
+	VFMADD213PD      Z2, Z18, Z19
+	VFMADD213PD      Z2, Z22, Z23
+	VFMADD213PD      Z2, Z26, Z27
+	VFMADD213PD      Z1, Z14, Z15
+	VFMADD213PD      Z1, Z18, Z19
+	VFMADD213PD      Z1, Z22, Z23
+	VFMADD213PD      Z1, Z26, Z27
+	VSCALEFPD        Z13, Z15, Z15
+	VSCALEFPD        Z17, Z19, Z19
+	VSCALEFPD        Z21, Z23, Z23
+	VSCALEFPD        Z25, Z27, Z27
+	VMOVUPD          Z15, 256(AX)
+	VMOVUPD          Z19, 320(AX)
+	VMULPD           Z15, Z16, Z16
+	VFMADD231PD      Z19, Z20, Z16
+	VADDPD           128(R9), Z16, Z16
+	VMOVUPD          Z16, 128(R9)
+	VADDPD           Z15, Z19, Z15
+	VADDPD           128(R8), Z15, Z15
+	VMOVUPD          Z15, 128(R8)
+	VMOVUPD          Z23, 384(AX)
+	VMOVUPD          Z27, 448(AX)
+	VMULPD           Z23, Z24, Z24
+	VFMADD231PD      Z27, Z28, Z24
+	VADDPD           192(R9), Z24, Z24
+	VMOVUPD          Z24, 192(R9)
+	VADDPD           Z23, Z27, Z23
+	VADDPD           192(R8), Z23, Z23
+	VMOVUPD          Z23, 192(R8)
+	VBROADCASTSD     32(SI), Z14
+	VCVTPS2PD        576(CX), Z16
+	VADDPD           Z9, Z14, Z13
+	VFMADD231PD      Z16, Z0, Z13
+	VADDPD           Z11, Z16, Z16
+	VCVTPS2PD        608(CX), Z20
+	VADDPD           Z10, Z14, Z17
+	VFMADD231PD      Z20, Z0, Z17
+	VADDPD           Z12, Z20, Z20
+	VBROADCASTSD     40(SI), Z22
+	VCVTPS2PD        704(CX), Z24
+	VADDPD           Z9, Z22, Z21
+	VFMADD231PD      Z24, Z0, Z21
+	VADDPD           Z11, Z24, Z24
+	VCVTPS2PD        736(CX), Z28
+	VADDPD           Z10, Z22, Z25
+	VFMADD231PD      Z28, Z0, Z25
+	VADDPD           Z12, Z28, Z28
+	VREDUCEPD        $0x01, Z13, Z14
+	VREDUCEPD        $0x01, Z17, Z18
+	VREDUCEPD        $0x01, Z21, Z22
+	VREDUCEPD        $0x01, Z25, Z26
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z15
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z19
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z23
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z27
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z14, Z15
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z18, Z19
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z22, Z23
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z26, Z27
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z14, Z15
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z18, Z19
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z22, Z23
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z26, Z27
+	VFMADD213PD      Z8, Z14, Z15
+	VFMADD213PD      Z8, Z18, Z19
+	VFMADD213PD      Z8, Z22, Z23
+	VFMADD213PD      Z8, Z26, Z27
+	VFMADD213PD      Z7, Z14, Z15
+	VFMADD213PD      Z7, Z18, Z19
+	VFMADD213PD      Z7, Z22, Z23
+	VFMADD213PD      Z7, Z26, Z27
+	VFMADD213PD      Z6, Z14, Z15
+	VFMADD213PD      Z6, Z18, Z19
+	VFMADD213PD      Z6, Z22, Z23
+	VFMADD213PD      Z6, Z26, Z27
+	VFMADD213PD      Z5, Z14, Z15
+	VFMADD213PD      Z5, Z18, Z19
+	VFMADD213PD      Z5, Z22, Z23
+	VFMADD213PD      Z5, Z26, Z27
+	VFMADD213PD      Z4, Z14, Z15
+	VFMADD213PD      Z4, Z18, Z19
+	VFMADD213PD      Z4, Z22, Z23
+	VFMADD213PD      Z4, Z26, Z27
+	VFMADD213PD      Z3, Z14, Z15
+	VFMADD213PD      Z3, Z18, Z19
+	VFMADD213PD      Z3, Z22, Z23
+	VFMADD213PD      Z3, Z26, Z27
+	VFMADD213PD      Z2, Z14, Z15
+	VFMADD213PD      Z2, Z18, Z19
+	VFMADD213PD      Z2, Z22, Z23
+	VFMADD213PD      Z2, Z26, Z27
+	VFMADD213PD      Z1, Z14, Z15
+	VFMADD213PD      Z1, Z18, Z19
+	VFMADD213PD      Z1, Z22, Z23
+	VFMADD213PD      Z1, Z26, Z27
+	VSCALEFPD        Z13, Z15, Z15
+	VSCALEFPD        Z17, Z19, Z19
+	VSCALEFPD        Z21, Z23, Z23
+	VSCALEFPD        Z25, Z27, Z27
+	VMOVUPD          Z15, 512(AX)
+	VMOVUPD          Z19, 576(AX)
+	VMULPD           Z15, Z16, Z16
+	VFMADD231PD      Z19, Z20, Z16
+	VADDPD           256(R9), Z16, Z16
+	VMOVUPD          Z16, 256(R9)
+	VADDPD           Z15, Z19, Z15
+	VADDPD           256(R8), Z15, Z15
+	VMOVUPD          Z15, 256(R8)
+	VMOVUPD          Z23, 640(AX)
+	VMOVUPD          Z27, 704(AX)
+	VMULPD           Z23, Z24, Z24
+	VFMADD231PD      Z27, Z28, Z24
+	VADDPD           320(R9), Z24, Z24
+	VMOVUPD          Z24, 320(R9)
+	VADDPD           Z23, Z27, Z23
+	VADDPD           320(R8), Z23, Z23
+	VMOVUPD          Z23, 320(R8)
+	VBROADCASTSD     48(SI), Z14
+	VCVTPS2PD        832(CX), Z16
+	VADDPD           Z9, Z14, Z13
+	VFMADD231PD      Z16, Z0, Z13
+	VADDPD           Z11, Z16, Z16
+	VCVTPS2PD        864(CX), Z20
+	VADDPD           Z10, Z14, Z17
+	VFMADD231PD      Z20, Z0, Z17
+	VADDPD           Z12, Z20, Z20
+	VBROADCASTSD     56(SI), Z22
+	VCVTPS2PD        960(CX), Z24
+	VADDPD           Z9, Z22, Z21
+	VFMADD231PD      Z24, Z0, Z21
+	VADDPD           Z11, Z24, Z24
+	VCVTPS2PD        992(CX), Z28
+	VADDPD           Z10, Z22, Z25
+	VFMADD231PD      Z28, Z0, Z25
+	VADDPD           Z12, Z28, Z28
+	VREDUCEPD        $0x01, Z13, Z14
+	VREDUCEPD        $0x01, Z17, Z18
+	VREDUCEPD        $0x01, Z21, Z22
+	VREDUCEPD        $0x01, Z25, Z26
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z15
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z19
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z23
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z27
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z14, Z15
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z18, Z19
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z22, Z23
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z26, Z27
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z14, Z15
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z18, Z19
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z22, Z23
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z26, Z27
+	VFMADD213PD      Z8, Z14, Z15
+	VFMADD213PD      Z8, Z18, Z19
+	VFMADD213PD      Z8, Z22, Z23
+	VFMADD213PD      Z8, Z26, Z27
+	VFMADD213PD      Z7, Z14, Z15
+	VFMADD213PD      Z7, Z18, Z19
+	VFMADD213PD      Z7, Z22, Z23
+	VFMADD213PD      Z7, Z26, Z27
+	VFMADD213PD      Z6, Z14, Z15
+	VFMADD213PD      Z6, Z18, Z19
+	VFMADD213PD      Z6, Z22, Z23
+	VFMADD213PD      Z6, Z26, Z27
+	VFMADD213PD      Z5, Z14, Z15
+	VFMADD213PD      Z5, Z18, Z19
+	VFMADD213PD      Z5, Z22, Z23
+	VFMADD213PD      Z5, Z26, Z27
+	VFMADD213PD      Z4, Z14, Z15
+	VFMADD213PD      Z4, Z18, Z19
+	VFMADD213PD      Z4, Z22, Z23
+	VFMADD213PD      Z4, Z26, Z27
+	VFMADD213PD      Z3, Z14, Z15
+	VFMADD213PD      Z3, Z18, Z19
+	VFMADD213PD      Z3, Z22, Z23
+	VFMADD213PD      Z3, Z26, Z27
+	VFMADD213PD      Z2, Z14, Z15
+	VFMADD213PD      Z2, Z18, Z19
+	VFMADD213PD      Z2, Z22, Z23
+	VFMADD213PD      Z2, Z26, Z27
+	VFMADD213PD      Z1, Z14, Z15
+	VFMADD213PD      Z1, Z18, Z19
+	VFMADD213PD      Z1, Z22, Z23
+	VFMADD213PD      Z1, Z26, Z27
+	VSCALEFPD        Z13, Z15, Z15
+	VSCALEFPD        Z17, Z19, Z19
+	VSCALEFPD        Z21, Z23, Z23
+	VSCALEFPD        Z25, Z27, Z27
+	VMOVUPD          Z15, 768(AX)
+	VMOVUPD          Z19, 832(AX)
+	VMULPD           Z15, Z16, Z16
+	VFMADD231PD      Z19, Z20, Z16
+	VADDPD           384(R9), Z16, Z16
+	VMOVUPD          Z16, 384(R9)
+	VADDPD           Z15, Z19, Z15
+	VADDPD           384(R8), Z15, Z15
+	VMOVUPD          Z15, 384(R8)
+	VMOVUPD          Z23, 896(AX)
+	VMOVUPD          Z27, 960(AX)
+	VMULPD           Z23, Z24, Z24
+	VFMADD231PD      Z27, Z28, Z24
+	VADDPD           448(R9), Z24, Z24
+	VMOVUPD          Z24, 448(R9)
+	VADDPD           Z23, Z27, Z23
+	VADDPD           448(R8), Z23, Z23
+	VMOVUPD          Z23, 448(R8)
+	VBROADCASTSD     64(SI), Z14
+	VCVTPS2PD        1088(CX), Z16
+	VADDPD           Z9, Z14, Z13
+	VFMADD231PD      Z16, Z0, Z13
+	VADDPD           Z11, Z16, Z16
+	VCVTPS2PD        1120(CX), Z20
+	VADDPD           Z10, Z14, Z17
+	VFMADD231PD      Z20, Z0, Z17
+	VADDPD           Z12, Z20, Z20
+	VBROADCASTSD     72(SI), Z22
+	VCVTPS2PD        1216(CX), Z24
+	VADDPD           Z9, Z22, Z21
+	VFMADD231PD      Z24, Z0, Z21
+	VADDPD           Z11, Z24, Z24
+	VCVTPS2PD        1248(CX), Z28
+	VADDPD           Z10, Z22, Z25
+	VFMADD231PD      Z28, Z0, Z25
+	VADDPD           Z12, Z28, Z28
+	VREDUCEPD        $0x01, Z13, Z14
+	VREDUCEPD        $0x01, Z17, Z18
+	VREDUCEPD        $0x01, Z21, Z22
+	VREDUCEPD        $0x01, Z25, Z26
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z15
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z19
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z23
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z27
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z14, Z15
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z18, Z19
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z22, Z23
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z26, Z27
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z14, Z15
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z18, Z19
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z22, Z23
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z26, Z27
+	VFMADD213PD      Z8, Z14, Z15
+	VFMADD213PD      Z8, Z18, Z19
+	VFMADD213PD      Z8, Z22, Z23
+	VFMADD213PD      Z8, Z26, Z27
+	VFMADD213PD      Z7, Z14, Z15
+	VFMADD213PD      Z7, Z18, Z19
+	VFMADD213PD      Z7, Z22, Z23
+	VFMADD213PD      Z7, Z26, Z27
+	VFMADD213PD      Z6, Z14, Z15
+	VFMADD213PD      Z6, Z18, Z19
+	VFMADD213PD      Z6, Z22, Z23
+	VFMADD213PD      Z6, Z26, Z27
+	VFMADD213PD      Z5, Z14, Z15
+	VFMADD213PD      Z5, Z18, Z19
+	VFMADD213PD      Z5, Z22, Z23
+	VFMADD213PD      Z5, Z26, Z27
+	VFMADD213PD      Z4, Z14, Z15
+	VFMADD213PD      Z4, Z18, Z19
+	VFMADD213PD      Z4, Z22, Z23
+	VFMADD213PD      Z4, Z26, Z27
+	VFMADD213PD      Z3, Z14, Z15
+	VFMADD213PD      Z3, Z18, Z19
+	VFMADD213PD      Z3, Z22, Z23
+	VFMADD213PD      Z3, Z26, Z27
+	VFMADD213PD      Z2, Z14, Z15
+	VFMADD213PD      Z2, Z18, Z19
+	VFMADD213PD      Z2, Z22, Z23
+	VFMADD213PD      Z2, Z26, Z27
+	VFMADD213PD      Z1, Z14, Z15
+	VFMADD213PD      Z1, Z18, Z19
+	VFMADD213PD      Z1, Z22, Z23
+	VFMADD213PD      Z1, Z26, Z27
+	VSCALEFPD        Z13, Z15, Z15
+	VSCALEFPD        Z17, Z19, Z19
+	VSCALEFPD        Z21, Z23, Z23
+	VSCALEFPD        Z25, Z27, Z27
+	VMOVUPD          Z15, 1024(AX)
+	VMOVUPD          Z19, 1088(AX)
+	VMULPD           Z15, Z16, Z16
+	VFMADD231PD      Z19, Z20, Z16
+	VADDPD           512(R9), Z16, Z16
+	VMOVUPD          Z16, 512(R9)
+	VADDPD           Z15, Z19, Z15
+	VADDPD           512(R8), Z15, Z15
+	VMOVUPD          Z15, 512(R8)
+	VMOVUPD          Z23, 1152(AX)
+	VMOVUPD          Z27, 1216(AX)
+	VMULPD           Z23, Z24, Z24
+	VFMADD231PD      Z27, Z28, Z24
+	VADDPD           576(R9), Z24, Z24
+	VMOVUPD          Z24, 576(R9)
+	VADDPD           Z23, Z27, Z23
+	VADDPD           576(R8), Z23, Z23
+	VMOVUPD          Z23, 576(R8)
+	VBROADCASTSD     80(SI), Z14
+	VCVTPS2PD        1344(CX), Z15
+	VADDPD           Z9, Z14, Z13
+	VFMADD231PD      Z15, Z0, Z13
+	VADDPD           Z11, Z15, Z15
+	VCVTPS2PD        1376(CX), Z17
+	VADDPD           Z10, Z14, Z16
+	VFMADD231PD      Z17, Z0, Z16
+	VADDPD           Z12, Z17, Z17
+	VBROADCASTSD     88(SI), Z18
+	VCVTPS2PD        1472(CX), Z19
+	VADDPD           Z9, Z18, Z9
+	VFMADD231PD      Z19, Z0, Z9
+	VADDPD           Z11, Z19, Z19
+	VCVTPS2PD        1504(CX), Z11
+	VADDPD           Z10, Z18, Z10
+	VFMADD231PD      Z11, Z0, Z10
+	VADDPD           Z12, Z11, Z11
+	VREDUCEPD        $0x01, Z13, Z14
+	VREDUCEPD        $0x01, Z16, Z20
+	VREDUCEPD        $0x01, Z9, Z18
+	VREDUCEPD        $0x01, Z10, Z23
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z12
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z21
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z22
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z24
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z14, Z12
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z20, Z21
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z18, Z22
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z23, Z24
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z14, Z12
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z20, Z21
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z18, Z22
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z23, Z24
+	VFMADD213PD      Z8, Z14, Z12
+	VFMADD213PD      Z8, Z20, Z21
+	VFMADD213PD      Z8, Z18, Z22
+	VFMADD213PD      Z8, Z23, Z24
+	VFMADD213PD      Z7, Z14, Z12
+	VFMADD213PD      Z7, Z20, Z21
+	VFMADD213PD      Z7, Z18, Z22
+	VFMADD213PD      Z7, Z23, Z24
+	VFMADD213PD      Z6, Z14, Z12
+	VFMADD213PD      Z6, Z20, Z21
+	VFMADD213PD      Z6, Z18, Z22
+	VFMADD213PD      Z6, Z23, Z24
+	VFMADD213PD      Z5, Z14, Z12
+	VFMADD213PD      Z5, Z20, Z21
+	VFMADD213PD      Z5, Z18, Z22
+	VFMADD213PD      Z5, Z23, Z24
+	VFMADD213PD      Z4, Z14, Z12
+	VFMADD213PD      Z4, Z20, Z21
+	VFMADD213PD      Z4, Z18, Z22
+	VFMADD213PD      Z4, Z23, Z24
+	VFMADD213PD      Z3, Z14, Z12
+	VFMADD213PD      Z3, Z20, Z21
+	VFMADD213PD      Z3, Z18, Z22
+	VFMADD213PD      Z3, Z23, Z24
+	VFMADD213PD      Z2, Z14, Z12
+	VFMADD213PD      Z2, Z20, Z21
+	VFMADD213PD      Z2, Z18, Z22
+	VFMADD213PD      Z2, Z23, Z24
+	VFMADD213PD      Z1, Z14, Z12
+	VFMADD213PD      Z1, Z20, Z21
+	VFMADD213PD      Z1, Z18, Z22
+	VFMADD213PD      Z1, Z23, Z24
+	VSCALEFPD        Z13, Z12, Z12
+	VSCALEFPD        Z16, Z21, Z21
+	VSCALEFPD        Z9, Z22, Z22
+	VSCALEFPD        Z10, Z24, Z24
+	VMOVUPD          Z12, 1280(AX)
+	VMOVUPD          Z21, 1344(AX)
+	VMULPD           Z12, Z15, Z15
+	VFMADD231PD      Z21, Z17, Z15
+	VADDPD           640(R9), Z15, Z15
+	VMOVUPD          Z15, 640(R9)
+	VADDPD           Z12, Z21, Z12
+	VADDPD           640(R8), Z12, Z12
+	VMOVUPD          Z12, 640(R8)
+	VMOVUPD          Z22, 1408(AX)
+	VMOVUPD          Z24, 1472(AX)
+	VMULPD           Z22, Z19, Z19
+	VFMADD231PD      Z24, Z11, Z19
+	VADDPD           704(R9), Z19, Z19
+	VMOVUPD          Z19, 704(R9)
+	VADDPD           Z22, Z24, Z22
+	VADDPD           704(R8), Z22, Z22
+	VMOVUPD          Z22, 704(R8)
+	ADDQ             $0x00000080, DX
+	ADDQ             $0x00000080, BX
+	ADDQ             $0x00000600, AX
+	ADDQ             $0x00000600, CX
+	DECQ             R11
+	JNE              tile
 
 done:
 	LDMXCSR (SP)
@@ -9052,6 +12370,88 @@ done:
 	VZEROUPPER
 	RET
 
+// func colPeaks64AVX512_8(z *float64, q *float64, nb int, scale float64, c *float64)
+// Requires: AVX, AVX512F, SSE2
+TEXT ·colPeaks64AVX512_8(SB), NOSPLIT, $0-40
+	MOVQ         z+0(FP), AX
+	MOVQ         q+8(FP), CX
+	MOVQ         c+32(FP), DX
+	MOVSD        scale+24(FP), X0
+	VBROADCASTSD X0, Z0
+	VBROADCASTSD (CX), Z1
+	VBROADCASTSD 8(CX), Z2
+	VBROADCASTSD 16(CX), Z3
+	VBROADCASTSD 24(CX), Z4
+	VBROADCASTSD 32(CX), Z5
+	VBROADCASTSD 40(CX), Z6
+	VBROADCASTSD 48(CX), Z7
+	VBROADCASTSD 56(CX), Z8
+	MOVQ         nb+16(FP), CX
+	TESTQ        CX, CX
+	JE           done
+
+tile:
+	VMOVUPD     (DX), Z9
+	VMOVUPD     64(DX), Z10
+	VMOVUPD     (AX), Z11
+	VFMADD213PD Z1, Z0, Z11
+	VMAXPD      Z11, Z9, Z9
+	VMOVUPD     64(AX), Z11
+	VFMADD213PD Z1, Z0, Z11
+	VMAXPD      Z11, Z10, Z10
+	VMOVUPD     128(AX), Z11
+	VFMADD213PD Z2, Z0, Z11
+	VMAXPD      Z11, Z9, Z9
+	VMOVUPD     192(AX), Z11
+	VFMADD213PD Z2, Z0, Z11
+	VMAXPD      Z11, Z10, Z10
+	VMOVUPD     256(AX), Z11
+	VFMADD213PD Z3, Z0, Z11
+	VMAXPD      Z11, Z9, Z9
+	VMOVUPD     320(AX), Z11
+	VFMADD213PD Z3, Z0, Z11
+	VMAXPD      Z11, Z10, Z10
+	VMOVUPD     384(AX), Z11
+	VFMADD213PD Z4, Z0, Z11
+	VMAXPD      Z11, Z9, Z9
+	VMOVUPD     448(AX), Z11
+	VFMADD213PD Z4, Z0, Z11
+	VMAXPD      Z11, Z10, Z10
+	VMOVUPD     512(AX), Z11
+	VFMADD213PD Z5, Z0, Z11
+	VMAXPD      Z11, Z9, Z9
+	VMOVUPD     576(AX), Z11
+	VFMADD213PD Z5, Z0, Z11
+	VMAXPD      Z11, Z10, Z10
+	VMOVUPD     640(AX), Z11
+	VFMADD213PD Z6, Z0, Z11
+	VMAXPD      Z11, Z9, Z9
+	VMOVUPD     704(AX), Z11
+	VFMADD213PD Z6, Z0, Z11
+	VMAXPD      Z11, Z10, Z10
+	VMOVUPD     768(AX), Z11
+	VFMADD213PD Z7, Z0, Z11
+	VMAXPD      Z11, Z9, Z9
+	VMOVUPD     832(AX), Z11
+	VFMADD213PD Z7, Z0, Z11
+	VMAXPD      Z11, Z10, Z10
+	VMOVUPD     896(AX), Z11
+	VFMADD213PD Z8, Z0, Z11
+	VMAXPD      Z11, Z9, Z9
+	VMOVUPD     960(AX), Z11
+	VFMADD213PD Z8, Z0, Z11
+	VMAXPD      Z11, Z10, Z10
+	VMOVUPD     Z9, (DX)
+	VMOVUPD     Z10, 64(DX)
+	ADDQ        $0x00000080, DX
+	ADDQ        $0x00000400, AX
+	DECQ        CX
+	JNE         tile
+
+done:
+	VZEROUPPER
+	RET
+
 // func columns64AVX512_8(e *float64, nb int, s *float64, c *float64)
 // Requires: AVX, AVX512F, SSE
 TEXT ·columns64AVX512_8(SB), NOSPLIT, $8-32
@@ -9100,6 +12500,1284 @@ tile:
 	ADDQ         $0x00000400, AX
 	DECQ         BX
 	JNE          tile
+
+done:
+	LDMXCSR (SP)
+	VZEROUPPER
+	RET
+
+// func scores64AVX512_8(e *float64, z *float64, u *float64, h *float64, nb int, scale float64, ref *float64, s *float64, r *float64, t *float64, c *float64)
+// Requires: AVX, AVX512DQ, AVX512F, MMX+, SSE, SSE2
+TEXT ·scores64AVX512_8(SB), NOSPLIT, $8-88
+	MOVQ         e+0(FP), AX
+	MOVQ         z+8(FP), CX
+	MOVQ         u+16(FP), DX
+	MOVQ         h+24(FP), BX
+	MOVQ         ref+48(FP), SI
+	MOVQ         s+56(FP), DI
+	MOVQ         r+64(FP), R8
+	MOVQ         t+72(FP), R9
+	MOVQ         c+80(FP), R10
+	MOVSD        scale+40(FP), X0
+	VBROADCASTSD X0, Z0
+	STMXCSR      (SP)
+	MOVL         (SP), R11
+	ORL          $0x00008040, R11
+	MOVL         R11, 4(SP)
+	LDMXCSR      4(SP)
+	VBROADCASTSD sinkhorn_p0_64AVX512<>+0(SB), Z1
+	VBROADCASTSD sinkhorn_p1_64AVX512<>+0(SB), Z2
+	VBROADCASTSD sinkhorn_p2_64AVX512<>+0(SB), Z3
+	VBROADCASTSD sinkhorn_p3_64AVX512<>+0(SB), Z4
+	VBROADCASTSD sinkhorn_p4_64AVX512<>+0(SB), Z5
+	VBROADCASTSD sinkhorn_p5_64AVX512<>+0(SB), Z6
+	VBROADCASTSD sinkhorn_p6_64AVX512<>+0(SB), Z7
+	VBROADCASTSD sinkhorn_p7_64AVX512<>+0(SB), Z8
+	MOVQ         nb+32(FP), R11
+	TESTQ        R11, R11
+	JE           done
+
+tile:
+	VMOVUPD          (R10), Z9
+	VMOVUPD          64(R10), Z10
+	VBROADCASTSD     (DI), Z11
+	VFMADD231PD      (AX), Z11, Z9
+	VFMADD231PD      64(AX), Z11, Z10
+	VBROADCASTSD     8(DI), Z11
+	VFMADD231PD      128(AX), Z11, Z9
+	VFMADD231PD      192(AX), Z11, Z10
+	VBROADCASTSD     16(DI), Z11
+	VFMADD231PD      256(AX), Z11, Z9
+	VFMADD231PD      320(AX), Z11, Z10
+	VBROADCASTSD     24(DI), Z11
+	VFMADD231PD      384(AX), Z11, Z9
+	VFMADD231PD      448(AX), Z11, Z10
+	VBROADCASTSD     32(DI), Z11
+	VFMADD231PD      512(AX), Z11, Z9
+	VFMADD231PD      576(AX), Z11, Z10
+	VBROADCASTSD     40(DI), Z11
+	VFMADD231PD      640(AX), Z11, Z9
+	VFMADD231PD      704(AX), Z11, Z10
+	VBROADCASTSD     48(DI), Z11
+	VFMADD231PD      768(AX), Z11, Z9
+	VFMADD231PD      832(AX), Z11, Z10
+	VBROADCASTSD     56(DI), Z11
+	VFMADD231PD      896(AX), Z11, Z9
+	VFMADD231PD      960(AX), Z11, Z10
+	VMOVUPD          Z9, (R10)
+	VMOVUPD          Z10, 64(R10)
+	ADDQ             $0x00000080, R10
+	PREFETCHT1       16384(CX)
+	PREFETCHT1       16448(CX)
+	PREFETCHT1       16512(CX)
+	PREFETCHT1       16576(CX)
+	PREFETCHT1       16640(CX)
+	PREFETCHT1       16704(CX)
+	PREFETCHT1       16768(CX)
+	PREFETCHT1       16832(CX)
+	PREFETCHT1       16896(CX)
+	PREFETCHT1       16960(CX)
+	PREFETCHT1       17024(CX)
+	PREFETCHT1       17088(CX)
+	PREFETCHT1       17152(CX)
+	PREFETCHT1       17216(CX)
+	PREFETCHT1       17280(CX)
+	PREFETCHT1       17344(CX)
+	VMOVUPD          (DX), Z9
+	VMOVUPD          (BX), Z11
+	VMOVUPD          64(DX), Z10
+	VMOVUPD          64(BX), Z12
+	VBROADCASTSD     (SI), Z14
+	VMOVUPD          (CX), Z16
+	VADDPD           Z9, Z14, Z13
+	VFMADD231PD      Z16, Z0, Z13
+	VADDPD           Z11, Z16, Z16
+	VMOVUPD          64(CX), Z20
+	VADDPD           Z10, Z14, Z17
+	VFMADD231PD      Z20, Z0, Z17
+	VADDPD           Z12, Z20, Z20
+	VBROADCASTSD     8(SI), Z22
+	VMOVUPD          128(CX), Z24
+	VADDPD           Z9, Z22, Z21
+	VFMADD231PD      Z24, Z0, Z21
+	VADDPD           Z11, Z24, Z24
+	VMOVUPD          192(CX), Z28
+	VADDPD           Z10, Z22, Z25
+	VFMADD231PD      Z28, Z0, Z25
+	VADDPD           Z12, Z28, Z28
+	VREDUCEPD        $0x01, Z13, Z14
+	VREDUCEPD        $0x01, Z17, Z18
+	VREDUCEPD        $0x01, Z21, Z22
+	VREDUCEPD        $0x01, Z25, Z26
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z15
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z19
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z23
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z27
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z14, Z15
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z18, Z19
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z22, Z23
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z26, Z27
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z14, Z15
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z18, Z19
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z22, Z23
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z26, Z27
+	VFMADD213PD      Z8, Z14, Z15
+	VFMADD213PD      Z8, Z18, Z19
+	VFMADD213PD      Z8, Z22, Z23
+	VFMADD213PD      Z8, Z26, Z27
+	VFMADD213PD      Z7, Z14, Z15
+	VFMADD213PD      Z7, Z18, Z19
+	VFMADD213PD      Z7, Z22, Z23
+	VFMADD213PD      Z7, Z26, Z27
+	VFMADD213PD      Z6, Z14, Z15
+	VFMADD213PD      Z6, Z18, Z19
+	VFMADD213PD      Z6, Z22, Z23
+	VFMADD213PD      Z6, Z26, Z27
+	VFMADD213PD      Z5, Z14, Z15
+	VFMADD213PD      Z5, Z18, Z19
+	VFMADD213PD      Z5, Z22, Z23
+	VFMADD213PD      Z5, Z26, Z27
+	VFMADD213PD      Z4, Z14, Z15
+	VFMADD213PD      Z4, Z18, Z19
+	VFMADD213PD      Z4, Z22, Z23
+	VFMADD213PD      Z4, Z26, Z27
+	VFMADD213PD      Z3, Z14, Z15
+	VFMADD213PD      Z3, Z18, Z19
+	VFMADD213PD      Z3, Z22, Z23
+	VFMADD213PD      Z3, Z26, Z27
+	VFMADD213PD      Z2, Z14, Z15
+	VFMADD213PD      Z2, Z18, Z19
+	VFMADD213PD      Z2, Z22, Z23
+	VFMADD213PD      Z2, Z26, Z27
+	VFMADD213PD      Z1, Z14, Z15
+	VFMADD213PD      Z1, Z18, Z19
+	VFMADD213PD      Z1, Z22, Z23
+	VFMADD213PD      Z1, Z26, Z27
+	VSCALEFPD        Z13, Z15, Z15
+	VSCALEFPD        Z17, Z19, Z19
+	VSCALEFPD        Z21, Z23, Z23
+	VSCALEFPD        Z25, Z27, Z27
+	VMOVUPD          Z15, (AX)
+	VMOVUPD          Z19, 64(AX)
+	VMULPD           Z15, Z16, Z16
+	VFMADD231PD      Z19, Z20, Z16
+	VADDPD           (R9), Z16, Z16
+	VMOVUPD          Z16, (R9)
+	VADDPD           Z15, Z19, Z15
+	VADDPD           (R8), Z15, Z15
+	VMOVUPD          Z15, (R8)
+	VMOVUPD          Z23, 128(AX)
+	VMOVUPD          Z27, 192(AX)
+	VMULPD           Z23, Z24, Z24
+	VFMADD231PD      Z27, Z28, Z24
+	VADDPD           64(R9), Z24, Z24
+	VMOVUPD          Z24, 64(R9)
+	VADDPD           Z23, Z27, Z23
+	VADDPD           64(R8), Z23, Z23
+	VMOVUPD          Z23, 64(R8)
+	VBROADCASTSD     16(SI), Z14
+	VMOVUPD          256(CX), Z16
+	VADDPD           Z9, Z14, Z13
+	VFMADD231PD      Z16, Z0, Z13
+	VADDPD           Z11, Z16, Z16
+	VMOVUPD          320(CX), Z20
+	VADDPD           Z10, Z14, Z17
+	VFMADD231PD      Z20, Z0, Z17
+	VADDPD           Z12, Z20, Z20
+	VBROADCASTSD     24(SI), Z22
+	VMOVUPD          384(CX), Z24
+	VADDPD           Z9, Z22, Z21
+	VFMADD231PD      Z24, Z0, Z21
+	VADDPD           Z11, Z24, Z24
+	VMOVUPD          448(CX), Z28
+	VADDPD           Z10, Z22, Z25
+	VFMADD231PD      Z28, Z0, Z25
+	VADDPD           Z12, Z28, Z28
+	VREDUCEPD        $0x01, Z13, Z14
+	VREDUCEPD        $0x01, Z17, Z18
+	VREDUCEPD        $0x01, Z21, Z22
+	VREDUCEPD        $0x01, Z25, Z26
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z15
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z19
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z23
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z27
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z14, Z15
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z18, Z19
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z22, Z23
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z26, Z27
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z14, Z15
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z18, Z19
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z22, Z23
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z26, Z27
+	VFMADD213PD      Z8, Z14, Z15
+	VFMADD213PD      Z8, Z18, Z19
+	VFMADD213PD      Z8, Z22, Z23
+	VFMADD213PD      Z8, Z26, Z27
+	VFMADD213PD      Z7, Z14, Z15
+	VFMADD213PD      Z7, Z18, Z19
+	VFMADD213PD      Z7, Z22, Z23
+	VFMADD213PD      Z7, Z26, Z27
+	VFMADD213PD      Z6, Z14, Z15
+	VFMADD213PD      Z6, Z18, Z19
+	VFMADD213PD      Z6, Z22, Z23
+	VFMADD213PD      Z6, Z26, Z27
+	VFMADD213PD      Z5, Z14, Z15
+	VFMADD213PD      Z5, Z18, Z19
+	VFMADD213PD      Z5, Z22, Z23
+	VFMADD213PD      Z5, Z26, Z27
+	VFMADD213PD      Z4, Z14, Z15
+	VFMADD213PD      Z4, Z18, Z19
+	VFMADD213PD      Z4, Z22, Z23
+	VFMADD213PD      Z4, Z26, Z27
+	VFMADD213PD      Z3, Z14, Z15
+	VFMADD213PD      Z3, Z18, Z19
+	VFMADD213PD      Z3, Z22, Z23
+	VFMADD213PD      Z3, Z26, Z27
+	VFMADD213PD      Z2, Z14, Z15
+	VFMADD213PD      Z2, Z18, Z19
+	VFMADD213PD      Z2, Z22, Z23
+	VFMADD213PD      Z2, Z26, Z27
+	VFMADD213PD      Z1, Z14, Z15
+	VFMADD213PD      Z1, Z18, Z19
+	VFMADD213PD      Z1, Z22, Z23
+	VFMADD213PD      Z1, Z26, Z27
+	VSCALEFPD        Z13, Z15, Z15
+	VSCALEFPD        Z17, Z19, Z19
+	VSCALEFPD        Z21, Z23, Z23
+	VSCALEFPD        Z25, Z27, Z27
+	VMOVUPD          Z15, 256(AX)
+	VMOVUPD          Z19, 320(AX)
+	VMULPD           Z15, Z16, Z16
+	VFMADD231PD      Z19, Z20, Z16
+	VADDPD           128(R9), Z16, Z16
+	VMOVUPD          Z16, 128(R9)
+	VADDPD           Z15, Z19, Z15
+	VADDPD           128(R8), Z15, Z15
+	VMOVUPD          Z15, 128(R8)
+	VMOVUPD          Z23, 384(AX)
+	VMOVUPD          Z27, 448(AX)
+	VMULPD           Z23, Z24, Z24
+	VFMADD231PD      Z27, Z28, Z24
+	VADDPD           192(R9), Z24, Z24
+	VMOVUPD          Z24, 192(R9)
+	VADDPD           Z23, Z27, Z23
+	VADDPD           192(R8), Z23, Z23
+	VMOVUPD          Z23, 192(R8)
+	VBROADCASTSD     32(SI), Z14
+	VMOVUPD          512(CX), Z16
+	VADDPD           Z9, Z14, Z13
+	VFMADD231PD      Z16, Z0, Z13
+	VADDPD           Z11, Z16, Z16
+	VMOVUPD          576(CX), Z20
+	VADDPD           Z10, Z14, Z17
+	VFMADD231PD      Z20, Z0, Z17
+	VADDPD           Z12, Z20, Z20
+	VBROADCASTSD     40(SI), Z22
+	VMOVUPD          640(CX), Z24
+	VADDPD           Z9, Z22, Z21
+	VFMADD231PD      Z24, Z0, Z21
+	VADDPD           Z11, Z24, Z24
+	VMOVUPD          704(CX), Z28
+	VADDPD           Z10, Z22, Z25
+	VFMADD231PD      Z28, Z0, Z25
+	VADDPD           Z12, Z28, Z28
+	VREDUCEPD        $0x01, Z13, Z14
+	VREDUCEPD        $0x01, Z17, Z18
+	VREDUCEPD        $0x01, Z21, Z22
+	VREDUCEPD        $0x01, Z25, Z26
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z15
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z19
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z23
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z27
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z14, Z15
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z18, Z19
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z22, Z23
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z26, Z27
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z14, Z15
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z18, Z19
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z22, Z23
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z26, Z27
+	VFMADD213PD      Z8, Z14, Z15
+	VFMADD213PD      Z8, Z18, Z19
+	VFMADD213PD      Z8, Z22, Z23
+	VFMADD213PD      Z8, Z26, Z27
+	VFMADD213PD      Z7, Z14, Z15
+	VFMADD213PD      Z7, Z18, Z19
+	VFMADD213PD      Z7, Z22, Z23
+	VFMADD213PD      Z7, Z26, Z27
+	VFMADD213PD      Z6, Z14, Z15
+	VFMADD213PD      Z6, Z18, Z19
+	VFMADD213PD      Z6, Z22, Z23
+	VFMADD213PD      Z6, Z26, Z27
+	VFMADD213PD      Z5, Z14, Z15
+	VFMADD213PD      Z5, Z18, Z19
+	VFMADD213PD      Z5, Z22, Z23
+	VFMADD213PD      Z5, Z26, Z27
+	VFMADD213PD      Z4, Z14, Z15
+	VFMADD213PD      Z4, Z18, Z19
+	VFMADD213PD      Z4, Z22, Z23
+	VFMADD213PD      Z4, Z26, Z27
+	VFMADD213PD      Z3, Z14, Z15
+	VFMADD213PD      Z3, Z18, Z19
+	VFMADD213PD      Z3, Z22, Z23
+	VFMADD213PD      Z3, Z26, Z27
+	VFMADD213PD      Z2, Z14, Z15
+	VFMADD213PD      Z2, Z18, Z19
+	VFMADD213PD      Z2, Z22, Z23
+	VFMADD213PD      Z2, Z26, Z27
+	VFMADD213PD      Z1, Z14, Z15
+	VFMADD213PD      Z1, Z18, Z19
+	VFMADD213PD      Z1, Z22, Z23
+	VFMADD213PD      Z1, Z26, Z27
+	VSCALEFPD        Z13, Z15, Z15
+	VSCALEFPD        Z17, Z19, Z19
+	VSCALEFPD        Z21, Z23, Z23
+	VSCALEFPD        Z25, Z27, Z27
+	VMOVUPD          Z15, 512(AX)
+	VMOVUPD          Z19, 576(AX)
+	VMULPD           Z15, Z16, Z16
+	VFMADD231PD      Z19, Z20, Z16
+	VADDPD           256(R9), Z16, Z16
+	VMOVUPD          Z16, 256(R9)
+	VADDPD           Z15, Z19, Z15
+	VADDPD           256(R8), Z15, Z15
+	VMOVUPD          Z15, 256(R8)
+	VMOVUPD          Z23, 640(AX)
+	VMOVUPD          Z27, 704(AX)
+	VMULPD           Z23, Z24, Z24
+	VFMADD231PD      Z27, Z28, Z24
+	VADDPD           320(R9), Z24, Z24
+	VMOVUPD          Z24, 320(R9)
+	VADDPD           Z23, Z27, Z23
+	VADDPD           320(R8), Z23, Z23
+	VMOVUPD          Z23, 320(R8)
+	VBROADCASTSD     48(SI), Z14
+	VMOVUPD          768(CX), Z15
+	VADDPD           Z9, Z14, Z13
+	VFMADD231PD      Z15, Z0, Z13
+	VADDPD           Z11, Z15, Z15
+	VMOVUPD          832(CX), Z17
+	VADDPD           Z10, Z14, Z16
+	VFMADD231PD      Z17, Z0, Z16
+	VADDPD           Z12, Z17, Z17
+	VBROADCASTSD     56(SI), Z18
+	VMOVUPD          896(CX), Z19
+	VADDPD           Z9, Z18, Z9
+	VFMADD231PD      Z19, Z0, Z9
+	VADDPD           Z11, Z19, Z19
+	VMOVUPD          960(CX), Z11
+	VADDPD           Z10, Z18, Z10
+	VFMADD231PD      Z11, Z0, Z10
+	VADDPD           Z12, Z11, Z11
+	VREDUCEPD        $0x01, Z13, Z14
+	VREDUCEPD        $0x01, Z16, Z20
+	VREDUCEPD        $0x01, Z9, Z18
+	VREDUCEPD        $0x01, Z10, Z23
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z12
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z21
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z22
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z24
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z14, Z12
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z20, Z21
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z18, Z22
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z23, Z24
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z14, Z12
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z20, Z21
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z18, Z22
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z23, Z24
+	VFMADD213PD      Z8, Z14, Z12
+	VFMADD213PD      Z8, Z20, Z21
+	VFMADD213PD      Z8, Z18, Z22
+	VFMADD213PD      Z8, Z23, Z24
+	VFMADD213PD      Z7, Z14, Z12
+	VFMADD213PD      Z7, Z20, Z21
+	VFMADD213PD      Z7, Z18, Z22
+	VFMADD213PD      Z7, Z23, Z24
+	VFMADD213PD      Z6, Z14, Z12
+	VFMADD213PD      Z6, Z20, Z21
+	VFMADD213PD      Z6, Z18, Z22
+	VFMADD213PD      Z6, Z23, Z24
+	VFMADD213PD      Z5, Z14, Z12
+	VFMADD213PD      Z5, Z20, Z21
+	VFMADD213PD      Z5, Z18, Z22
+	VFMADD213PD      Z5, Z23, Z24
+	VFMADD213PD      Z4, Z14, Z12
+	VFMADD213PD      Z4, Z20, Z21
+	VFMADD213PD      Z4, Z18, Z22
+	VFMADD213PD      Z4, Z23, Z24
+	VFMADD213PD      Z3, Z14, Z12
+	VFMADD213PD      Z3, Z20, Z21
+	VFMADD213PD      Z3, Z18, Z22
+	VFMADD213PD      Z3, Z23, Z24
+	VFMADD213PD      Z2, Z14, Z12
+	VFMADD213PD      Z2, Z20, Z21
+	VFMADD213PD      Z2, Z18, Z22
+	VFMADD213PD      Z2, Z23, Z24
+	VFMADD213PD      Z1, Z14, Z12
+	VFMADD213PD      Z1, Z20, Z21
+	VFMADD213PD      Z1, Z18, Z22
+	VFMADD213PD      Z1, Z23, Z24
+	VSCALEFPD        Z13, Z12, Z12
+	VSCALEFPD        Z16, Z21, Z21
+	VSCALEFPD        Z9, Z22, Z22
+	VSCALEFPD        Z10, Z24, Z24
+	VMOVUPD          Z12, 768(AX)
+	VMOVUPD          Z21, 832(AX)
+	VMULPD           Z12, Z15, Z15
+	VFMADD231PD      Z21, Z17, Z15
+	VADDPD           384(R9), Z15, Z15
+	VMOVUPD          Z15, 384(R9)
+	VADDPD           Z12, Z21, Z12
+	VADDPD           384(R8), Z12, Z12
+	VMOVUPD          Z12, 384(R8)
+	VMOVUPD          Z22, 896(AX)
+	VMOVUPD          Z24, 960(AX)
+	VMULPD           Z22, Z19, Z19
+	VFMADD231PD      Z24, Z11, Z19
+	VADDPD           448(R9), Z19, Z19
+	VMOVUPD          Z19, 448(R9)
+	VADDPD           Z22, Z24, Z22
+	VADDPD           448(R8), Z22, Z22
+	VMOVUPD          Z22, 448(R8)
+	ADDQ             $0x00000080, DX
+	ADDQ             $0x00000080, BX
+	ADDQ             $0x00000400, AX
+	ADDQ             $0x00000400, CX
+	DECQ             R11
+	JNE              tile
+
+done:
+	LDMXCSR (SP)
+	VZEROUPPER
+	RET
+
+// func scores32AVX512_8(e *float64, z *float32, u *float64, h *float64, nb int, scale float64, ref *float64, s *float64, r *float64, t *float64, c *float64)
+// Requires: AVX, AVX512DQ, AVX512F, MMX+, SSE, SSE2
+TEXT ·scores32AVX512_8(SB), NOSPLIT, $8-88
+	MOVQ         e+0(FP), AX
+	MOVQ         z+8(FP), CX
+	MOVQ         u+16(FP), DX
+	MOVQ         h+24(FP), BX
+	MOVQ         ref+48(FP), SI
+	MOVQ         s+56(FP), DI
+	MOVQ         r+64(FP), R8
+	MOVQ         t+72(FP), R9
+	MOVQ         c+80(FP), R10
+	MOVSD        scale+40(FP), X0
+	VBROADCASTSD X0, Z0
+	STMXCSR      (SP)
+	MOVL         (SP), R11
+	ORL          $0x00008040, R11
+	MOVL         R11, 4(SP)
+	LDMXCSR      4(SP)
+	VBROADCASTSD sinkhorn_p0_64AVX512<>+0(SB), Z1
+	VBROADCASTSD sinkhorn_p1_64AVX512<>+0(SB), Z2
+	VBROADCASTSD sinkhorn_p2_64AVX512<>+0(SB), Z3
+	VBROADCASTSD sinkhorn_p3_64AVX512<>+0(SB), Z4
+	VBROADCASTSD sinkhorn_p4_64AVX512<>+0(SB), Z5
+	VBROADCASTSD sinkhorn_p5_64AVX512<>+0(SB), Z6
+	VBROADCASTSD sinkhorn_p6_64AVX512<>+0(SB), Z7
+	VBROADCASTSD sinkhorn_p7_64AVX512<>+0(SB), Z8
+	MOVQ         nb+32(FP), R11
+	TESTQ        R11, R11
+	JE           done
+
+tile:
+	VMOVUPD          (R10), Z9
+	VMOVUPD          64(R10), Z10
+	VBROADCASTSD     (DI), Z11
+	VFMADD231PD      (AX), Z11, Z9
+	VFMADD231PD      64(AX), Z11, Z10
+	VBROADCASTSD     8(DI), Z11
+	VFMADD231PD      128(AX), Z11, Z9
+	VFMADD231PD      192(AX), Z11, Z10
+	VBROADCASTSD     16(DI), Z11
+	VFMADD231PD      256(AX), Z11, Z9
+	VFMADD231PD      320(AX), Z11, Z10
+	VBROADCASTSD     24(DI), Z11
+	VFMADD231PD      384(AX), Z11, Z9
+	VFMADD231PD      448(AX), Z11, Z10
+	VBROADCASTSD     32(DI), Z11
+	VFMADD231PD      512(AX), Z11, Z9
+	VFMADD231PD      576(AX), Z11, Z10
+	VBROADCASTSD     40(DI), Z11
+	VFMADD231PD      640(AX), Z11, Z9
+	VFMADD231PD      704(AX), Z11, Z10
+	VBROADCASTSD     48(DI), Z11
+	VFMADD231PD      768(AX), Z11, Z9
+	VFMADD231PD      832(AX), Z11, Z10
+	VBROADCASTSD     56(DI), Z11
+	VFMADD231PD      896(AX), Z11, Z9
+	VFMADD231PD      960(AX), Z11, Z10
+	VMOVUPD          Z9, (R10)
+	VMOVUPD          Z10, 64(R10)
+	ADDQ             $0x00000080, R10
+	PREFETCHT1       16384(CX)
+	PREFETCHT1       16448(CX)
+	PREFETCHT1       16512(CX)
+	PREFETCHT1       16576(CX)
+	PREFETCHT1       16640(CX)
+	PREFETCHT1       16704(CX)
+	PREFETCHT1       16768(CX)
+	PREFETCHT1       16832(CX)
+	VMOVUPD          (DX), Z9
+	VMOVUPD          (BX), Z11
+	VMOVUPD          64(DX), Z10
+	VMOVUPD          64(BX), Z12
+	VBROADCASTSD     (SI), Z14
+	VCVTPS2PD        (CX), Z16
+	VADDPD           Z9, Z14, Z13
+	VFMADD231PD      Z16, Z0, Z13
+	VADDPD           Z11, Z16, Z16
+	VCVTPS2PD        32(CX), Z20
+	VADDPD           Z10, Z14, Z17
+	VFMADD231PD      Z20, Z0, Z17
+	VADDPD           Z12, Z20, Z20
+	VBROADCASTSD     8(SI), Z22
+	VCVTPS2PD        128(CX), Z24
+	VADDPD           Z9, Z22, Z21
+	VFMADD231PD      Z24, Z0, Z21
+	VADDPD           Z11, Z24, Z24
+	VCVTPS2PD        160(CX), Z28
+	VADDPD           Z10, Z22, Z25
+	VFMADD231PD      Z28, Z0, Z25
+	VADDPD           Z12, Z28, Z28
+	VREDUCEPD        $0x01, Z13, Z14
+	VREDUCEPD        $0x01, Z17, Z18
+	VREDUCEPD        $0x01, Z21, Z22
+	VREDUCEPD        $0x01, Z25, Z26
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z15
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z19
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z23
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z27
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z14, Z15
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z18, Z19
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z22, Z23
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z26, Z27
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z14, Z15
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z18, Z19
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z22, Z23
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z26, Z27
+	VFMADD213PD      Z8, Z14, Z15
+	VFMADD213PD      Z8, Z18, Z19
+	VFMADD213PD      Z8, Z22, Z23
+	VFMADD213PD      Z8, Z26, Z27
+	VFMADD213PD      Z7, Z14, Z15
+	VFMADD213PD      Z7, Z18, Z19
+	VFMADD213PD      Z7, Z22, Z23
+	VFMADD213PD      Z7, Z26, Z27
+	VFMADD213PD      Z6, Z14, Z15
+	VFMADD213PD      Z6, Z18, Z19
+	VFMADD213PD      Z6, Z22, Z23
+	VFMADD213PD      Z6, Z26, Z27
+	VFMADD213PD      Z5, Z14, Z15
+	VFMADD213PD      Z5, Z18, Z19
+	VFMADD213PD      Z5, Z22, Z23
+	VFMADD213PD      Z5, Z26, Z27
+	VFMADD213PD      Z4, Z14, Z15
+	VFMADD213PD      Z4, Z18, Z19
+	VFMADD213PD      Z4, Z22, Z23
+	VFMADD213PD      Z4, Z26, Z27
+	VFMADD213PD      Z3, Z14, Z15
+	VFMADD213PD      Z3, Z18, Z19
+	VFMADD213PD      Z3, Z22, Z23
+	VFMADD213PD      Z3, Z26, Z27
+	VFMADD213PD      Z2, Z14, Z15
+	VFMADD213PD      Z2, Z18, Z19
+	VFMADD213PD      Z2, Z22, Z23
+	VFMADD213PD      Z2, Z26, Z27
+	VFMADD213PD      Z1, Z14, Z15
+	VFMADD213PD      Z1, Z18, Z19
+	VFMADD213PD      Z1, Z22, Z23
+	VFMADD213PD      Z1, Z26, Z27
+	VSCALEFPD        Z13, Z15, Z15
+	VSCALEFPD        Z17, Z19, Z19
+	VSCALEFPD        Z21, Z23, Z23
+	VSCALEFPD        Z25, Z27, Z27
+	VMOVUPD          Z15, (AX)
+	VMOVUPD          Z19, 64(AX)
+	VMULPD           Z15, Z16, Z16
+	VFMADD231PD      Z19, Z20, Z16
+	VADDPD           (R9), Z16, Z16
+	VMOVUPD          Z16, (R9)
+	VADDPD           Z15, Z19, Z15
+	VADDPD           (R8), Z15, Z15
+	VMOVUPD          Z15, (R8)
+	VMOVUPD          Z23, 128(AX)
+	VMOVUPD          Z27, 192(AX)
+	VMULPD           Z23, Z24, Z24
+	VFMADD231PD      Z27, Z28, Z24
+	VADDPD           64(R9), Z24, Z24
+	VMOVUPD          Z24, 64(R9)
+	VADDPD           Z23, Z27, Z23
+	VADDPD           64(R8), Z23, Z23
+	VMOVUPD          Z23, 64(R8)
+	VBROADCASTSD     16(SI), Z14
+	VCVTPS2PD        256(CX), Z16
+	VADDPD           Z9, Z14, Z13
+	VFMADD231PD      Z16, Z0, Z13
+	VADDPD           Z11, Z16, Z16
+	VCVTPS2PD        288(CX), Z20
+	VADDPD           Z10, Z14, Z17
+	VFMADD231PD      Z20, Z0, Z17
+	VADDPD           Z12, Z20, Z20
+	VBROADCASTSD     24(SI), Z22
+	VCVTPS2PD        384(CX), Z24
+	VADDPD           Z9, Z22, Z21
+	VFMADD231PD      Z24, Z0, Z21
+	VADDPD           Z11, Z24, Z24
+	VCVTPS2PD        416(CX), Z28
+	VADDPD           Z10, Z22, Z25
+	VFMADD231PD      Z28, Z0, Z25
+	VADDPD           Z12, Z28, Z28
+	VREDUCEPD        $0x01, Z13, Z14
+	VREDUCEPD        $0x01, Z17, Z18
+	VREDUCEPD        $0x01, Z21, Z22
+	VREDUCEPD        $0x01, Z25, Z26
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z15
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z19
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z23
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z27
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z14, Z15
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z18, Z19
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z22, Z23
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z26, Z27
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z14, Z15
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z18, Z19
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z22, Z23
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z26, Z27
+	VFMADD213PD      Z8, Z14, Z15
+	VFMADD213PD      Z8, Z18, Z19
+	VFMADD213PD      Z8, Z22, Z23
+	VFMADD213PD      Z8, Z26, Z27
+	VFMADD213PD      Z7, Z14, Z15
+	VFMADD213PD      Z7, Z18, Z19
+	VFMADD213PD      Z7, Z22, Z23
+	VFMADD213PD      Z7, Z26, Z27
+	VFMADD213PD      Z6, Z14, Z15
+	VFMADD213PD      Z6, Z18, Z19
+	VFMADD213PD      Z6, Z22, Z23
+	VFMADD213PD      Z6, Z26, Z27
+	VFMADD213PD      Z5, Z14, Z15
+	VFMADD213PD      Z5, Z18, Z19
+	VFMADD213PD      Z5, Z22, Z23
+	VFMADD213PD      Z5, Z26, Z27
+	VFMADD213PD      Z4, Z14, Z15
+	VFMADD213PD      Z4, Z18, Z19
+	VFMADD213PD      Z4, Z22, Z23
+	VFMADD213PD      Z4, Z26, Z27
+	VFMADD213PD      Z3, Z14, Z15
+	VFMADD213PD      Z3, Z18, Z19
+	VFMADD213PD      Z3, Z22, Z23
+	VFMADD213PD      Z3, Z26, Z27
+	VFMADD213PD      Z2, Z14, Z15
+	VFMADD213PD      Z2, Z18, Z19
+	VFMADD213PD      Z2, Z22, Z23
+	VFMADD213PD      Z2, Z26, Z27
+	VFMADD213PD      Z1, Z14, Z15
+	VFMADD213PD      Z1, Z18, Z19
+	VFMADD213PD      Z1, Z22, Z23
+	VFMADD213PD      Z1, Z26, Z27
+	VSCALEFPD        Z13, Z15, Z15
+	VSCALEFPD        Z17, Z19, Z19
+	VSCALEFPD        Z21, Z23, Z23
+	VSCALEFPD        Z25, Z27, Z27
+	VMOVUPD          Z15, 256(AX)
+	VMOVUPD          Z19, 320(AX)
+	VMULPD           Z15, Z16, Z16
+	VFMADD231PD      Z19, Z20, Z16
+	VADDPD           128(R9), Z16, Z16
+	VMOVUPD          Z16, 128(R9)
+	VADDPD           Z15, Z19, Z15
+	VADDPD           128(R8), Z15, Z15
+	VMOVUPD          Z15, 128(R8)
+	VMOVUPD          Z23, 384(AX)
+	VMOVUPD          Z27, 448(AX)
+	VMULPD           Z23, Z24, Z24
+	VFMADD231PD      Z27, Z28, Z24
+	VADDPD           192(R9), Z24, Z24
+	VMOVUPD          Z24, 192(R9)
+	VADDPD           Z23, Z27, Z23
+	VADDPD           192(R8), Z23, Z23
+	VMOVUPD          Z23, 192(R8)
+	VBROADCASTSD     32(SI), Z14
+	VCVTPS2PD        512(CX), Z16
+	VADDPD           Z9, Z14, Z13
+	VFMADD231PD      Z16, Z0, Z13
+	VADDPD           Z11, Z16, Z16
+	VCVTPS2PD        544(CX), Z20
+	VADDPD           Z10, Z14, Z17
+	VFMADD231PD      Z20, Z0, Z17
+	VADDPD           Z12, Z20, Z20
+	VBROADCASTSD     40(SI), Z22
+	VCVTPS2PD        640(CX), Z24
+	VADDPD           Z9, Z22, Z21
+	VFMADD231PD      Z24, Z0, Z21
+	VADDPD           Z11, Z24, Z24
+	VCVTPS2PD        672(CX), Z28
+	VADDPD           Z10, Z22, Z25
+	VFMADD231PD      Z28, Z0, Z25
+	VADDPD           Z12, Z28, Z28
+	VREDUCEPD        $0x01, Z13, Z14
+	VREDUCEPD        $0x01, Z17, Z18
+	VREDUCEPD        $0x01, Z21, Z22
+	VREDUCEPD        $0x01, Z25, Z26
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z15
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z19
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z23
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z27
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z14, Z15
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z18, Z19
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z22, Z23
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z26, Z27
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z14, Z15
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z18, Z19
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z22, Z23
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z26, Z27
+	VFMADD213PD      Z8, Z14, Z15
+	VFMADD213PD      Z8, Z18, Z19
+	VFMADD213PD      Z8, Z22, Z23
+	VFMADD213PD      Z8, Z26, Z27
+	VFMADD213PD      Z7, Z14, Z15
+	VFMADD213PD      Z7, Z18, Z19
+	VFMADD213PD      Z7, Z22, Z23
+	VFMADD213PD      Z7, Z26, Z27
+	VFMADD213PD      Z6, Z14, Z15
+	VFMADD213PD      Z6, Z18, Z19
+	VFMADD213PD      Z6, Z22, Z23
+	VFMADD213PD      Z6, Z26, Z27
+	VFMADD213PD      Z5, Z14, Z15
+	VFMADD213PD      Z5, Z18, Z19
+	VFMADD213PD      Z5, Z22, Z23
+	VFMADD213PD      Z5, Z26, Z27
+	VFMADD213PD      Z4, Z14, Z15
+	VFMADD213PD      Z4, Z18, Z19
+	VFMADD213PD      Z4, Z22, Z23
+	VFMADD213PD      Z4, Z26, Z27
+	VFMADD213PD      Z3, Z14, Z15
+	VFMADD213PD      Z3, Z18, Z19
+	VFMADD213PD      Z3, Z22, Z23
+	VFMADD213PD      Z3, Z26, Z27
+	VFMADD213PD      Z2, Z14, Z15
+	VFMADD213PD      Z2, Z18, Z19
+	VFMADD213PD      Z2, Z22, Z23
+	VFMADD213PD      Z2, Z26, Z27
+	VFMADD213PD      Z1, Z14, Z15
+	VFMADD213PD      Z1, Z18, Z19
+	VFMADD213PD      Z1, Z22, Z23
+	VFMADD213PD      Z1, Z26, Z27
+	VSCALEFPD        Z13, Z15, Z15
+	VSCALEFPD        Z17, Z19, Z19
+	VSCALEFPD        Z21, Z23, Z23
+	VSCALEFPD        Z25, Z27, Z27
+	VMOVUPD          Z15, 512(AX)
+	VMOVUPD          Z19, 576(AX)
+	VMULPD           Z15, Z16, Z16
+	VFMADD231PD      Z19, Z20, Z16
+	VADDPD           256(R9), Z16, Z16
+	VMOVUPD          Z16, 256(R9)
+	VADDPD           Z15, Z19, Z15
+	VADDPD           256(R8), Z15, Z15
+	VMOVUPD          Z15, 256(R8)
+	VMOVUPD          Z23, 640(AX)
+	VMOVUPD          Z27, 704(AX)
+	VMULPD           Z23, Z24, Z24
+	VFMADD231PD      Z27, Z28, Z24
+	VADDPD           320(R9), Z24, Z24
+	VMOVUPD          Z24, 320(R9)
+	VADDPD           Z23, Z27, Z23
+	VADDPD           320(R8), Z23, Z23
+	VMOVUPD          Z23, 320(R8)
+	VBROADCASTSD     48(SI), Z14
+	VCVTPS2PD        768(CX), Z15
+	VADDPD           Z9, Z14, Z13
+	VFMADD231PD      Z15, Z0, Z13
+	VADDPD           Z11, Z15, Z15
+	VCVTPS2PD        800(CX), Z17
+	VADDPD           Z10, Z14, Z16
+	VFMADD231PD      Z17, Z0, Z16
+	VADDPD           Z12, Z17, Z17
+	VBROADCASTSD     56(SI), Z18
+	VCVTPS2PD        896(CX), Z19
+	VADDPD           Z9, Z18, Z9
+	VFMADD231PD      Z19, Z0, Z9
+	VADDPD           Z11, Z19, Z19
+	VCVTPS2PD        928(CX), Z11
+	VADDPD           Z10, Z18, Z10
+	VFMADD231PD      Z11, Z0, Z10
+	VADDPD           Z12, Z11, Z11
+	VREDUCEPD        $0x01, Z13, Z14
+	VREDUCEPD        $0x01, Z16, Z20
+	VREDUCEPD        $0x01, Z9, Z18
+	VREDUCEPD        $0x01, Z10, Z23
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z12
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z21
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z22
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z24
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z14, Z12
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z20, Z21
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z18, Z22
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z23, Z24
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z14, Z12
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z20, Z21
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z18, Z22
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z23, Z24
+	VFMADD213PD      Z8, Z14, Z12
+	VFMADD213PD      Z8, Z20, Z21
+	VFMADD213PD      Z8, Z18, Z22
+	VFMADD213PD      Z8, Z23, Z24
+	VFMADD213PD      Z7, Z14, Z12
+	VFMADD213PD      Z7, Z20, Z21
+	VFMADD213PD      Z7, Z18, Z22
+	VFMADD213PD      Z7, Z23, Z24
+	VFMADD213PD      Z6, Z14, Z12
+	VFMADD213PD      Z6, Z20, Z21
+	VFMADD213PD      Z6, Z18, Z22
+	VFMADD213PD      Z6, Z23, Z24
+	VFMADD213PD      Z5, Z14, Z12
+	VFMADD213PD      Z5, Z20, Z21
+	VFMADD213PD      Z5, Z18, Z22
+	VFMADD213PD      Z5, Z23, Z24
+	VFMADD213PD      Z4, Z14, Z12
+	VFMADD213PD      Z4, Z20, Z21
+	VFMADD213PD      Z4, Z18, Z22
+	VFMADD213PD      Z4, Z23, Z24
+	VFMADD213PD      Z3, Z14, Z12
+	VFMADD213PD      Z3, Z20, Z21
+	VFMADD213PD      Z3, Z18, Z22
+	VFMADD213PD      Z3, Z23, Z24
+	VFMADD213PD      Z2, Z14, Z12
+	VFMADD213PD      Z2, Z20, Z21
+	VFMADD213PD      Z2, Z18, Z22
+	VFMADD213PD      Z2, Z23, Z24
+	VFMADD213PD      Z1, Z14, Z12
+	VFMADD213PD      Z1, Z20, Z21
+	VFMADD213PD      Z1, Z18, Z22
+	VFMADD213PD      Z1, Z23, Z24
+	VSCALEFPD        Z13, Z12, Z12
+	VSCALEFPD        Z16, Z21, Z21
+	VSCALEFPD        Z9, Z22, Z22
+	VSCALEFPD        Z10, Z24, Z24
+	VMOVUPD          Z12, 768(AX)
+	VMOVUPD          Z21, 832(AX)
+	VMULPD           Z12, Z15, Z15
+	VFMADD231PD      Z21, Z17, Z15
+	VADDPD           384(R9), Z15, Z15
+	VMOVUPD          Z15, 384(R9)
+	VADDPD           Z12, Z21, Z12
+	VADDPD           384(R8), Z12, Z12
+	VMOVUPD          Z12, 384(R8)
+	VMOVUPD          Z22, 896(AX)
+	VMOVUPD          Z24, 960(AX)
+	VMULPD           Z22, Z19, Z19
+	VFMADD231PD      Z24, Z11, Z19
+	VADDPD           448(R9), Z19, Z19
+	VMOVUPD          Z19, 448(R9)
+	VADDPD           Z22, Z24, Z22
+	VADDPD           448(R8), Z22, Z22
+	VMOVUPD          Z22, 448(R8)
+	ADDQ             $0x00000080, DX
+	ADDQ             $0x00000080, BX
+	ADDQ             $0x00000400, AX
+	VMOVUPD          (R10), Z9
+	VMOVUPD          64(R10), Z10
+	VBROADCASTSD     (DI), Z11
+	VFMADD231PD      (AX), Z11, Z9
+	VFMADD231PD      64(AX), Z11, Z10
+	VBROADCASTSD     8(DI), Z11
+	VFMADD231PD      128(AX), Z11, Z9
+	VFMADD231PD      192(AX), Z11, Z10
+	VBROADCASTSD     16(DI), Z11
+	VFMADD231PD      256(AX), Z11, Z9
+	VFMADD231PD      320(AX), Z11, Z10
+	VBROADCASTSD     24(DI), Z11
+	VFMADD231PD      384(AX), Z11, Z9
+	VFMADD231PD      448(AX), Z11, Z10
+	VBROADCASTSD     32(DI), Z11
+	VFMADD231PD      512(AX), Z11, Z9
+	VFMADD231PD      576(AX), Z11, Z10
+	VBROADCASTSD     40(DI), Z11
+	VFMADD231PD      640(AX), Z11, Z9
+	VFMADD231PD      704(AX), Z11, Z10
+	VBROADCASTSD     48(DI), Z11
+	VFMADD231PD      768(AX), Z11, Z9
+	VFMADD231PD      832(AX), Z11, Z10
+	VBROADCASTSD     56(DI), Z11
+	VFMADD231PD      896(AX), Z11, Z9
+	VFMADD231PD      960(AX), Z11, Z10
+	VMOVUPD          Z9, (R10)
+	VMOVUPD          Z10, 64(R10)
+	ADDQ             $0x00000080, R10
+	PREFETCHT1       16896(CX)
+	PREFETCHT1       16960(CX)
+	PREFETCHT1       17024(CX)
+	PREFETCHT1       17088(CX)
+	PREFETCHT1       17152(CX)
+	PREFETCHT1       17216(CX)
+	PREFETCHT1       17280(CX)
+	PREFETCHT1       17344(CX)
+	VMOVUPD          (DX), Z9
+	VMOVUPD          (BX), Z11
+	VMOVUPD          64(DX), Z10
+	VMOVUPD          64(BX), Z12
+	VBROADCASTSD     (SI), Z14
+	VCVTPS2PD        64(CX), Z16
+	VADDPD           Z9, Z14, Z13
+	VFMADD231PD      Z16, Z0, Z13
+	VADDPD           Z11, Z16, Z16
+	VCVTPS2PD        96(CX), Z20
+	VADDPD           Z10, Z14, Z17
+	VFMADD231PD      Z20, Z0, Z17
+	VADDPD           Z12, Z20, Z20
+	VBROADCASTSD     8(SI), Z22
+	VCVTPS2PD        192(CX), Z24
+	VADDPD           Z9, Z22, Z21
+	VFMADD231PD      Z24, Z0, Z21
+	VADDPD           Z11, Z24, Z24
+	VCVTPS2PD        224(CX), Z28
+	VADDPD           Z10, Z22, Z25
+	VFMADD231PD      Z28, Z0, Z25
+	VADDPD           Z12, Z28, Z28
+	VREDUCEPD        $0x01, Z13, Z14
+	VREDUCEPD        $0x01, Z17, Z18
+	VREDUCEPD        $0x01, Z21, Z22
+	VREDUCEPD        $0x01, Z25, Z26
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z15
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z19
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z23
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z27
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z14, Z15
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z18, Z19
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z22, Z23
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z26, Z27
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z14, Z15
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z18, Z19
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z22, Z23
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z26, Z27
+	VFMADD213PD      Z8, Z14, Z15
+	VFMADD213PD      Z8, Z18, Z19
+	VFMADD213PD      Z8, Z22, Z23
+	VFMADD213PD      Z8, Z26, Z27
+	VFMADD213PD      Z7, Z14, Z15
+	VFMADD213PD      Z7, Z18, Z19
+	VFMADD213PD      Z7, Z22, Z23
+	VFMADD213PD      Z7, Z26, Z27
+	VFMADD213PD      Z6, Z14, Z15
+	VFMADD213PD      Z6, Z18, Z19
+	VFMADD213PD      Z6, Z22, Z23
+	VFMADD213PD      Z6, Z26, Z27
+	VFMADD213PD      Z5, Z14, Z15
+	VFMADD213PD      Z5, Z18, Z19
+	VFMADD213PD      Z5, Z22, Z23
+	VFMADD213PD      Z5, Z26, Z27
+	VFMADD213PD      Z4, Z14, Z15
+	VFMADD213PD      Z4, Z18, Z19
+	VFMADD213PD      Z4, Z22, Z23
+	VFMADD213PD      Z4, Z26, Z27
+	VFMADD213PD      Z3, Z14, Z15
+	VFMADD213PD      Z3, Z18, Z19
+	VFMADD213PD      Z3, Z22, Z23
+	VFMADD213PD      Z3, Z26, Z27
+	VFMADD213PD      Z2, Z14, Z15
+	VFMADD213PD      Z2, Z18, Z19
+	VFMADD213PD      Z2, Z22, Z23
+	VFMADD213PD      Z2, Z26, Z27
+	VFMADD213PD      Z1, Z14, Z15
+	VFMADD213PD      Z1, Z18, Z19
+	VFMADD213PD      Z1, Z22, Z23
+	VFMADD213PD      Z1, Z26, Z27
+	VSCALEFPD        Z13, Z15, Z15
+	VSCALEFPD        Z17, Z19, Z19
+	VSCALEFPD        Z21, Z23, Z23
+	VSCALEFPD        Z25, Z27, Z27
+	VMOVUPD          Z15, (AX)
+	VMOVUPD          Z19, 64(AX)
+	VMULPD           Z15, Z16, Z16
+	VFMADD231PD      Z19, Z20, Z16
+	VADDPD           (R9), Z16, Z16
+	VMOVUPD          Z16, (R9)
+	VADDPD           Z15, Z19, Z15
+	VADDPD           (R8), Z15, Z15
+	VMOVUPD          Z15, (R8)
+	VMOVUPD          Z23, 128(AX)
+	VMOVUPD          Z27, 192(AX)
+	VMULPD           Z23, Z24, Z24
+	VFMADD231PD      Z27, Z28, Z24
+	VADDPD           64(R9), Z24, Z24
+	VMOVUPD          Z24, 64(R9)
+	VADDPD           Z23, Z27, Z23
+	VADDPD           64(R8), Z23, Z23
+	VMOVUPD          Z23, 64(R8)
+	VBROADCASTSD     16(SI), Z14
+	VCVTPS2PD        320(CX), Z16
+	VADDPD           Z9, Z14, Z13
+	VFMADD231PD      Z16, Z0, Z13
+	VADDPD           Z11, Z16, Z16
+	VCVTPS2PD        352(CX), Z20
+	VADDPD           Z10, Z14, Z17
+	VFMADD231PD      Z20, Z0, Z17
+	VADDPD           Z12, Z20, Z20
+	VBROADCASTSD     24(SI), Z22
+	VCVTPS2PD        448(CX), Z24
+	VADDPD           Z9, Z22, Z21
+	VFMADD231PD      Z24, Z0, Z21
+	VADDPD           Z11, Z24, Z24
+	VCVTPS2PD        480(CX), Z28
+	VADDPD           Z10, Z22, Z25
+	VFMADD231PD      Z28, Z0, Z25
+	VADDPD           Z12, Z28, Z28
+	VREDUCEPD        $0x01, Z13, Z14
+	VREDUCEPD        $0x01, Z17, Z18
+	VREDUCEPD        $0x01, Z21, Z22
+	VREDUCEPD        $0x01, Z25, Z26
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z15
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z19
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z23
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z27
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z14, Z15
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z18, Z19
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z22, Z23
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z26, Z27
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z14, Z15
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z18, Z19
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z22, Z23
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z26, Z27
+	VFMADD213PD      Z8, Z14, Z15
+	VFMADD213PD      Z8, Z18, Z19
+	VFMADD213PD      Z8, Z22, Z23
+	VFMADD213PD      Z8, Z26, Z27
+	VFMADD213PD      Z7, Z14, Z15
+	VFMADD213PD      Z7, Z18, Z19
+	VFMADD213PD      Z7, Z22, Z23
+	VFMADD213PD      Z7, Z26, Z27
+	VFMADD213PD      Z6, Z14, Z15
+	VFMADD213PD      Z6, Z18, Z19
+	VFMADD213PD      Z6, Z22, Z23
+	VFMADD213PD      Z6, Z26, Z27
+	VFMADD213PD      Z5, Z14, Z15
+	VFMADD213PD      Z5, Z18, Z19
+	VFMADD213PD      Z5, Z22, Z23
+	VFMADD213PD      Z5, Z26, Z27
+	VFMADD213PD      Z4, Z14, Z15
+	VFMADD213PD      Z4, Z18, Z19
+	VFMADD213PD      Z4, Z22, Z23
+	VFMADD213PD      Z4, Z26, Z27
+	VFMADD213PD      Z3, Z14, Z15
+	VFMADD213PD      Z3, Z18, Z19
+	VFMADD213PD      Z3, Z22, Z23
+	VFMADD213PD      Z3, Z26, Z27
+	VFMADD213PD      Z2, Z14, Z15
+	VFMADD213PD      Z2, Z18, Z19
+	VFMADD213PD      Z2, Z22, Z23
+	VFMADD213PD      Z2, Z26, Z27
+	VFMADD213PD      Z1, Z14, Z15
+	VFMADD213PD      Z1, Z18, Z19
+	VFMADD213PD      Z1, Z22, Z23
+	VFMADD213PD      Z1, Z26, Z27
+	VSCALEFPD        Z13, Z15, Z15
+	VSCALEFPD        Z17, Z19, Z19
+	VSCALEFPD        Z21, Z23, Z23
+	VSCALEFPD        Z25, Z27, Z27
+	VMOVUPD          Z15, 256(AX)
+	VMOVUPD          Z19, 320(AX)
+	VMULPD           Z15, Z16, Z16
+	VFMADD231PD      Z19, Z20, Z16
+	VADDPD           128(R9), Z16, Z16
+	VMOVUPD          Z16, 128(R9)
+	VADDPD           Z15, Z19, Z15
+	VADDPD           128(R8), Z15, Z15
+	VMOVUPD          Z15, 128(R8)
+	VMOVUPD          Z23, 384(AX)
+	VMOVUPD          Z27, 448(AX)
+	VMULPD           Z23, Z24, Z24
+	VFMADD231PD      Z27, Z28, Z24
+	VADDPD           192(R9), Z24, Z24
+	VMOVUPD          Z24, 192(R9)
+	VADDPD           Z23, Z27, Z23
+	VADDPD           192(R8), Z23, Z23
+	VMOVUPD          Z23, 192(R8)
+	VBROADCASTSD     32(SI), Z14
+	VCVTPS2PD        576(CX), Z16
+	VADDPD           Z9, Z14, Z13
+	VFMADD231PD      Z16, Z0, Z13
+	VADDPD           Z11, Z16, Z16
+	VCVTPS2PD        608(CX), Z20
+	VADDPD           Z10, Z14, Z17
+	VFMADD231PD      Z20, Z0, Z17
+	VADDPD           Z12, Z20, Z20
+	VBROADCASTSD     40(SI), Z22
+	VCVTPS2PD        704(CX), Z24
+	VADDPD           Z9, Z22, Z21
+	VFMADD231PD      Z24, Z0, Z21
+	VADDPD           Z11, Z24, Z24
+	VCVTPS2PD        736(CX), Z28
+	VADDPD           Z10, Z22, Z25
+	VFMADD231PD      Z28, Z0, Z25
+	VADDPD           Z12, Z28, Z28
+	VREDUCEPD        $0x01, Z13, Z14
+	VREDUCEPD        $0x01, Z17, Z18
+	VREDUCEPD        $0x01, Z21, Z22
+	VREDUCEPD        $0x01, Z25, Z26
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z15
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z19
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z23
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z27
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z14, Z15
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z18, Z19
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z22, Z23
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z26, Z27
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z14, Z15
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z18, Z19
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z22, Z23
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z26, Z27
+	VFMADD213PD      Z8, Z14, Z15
+	VFMADD213PD      Z8, Z18, Z19
+	VFMADD213PD      Z8, Z22, Z23
+	VFMADD213PD      Z8, Z26, Z27
+	VFMADD213PD      Z7, Z14, Z15
+	VFMADD213PD      Z7, Z18, Z19
+	VFMADD213PD      Z7, Z22, Z23
+	VFMADD213PD      Z7, Z26, Z27
+	VFMADD213PD      Z6, Z14, Z15
+	VFMADD213PD      Z6, Z18, Z19
+	VFMADD213PD      Z6, Z22, Z23
+	VFMADD213PD      Z6, Z26, Z27
+	VFMADD213PD      Z5, Z14, Z15
+	VFMADD213PD      Z5, Z18, Z19
+	VFMADD213PD      Z5, Z22, Z23
+	VFMADD213PD      Z5, Z26, Z27
+	VFMADD213PD      Z4, Z14, Z15
+	VFMADD213PD      Z4, Z18, Z19
+	VFMADD213PD      Z4, Z22, Z23
+	VFMADD213PD      Z4, Z26, Z27
+	VFMADD213PD      Z3, Z14, Z15
+	VFMADD213PD      Z3, Z18, Z19
+	VFMADD213PD      Z3, Z22, Z23
+	VFMADD213PD      Z3, Z26, Z27
+	VFMADD213PD      Z2, Z14, Z15
+	VFMADD213PD      Z2, Z18, Z19
+	VFMADD213PD      Z2, Z22, Z23
+	VFMADD213PD      Z2, Z26, Z27
+	VFMADD213PD      Z1, Z14, Z15
+	VFMADD213PD      Z1, Z18, Z19
+	VFMADD213PD      Z1, Z22, Z23
+	VFMADD213PD      Z1, Z26, Z27
+	VSCALEFPD        Z13, Z15, Z15
+	VSCALEFPD        Z17, Z19, Z19
+	VSCALEFPD        Z21, Z23, Z23
+	VSCALEFPD        Z25, Z27, Z27
+	VMOVUPD          Z15, 512(AX)
+	VMOVUPD          Z19, 576(AX)
+	VMULPD           Z15, Z16, Z16
+	VFMADD231PD      Z19, Z20, Z16
+	VADDPD           256(R9), Z16, Z16
+	VMOVUPD          Z16, 256(R9)
+	VADDPD           Z15, Z19, Z15
+	VADDPD           256(R8), Z15, Z15
+	VMOVUPD          Z15, 256(R8)
+	VMOVUPD          Z23, 640(AX)
+	VMOVUPD          Z27, 704(AX)
+	VMULPD           Z23, Z24, Z24
+	VFMADD231PD      Z27, Z28, Z24
+	VADDPD           320(R9), Z24, Z24
+	VMOVUPD          Z24, 320(R9)
+	VADDPD           Z23, Z27, Z23
+	VADDPD           320(R8), Z23, Z23
+	VMOVUPD          Z23, 320(R8)
+	VBROADCASTSD     48(SI), Z14
+	VCVTPS2PD        832(CX), Z15
+	VADDPD           Z9, Z14, Z13
+	VFMADD231PD      Z15, Z0, Z13
+	VADDPD           Z11, Z15, Z15
+	VCVTPS2PD        864(CX), Z17
+	VADDPD           Z10, Z14, Z16
+	VFMADD231PD      Z17, Z0, Z16
+	VADDPD           Z12, Z17, Z17
+	VBROADCASTSD     56(SI), Z18
+	VCVTPS2PD        960(CX), Z19
+	VADDPD           Z9, Z18, Z9
+	VFMADD231PD      Z19, Z0, Z9
+	VADDPD           Z11, Z19, Z19
+	VCVTPS2PD        992(CX), Z11
+	VADDPD           Z10, Z18, Z10
+	VFMADD231PD      Z11, Z0, Z10
+	VADDPD           Z12, Z11, Z11
+	VREDUCEPD        $0x01, Z13, Z14
+	VREDUCEPD        $0x01, Z16, Z20
+	VREDUCEPD        $0x01, Z9, Z18
+	VREDUCEPD        $0x01, Z10, Z23
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z12
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z21
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z22
+	VBROADCASTSD     sinkhorn_p10_64AVX512<>+0(SB), Z24
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z14, Z12
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z20, Z21
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z18, Z22
+	VFMADD213PD.BCST sinkhorn_p9_64AVX512<>+0(SB), Z23, Z24
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z14, Z12
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z20, Z21
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z18, Z22
+	VFMADD213PD.BCST sinkhorn_p8_64AVX512<>+0(SB), Z23, Z24
+	VFMADD213PD      Z8, Z14, Z12
+	VFMADD213PD      Z8, Z20, Z21
+	VFMADD213PD      Z8, Z18, Z22
+	VFMADD213PD      Z8, Z23, Z24
+	VFMADD213PD      Z7, Z14, Z12
+	VFMADD213PD      Z7, Z20, Z21
+	VFMADD213PD      Z7, Z18, Z22
+	VFMADD213PD      Z7, Z23, Z24
+	VFMADD213PD      Z6, Z14, Z12
+	VFMADD213PD      Z6, Z20, Z21
+	VFMADD213PD      Z6, Z18, Z22
+	VFMADD213PD      Z6, Z23, Z24
+	VFMADD213PD      Z5, Z14, Z12
+	VFMADD213PD      Z5, Z20, Z21
+	VFMADD213PD      Z5, Z18, Z22
+	VFMADD213PD      Z5, Z23, Z24
+	VFMADD213PD      Z4, Z14, Z12
+	VFMADD213PD      Z4, Z20, Z21
+	VFMADD213PD      Z4, Z18, Z22
+	VFMADD213PD      Z4, Z23, Z24
+	VFMADD213PD      Z3, Z14, Z12
+	VFMADD213PD      Z3, Z20, Z21
+	VFMADD213PD      Z3, Z18, Z22
+	VFMADD213PD      Z3, Z23, Z24
+	VFMADD213PD      Z2, Z14, Z12
+	VFMADD213PD      Z2, Z20, Z21
+	VFMADD213PD      Z2, Z18, Z22
+	VFMADD213PD      Z2, Z23, Z24
+	VFMADD213PD      Z1, Z14, Z12
+	VFMADD213PD      Z1, Z20, Z21
+	VFMADD213PD      Z1, Z18, Z22
+	VFMADD213PD      Z1, Z23, Z24
+	VSCALEFPD        Z13, Z12, Z12
+	VSCALEFPD        Z16, Z21, Z21
+	VSCALEFPD        Z9, Z22, Z22
+	VSCALEFPD        Z10, Z24, Z24
+	VMOVUPD          Z12, 768(AX)
+	VMOVUPD          Z21, 832(AX)
+	VMULPD           Z12, Z15, Z15
+	VFMADD231PD      Z21, Z17, Z15
+	VADDPD           384(R9), Z15, Z15
+	VMOVUPD          Z15, 384(R9)
+	VADDPD           Z12, Z21, Z12
+	VADDPD           384(R8), Z12, Z12
+	VMOVUPD          Z12, 384(R8)
+	VMOVUPD          Z22, 896(AX)
+	VMOVUPD          Z24, 960(AX)
+	VMULPD           Z22, Z19, Z19
+	VFMADD231PD      Z24, Z11, Z19
+	VADDPD           448(R9), Z19, Z19
+	VMOVUPD          Z19, 448(R9)
+	VADDPD           Z22, Z24, Z22
+	VADDPD           448(R8), Z22, Z22
+	VMOVUPD          Z22, 448(R8)
+	ADDQ             $0x00000080, DX
+	ADDQ             $0x00000080, BX
+	ADDQ             $0x00000400, AX
+	ADDQ             $0x00000400, CX
+	DECQ             R11
+	JNE              tile
 
 done:
 	LDMXCSR (SP)
@@ -10276,6 +14954,116 @@ done:
 	VZEROUPPER
 	RET
 
+// func colPeaks32AVX512_12(z *float32, q *float32, nb int, scale float32, c *float32)
+// Requires: AVX, AVX512F, SSE
+TEXT ·colPeaks32AVX512_12(SB), NOSPLIT, $0-40
+	MOVQ         z+0(FP), AX
+	MOVQ         q+8(FP), CX
+	MOVQ         c+32(FP), DX
+	MOVSS        scale+24(FP), X0
+	VBROADCASTSS X0, Z0
+	VBROADCASTSS (CX), Z1
+	VBROADCASTSS 4(CX), Z2
+	VBROADCASTSS 8(CX), Z3
+	VBROADCASTSS 12(CX), Z4
+	VBROADCASTSS 16(CX), Z5
+	VBROADCASTSS 20(CX), Z6
+	VBROADCASTSS 24(CX), Z7
+	VBROADCASTSS 28(CX), Z8
+	VBROADCASTSS 32(CX), Z9
+	VBROADCASTSS 36(CX), Z10
+	VBROADCASTSS 40(CX), Z11
+	VBROADCASTSS 44(CX), Z12
+	MOVQ         nb+16(FP), CX
+	TESTQ        CX, CX
+	JE           done
+
+tile:
+	VMOVUPS     (DX), Z13
+	VMOVUPS     64(DX), Z14
+	VMOVUPS     (AX), Z15
+	VFMADD213PS Z1, Z0, Z15
+	VMAXPS      Z15, Z13, Z13
+	VMOVUPS     64(AX), Z15
+	VFMADD213PS Z1, Z0, Z15
+	VMAXPS      Z15, Z14, Z14
+	VMOVUPS     128(AX), Z15
+	VFMADD213PS Z2, Z0, Z15
+	VMAXPS      Z15, Z13, Z13
+	VMOVUPS     192(AX), Z15
+	VFMADD213PS Z2, Z0, Z15
+	VMAXPS      Z15, Z14, Z14
+	VMOVUPS     256(AX), Z15
+	VFMADD213PS Z3, Z0, Z15
+	VMAXPS      Z15, Z13, Z13
+	VMOVUPS     320(AX), Z15
+	VFMADD213PS Z3, Z0, Z15
+	VMAXPS      Z15, Z14, Z14
+	VMOVUPS     384(AX), Z15
+	VFMADD213PS Z4, Z0, Z15
+	VMAXPS      Z15, Z13, Z13
+	VMOVUPS     448(AX), Z15
+	VFMADD213PS Z4, Z0, Z15
+	VMAXPS      Z15, Z14, Z14
+	VMOVUPS     512(AX), Z15
+	VFMADD213PS Z5, Z0, Z15
+	VMAXPS      Z15, Z13, Z13
+	VMOVUPS     576(AX), Z15
+	VFMADD213PS Z5, Z0, Z15
+	VMAXPS      Z15, Z14, Z14
+	VMOVUPS     640(AX), Z15
+	VFMADD213PS Z6, Z0, Z15
+	VMAXPS      Z15, Z13, Z13
+	VMOVUPS     704(AX), Z15
+	VFMADD213PS Z6, Z0, Z15
+	VMAXPS      Z15, Z14, Z14
+	VMOVUPS     768(AX), Z15
+	VFMADD213PS Z7, Z0, Z15
+	VMAXPS      Z15, Z13, Z13
+	VMOVUPS     832(AX), Z15
+	VFMADD213PS Z7, Z0, Z15
+	VMAXPS      Z15, Z14, Z14
+	VMOVUPS     896(AX), Z15
+	VFMADD213PS Z8, Z0, Z15
+	VMAXPS      Z15, Z13, Z13
+	VMOVUPS     960(AX), Z15
+	VFMADD213PS Z8, Z0, Z15
+	VMAXPS      Z15, Z14, Z14
+	VMOVUPS     1024(AX), Z15
+	VFMADD213PS Z9, Z0, Z15
+	VMAXPS      Z15, Z13, Z13
+	VMOVUPS     1088(AX), Z15
+	VFMADD213PS Z9, Z0, Z15
+	VMAXPS      Z15, Z14, Z14
+	VMOVUPS     1152(AX), Z15
+	VFMADD213PS Z10, Z0, Z15
+	VMAXPS      Z15, Z13, Z13
+	VMOVUPS     1216(AX), Z15
+	VFMADD213PS Z10, Z0, Z15
+	VMAXPS      Z15, Z14, Z14
+	VMOVUPS     1280(AX), Z15
+	VFMADD213PS Z11, Z0, Z15
+	VMAXPS      Z15, Z13, Z13
+	VMOVUPS     1344(AX), Z15
+	VFMADD213PS Z11, Z0, Z15
+	VMAXPS      Z15, Z14, Z14
+	VMOVUPS     1408(AX), Z15
+	VFMADD213PS Z12, Z0, Z15
+	VMAXPS      Z15, Z13, Z13
+	VMOVUPS     1472(AX), Z15
+	VFMADD213PS Z12, Z0, Z15
+	VMAXPS      Z15, Z14, Z14
+	VMOVUPS     Z13, (DX)
+	VMOVUPS     Z14, 64(DX)
+	ADDQ        $0x00000080, DX
+	ADDQ        $0x00000600, AX
+	DECQ        CX
+	JNE         tile
+
+done:
+	VZEROUPPER
+	RET
+
 // func columns32AVX512_12(e *float32, nb int, s *float32, c *float32)
 // Requires: AVX, AVX512F, SSE
 TEXT ·columns32AVX512_12(SB), NOSPLIT, $8-32
@@ -10815,6 +15603,88 @@ done:
 	VMOVUPS Z6, 320(DX)
 	VMOVUPS Z7, 384(DX)
 	VMOVUPS Z8, 448(DX)
+	VZEROUPPER
+	RET
+
+// func colPeaks32AVX512_8(z *float32, q *float32, nb int, scale float32, c *float32)
+// Requires: AVX, AVX512F, SSE
+TEXT ·colPeaks32AVX512_8(SB), NOSPLIT, $0-40
+	MOVQ         z+0(FP), AX
+	MOVQ         q+8(FP), CX
+	MOVQ         c+32(FP), DX
+	MOVSS        scale+24(FP), X0
+	VBROADCASTSS X0, Z0
+	VBROADCASTSS (CX), Z1
+	VBROADCASTSS 4(CX), Z2
+	VBROADCASTSS 8(CX), Z3
+	VBROADCASTSS 12(CX), Z4
+	VBROADCASTSS 16(CX), Z5
+	VBROADCASTSS 20(CX), Z6
+	VBROADCASTSS 24(CX), Z7
+	VBROADCASTSS 28(CX), Z8
+	MOVQ         nb+16(FP), CX
+	TESTQ        CX, CX
+	JE           done
+
+tile:
+	VMOVUPS     (DX), Z9
+	VMOVUPS     64(DX), Z10
+	VMOVUPS     (AX), Z11
+	VFMADD213PS Z1, Z0, Z11
+	VMAXPS      Z11, Z9, Z9
+	VMOVUPS     64(AX), Z11
+	VFMADD213PS Z1, Z0, Z11
+	VMAXPS      Z11, Z10, Z10
+	VMOVUPS     128(AX), Z11
+	VFMADD213PS Z2, Z0, Z11
+	VMAXPS      Z11, Z9, Z9
+	VMOVUPS     192(AX), Z11
+	VFMADD213PS Z2, Z0, Z11
+	VMAXPS      Z11, Z10, Z10
+	VMOVUPS     256(AX), Z11
+	VFMADD213PS Z3, Z0, Z11
+	VMAXPS      Z11, Z9, Z9
+	VMOVUPS     320(AX), Z11
+	VFMADD213PS Z3, Z0, Z11
+	VMAXPS      Z11, Z10, Z10
+	VMOVUPS     384(AX), Z11
+	VFMADD213PS Z4, Z0, Z11
+	VMAXPS      Z11, Z9, Z9
+	VMOVUPS     448(AX), Z11
+	VFMADD213PS Z4, Z0, Z11
+	VMAXPS      Z11, Z10, Z10
+	VMOVUPS     512(AX), Z11
+	VFMADD213PS Z5, Z0, Z11
+	VMAXPS      Z11, Z9, Z9
+	VMOVUPS     576(AX), Z11
+	VFMADD213PS Z5, Z0, Z11
+	VMAXPS      Z11, Z10, Z10
+	VMOVUPS     640(AX), Z11
+	VFMADD213PS Z6, Z0, Z11
+	VMAXPS      Z11, Z9, Z9
+	VMOVUPS     704(AX), Z11
+	VFMADD213PS Z6, Z0, Z11
+	VMAXPS      Z11, Z10, Z10
+	VMOVUPS     768(AX), Z11
+	VFMADD213PS Z7, Z0, Z11
+	VMAXPS      Z11, Z9, Z9
+	VMOVUPS     832(AX), Z11
+	VFMADD213PS Z7, Z0, Z11
+	VMAXPS      Z11, Z10, Z10
+	VMOVUPS     896(AX), Z11
+	VFMADD213PS Z8, Z0, Z11
+	VMAXPS      Z11, Z9, Z9
+	VMOVUPS     960(AX), Z11
+	VFMADD213PS Z8, Z0, Z11
+	VMAXPS      Z11, Z10, Z10
+	VMOVUPS     Z9, (DX)
+	VMOVUPS     Z10, 64(DX)
+	ADDQ        $0x00000080, DX
+	ADDQ        $0x00000400, AX
+	DECQ        CX
+	JNE         tile
+
+done:
 	VZEROUPPER
 	RET
 

@@ -28,12 +28,14 @@ const SinkhornUnit = 48
 
 // sinkhornKernels are functions of arrays without lengths.
 type sinkhornKernels[T Float] struct {
-	dots    func(z, a, b *T, nb, d int)
-	stream  func(e, a, b, u *T, nb, d int, scale T, ref, s, r, c *T)
-	cached  func(e, z, u *T, nb int, scale T, ref, s, r, c *T)
-	peaks   func(z, u *T, nb int, scale T, r *T)
-	columns func(e *T, nb int, s, c *T)
-	rowSums func(sum *float64, r *T, n int)
+	dots     func(z, a, b *T, nb, d int)
+	stream   func(e, a, b, u *T, nb, d int, scale T, ref, s, r, c *T)
+	cached   func(e, z, u *T, nb int, scale T, ref, s, r, c *T)
+	peaks    func(z, u *T, nb int, scale T, r *T)
+	colPeaks func(z, q *T, nb int, scale T, c *T)
+	columns  func(e *T, nb int, s, c *T)
+	rowSums  func(sum *float64, r *T, n int)
+	scores   func(e *float64, z *T, u, h *float64, nb int, scale float64, ref, s, r, t, c *float64)
 }
 
 // SinkhornOf returns the kernels of a level, for passes that make products (stream) or read them.
@@ -119,6 +121,29 @@ func (k *Sinkhorn[T]) Peaks(z, u []T, scale T, r []T) {
 	}
 	_ = u[nb*k.Cols()-1]
 	k.of.peaks(&z[0], &u[0], nb, scale, &r[:k.Rows*k.Lanes][0])
+}
+
+// ColPeaks raises c to the largest scale z_ij + q_i of each column, for the tiles that c has room for.
+func (k *Sinkhorn[T]) ColPeaks(z, q []T, scale T, c []T) {
+	nb := len(c) / k.Cols()
+	if nb == 0 {
+		return
+	}
+	_ = z[nb*k.Rows*k.Cols()-1]
+	k.of.colPeaks(&z[0], &q[:k.Rows][0], nb, scale, &c[0])
+}
+
+// Scores is Cached in float64 whatever the products are, and adds e_ij (z_ij + h_j) to t [Rows, Lanes] besides. The
+// block's memory has the layout of the float64 kernels of the same level.
+func (k *Sinkhorn[T]) Scores(w *SinkhornBlock[float64], t []float64, from int, z []T, u, h []float64, scale float64, c []float64) {
+	nb := len(c) / k.Cols()
+	if nb == 0 {
+		return
+	}
+	e := w.E[from*k.Rows*k.Cols():]
+	_, _, _, _ = z[nb*k.Rows*k.Cols()-1], u[nb*k.Cols()-1], h[nb*k.Cols()-1], e[nb*k.Rows*k.Cols()-1]
+	_, _ = w.R[len(t)-1], t[k.Rows-1]
+	k.of.scores(&e[0], &z[0], &u[0], &h[0], nb, scale, &w.Ref[:k.Rows][0], &w.S[:k.Rows][0], &w.R[0], &t[0], &c[0])
 }
 
 // Columns adds s_i e_ij to c, for the tiles that c has room for.
@@ -220,6 +245,13 @@ func plainSinkhorn[T Float]() sinkhornKernels[T] {
 				*p = max(*p, scale*v+us[j])
 			}
 		},
+		colPeaks: func(z, q *T, nb int, scale T, c *T) {
+			zs, cs, qs := unsafe.Slice(z, nb*tile), unsafe.Slice(c, nb*cols), unsafe.Slice(q, plainRows)
+			for k, v := range zs {
+				p := &cs[k/tile*cols+k%cols]
+				*p = max(*p, scale*v+qs[k/cols%plainRows])
+			}
+		},
 		columns: func(e *T, nb int, s, c *T) {
 			es, cs, ss := unsafe.Slice(e, nb*tile), unsafe.Slice(c, nb*cols), unsafe.Slice(s, plainRows)
 			for t := range nb {
@@ -236,6 +268,28 @@ func plainSinkhorn[T Float]() sinkhornKernels[T] {
 				unsafe.Slice(sum, n)[i] = v + t
 			}
 			clear(rs)
+		},
+		scores: func(e *float64, z *T, u, h *float64, nb int, scale float64, ref, s, r, t, c *float64) {
+			es, us, cs, zs := unsafe.Slice(e, nb*tile), unsafe.Slice(u, nb*cols), unsafe.Slice(c, nb*cols), unsafe.Slice(z, nb*tile)
+			refs, ss, rs := unsafe.Slice(ref, plainRows), unsafe.Slice(s, plainRows), unsafe.Slice(r, plainRows*plainLanes)
+			hs, ts := unsafe.Slice(h, nb*cols), unsafe.Slice(t, plainRows*plainLanes)
+			var x [cols]float64
+			for n := range nb {
+				for i, m := range refs {
+					row := es[n*tile+i*cols:][:cols]
+					for j, v := range row {
+						cs[n*cols+j] += ss[i] * v
+					}
+					for j, v := range zs[n*tile+i*cols:][:cols] {
+						x[j] = (scale*float64(v) + (us[n*cols+j] + m)) * math.Ln2
+					}
+					expPlain(row, x[:], 0)
+					for j, v := range row {
+						rs[i*plainLanes+j%plainLanes] += v
+						ts[i*plainLanes+j%plainLanes] += v * (float64(zs[n*tile+i*cols+j]) + hs[n*cols+j])
+					}
+				}
+			}
 		},
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 )
 
@@ -212,4 +213,97 @@ func testSinkhornExp[T Float](t *testing.T, l Level, tol float64) {
 		t.Errorf("relative error %.3g, want %.3g", worst, tol)
 	}
 	t.Logf("relative error at most %.3g", worst)
+}
+
+// TestSinkhornScores: exponentials, both sums of rows, those of columns and the columns' maxima are those of the formulas,
+// for products of either type, and do not depend on the blocks' height.
+func TestSinkhornScores(t *testing.T) {
+	each(t, func(t *testing.T, l Level) {
+		t.Run("float64", testSinkhornScores[float64](l))
+		t.Run("float32", testSinkhornScores[float32](l))
+	})
+}
+
+func testSinkhornScores[T Float](l Level) func(t *testing.T) {
+	return func(t *testing.T) {
+		rnd := rand.New(rand.NewPCG(5, 5))
+		cols := 3 * SinkhornOf[T](l, true).Cols()
+		draw := func(n int, f func() float64) []float64 {
+			x := make([]float64, n)
+			for i := range x {
+				x[i] = f()
+			}
+			return x
+		}
+		products := draw(SinkhornUnit*cols, func() float64 { return float64(T(rnd.NormFloat64())) })
+		before := draw(SinkhornUnit*cols, rnd.Float64)
+		u, h := draw(cols, func() float64 { return 20*rnd.Float64() - 30 }), draw(cols, rnd.NormFloat64)
+		u[1], u[5] = math.Inf(-1), -2000
+		ref, s, q := draw(SinkhornUnit, rnd.NormFloat64), draw(SinkhornUnit, rnd.Float64), draw(SinkhornUnit, rnd.NormFloat64)
+		const scale = 1.7
+		var all [][]float64
+		for _, stream := range []bool{true, false} {
+			k, wide := SinkhornOf[T](l, stream), SinkhornOf[float64](l, stream)
+			r, sum, c := make([]float64, SinkhornUnit), make([]float64, SinkhornUnit), make([]float64, cols)
+			peaks := make([]T, cols)
+			for j := range peaks {
+				peaks[j] = T(math.Inf(-1))
+			}
+			place := func(r, j, width int) int { return j/width*k.Rows*width + r*width + j%width }
+			for i := 0; i < SinkhornUnit; i += k.Rows {
+				z, bias := make([]T, k.Rows*cols), make([]T, k.Rows)
+				w := &SinkhornBlock[float64]{Ref: ref[i:], S: s[i:], R: make([]float64, k.Rows*wide.Lanes), E: make([]float64, k.Rows*cols)}
+				lanes := make([]float64, k.Rows*wide.Lanes)
+				for r := range k.Rows {
+					bias[r] = T(q[i+r])
+					for j := range cols {
+						z[place(r, j, k.Cols())] = T(products[(i+r)*cols+j])
+						w.E[place(r, j, wide.Cols())] = before[(i+r)*cols+j]
+					}
+				}
+				cut := k.Cols() // a call of one tile, and one of the rest
+				k.Scores(w, lanes, 0, z, u, h, scale, c[:cut])
+				k.Scores(w, lanes, 1, z[k.Rows*cut:], u[cut:], h[cut:], scale, c[cut:])
+				wide.RowSums(r[i:i+k.Rows], w.R)
+				wide.RowSums(sum[i:i+k.Rows], lanes)
+				k.ColPeaks(z, bias, 2, peaks)
+				for r := range k.Rows {
+					for j := range cols {
+						x := scale*products[(i+r)*cols+j] + u[j] + ref[i+r]
+						got, want := w.E[place(r, j, wide.Cols())], math.Exp2(x)
+						// The exponent is rounded thrice, and 2^x may be off by 5e-16 of itself.
+						if !(math.Abs(got-want) <= (5e-16+8e-16*math.Abs(max(x, -2000)))*want+0x1p-1000) {
+							t.Fatalf("2^%g = %g, want %g", x, got, want)
+						}
+					}
+				}
+			}
+			for i := range r {
+				var want, score, size float64
+				for j := range cols {
+					e := math.Exp2(scale*products[i*cols+j] + u[j] + ref[i])
+					y := products[i*cols+j] + h[j]
+					want, score, size = want+e, score+e*y, size+e*math.Abs(y)
+				}
+				if !(math.Abs(r[i]-want) <= 1e-13*want) || !(math.Abs(sum[i]-score) <= 1e-13*size) {
+					t.Fatalf("row %d: %g and %g, want %g and %g", i, r[i], sum[i], want, score)
+				}
+			}
+			for j := range cols {
+				var want float64
+				most := math.Inf(-1)
+				for i := range r {
+					want += s[i] * before[i*cols+j]
+					most = max(most, 2*products[i*cols+j]+q[i])
+				}
+				if !(math.Abs(c[j]-want) <= 1e-14*want) || !(math.Abs(float64(peaks[j])-most) <= 1e-6) {
+					t.Fatalf("column %d: sum %g and maximum %g, want %g and %g", j, c[j], peaks[j], want, most)
+				}
+			}
+			all = append(all, slices.Concat(r, sum, c))
+		}
+		if !slices.Equal(all[0], all[1]) {
+			t.Error("two heights give two sums")
+		}
+	}
 }

@@ -67,7 +67,8 @@ func Cases() []Case {
 	for _, t := range []engine.Dtype{engine.F64, engine.F32} {
 		for _, list := range [][]Case{
 			softmaxTable(), mixtureTable(), followTable(), lincombTable(), elementTable(), productTable(),
-			reduceTable(), copyTable(), normalTable(), memoryTable(), shapeTable(), rowwiseTable(), identityTable(), sinkhornTable(), stepsTable(), controlTable(),
+			reduceTable(), copyTable(), normalTable(), memoryTable(), shapeTable(), rowwiseTable(), identityTable(), sinkhornTable(), planSumsTable(), stepsTable(),
+			controlTable(),
 		} {
 			for _, c := range list {
 				c.Dtype = t

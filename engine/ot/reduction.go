@@ -27,7 +27,6 @@ const (
 	slotRowWeight
 	slotLSE
 	slotMean
-	slotSecond
 	slotColSum
 	slotMax
 	slotGather
@@ -51,7 +50,8 @@ type pass struct {
 	lse    []float64
 	colSum []float64
 	max    []float64
-	spread func(i int, mean []float64, second float64) // row i's softmax mean of the keys, and of their squares
+	values engine.Buffer               // [1, m, dv]
+	mean   func(i int, mean []float64) // row i's softmax mean of the values
 }
 
 // newReduction copies the points onto the engine, rounded to t.
@@ -187,8 +187,11 @@ func (r *reduction) prepare(a *engine.Softmax, p *pass, lo, hi, m int) (err erro
 	}
 	k := hi - lo
 	need(&a.LSE, p.lse != nil, slotLSE, r.t, k, 1)
-	need(&a.Mean, p.spread != nil, slotMean, r.t, k, r.d)
-	need(&a.Second, p.spread != nil, slotSecond, r.t, k, 1)
+	if p.mean != nil {
+		_, _, dv := p.values.Shape()
+		a.V = p.values
+		need(&a.Mean, true, slotMean, r.t, k, dv)
+	}
 	need(&a.ColSum, p.colSum != nil, slotColSum, r.t, m, 1)
 	need(&a.Max, p.max != nil, slotMax, r.t, k, 1)
 	if err != nil {
@@ -222,16 +225,14 @@ func (r *reduction) collect(a *engine.Softmax, p *pass, lo, hi int, partial []fl
 			p.colSum[j] += v
 		}
 	}
-	if p.spread != nil {
-		mean, second := make([]float64, (hi-lo)*r.d), make([]float64, hi-lo)
+	if p.mean != nil {
+		_, _, dv := a.Mean.Shape()
+		mean := make([]float64, (hi-lo)*dv)
 		if err := r.e.Read(mean, a.Mean, 0); err != nil {
 			return err
 		}
-		if err := r.e.Read(second, a.Second, 0); err != nil {
-			return err
-		}
-		for i, v := range second {
-			p.spread(lo+i, mean[i*r.d:(i+1)*r.d], v)
+		for i := range hi - lo {
+			p.mean(lo+i, mean[i*dv:(i+1)*dv])
 		}
 	}
 	return nil

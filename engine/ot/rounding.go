@@ -2,23 +2,131 @@ package ot
 
 import (
 	"context"
+	"errors"
 	"math"
+	"slices"
 
 	"monge/engine"
 )
 
-// finish evaluates a run's result in float64: the plan's cost and marginal error, the dual value, the
-// bracket of the unregularised optimum, and the potentials.
-func (k *sinkhorn) finish(ctx context.Context, r *Result) error {
-	if err := k.spareColumns(ctx); err != nil {
+// enoughRounding is the share of a bracket's width that the rounding of its products may be.
+const enoughRounding = 1. / 256
+
+// finish evaluates a run's result: the plan's cost and marginal error, the dual value, the bracket of the
+// unregularised optimum, and the potentials. l is the loop of the last iterations. Where these were float32 and the engine
+// sums plans in float64 itself, their products do as long as what they may be off is little of the bracket's width; else
+// all is done in float64.
+func (k *sinkhorn) finish(ctx context.Context, e engine.Engine, r *Result, l *loop) error {
+	if err := k.spareColumns(ctx, e); err != nil {
 		return err
 	}
-	if err := k.planCost(ctx, r); err != nil {
+	own, err := finishAll(ctx, e, []*sinkhorn{k}, []*Result{r}, l)
+	if err != nil || own[0] {
 		return err
 	}
-	if err := k.lowerBound(ctx, r); err != nil {
+	l.free()
+	k.reduction.free()
+	return k.finishAlone(ctx, e, r)
+}
+
+// finishAlone is finish in float64, from the potentials alone.
+func (k *sinkhorn) finishAlone(ctx context.Context, e engine.Engine, r *Result) error {
+	if err := k.open(e, engine.F64); err != nil {
 		return err
 	}
+	defer k.reduction.free()
+	l, err := k.newLoop(e)
+	if err != nil {
+		return err
+	}
+	defer l.free()
+	_, err = finishAll(ctx, e, []*sinkhorn{k}, []*Result{r}, l)
+	return err
+}
+
+// finishAll evaluates the results of the problems of a loop, and says which of them are exact enough.
+//
+// The plan P is evaluated, and then P rounded to the exact marginals: its rows are scaled to a, by one more row half, and
+// columns that are then too heavy down to b; what is missing from the rows and columns, ea and eb, is moved by the plan
+// ea eb' / |ea|_1, whose cost is known from the moments of ea and eb. The lower bound is the dual value of the pair
+// (g^c, g^cc) of c-transforms over the points with weight. That is two evaluations by the engine.
+func finishAll(ctx context.Context, e engine.Engine, runs []*sinkhorn, results []*Result, l *loop) (enough []bool, err error) {
+	enough = make([]bool, len(runs))
+	t := l.op.X.Dtype()
+	if _, own := e.(engine.PlanSummer); t == engine.F32 && !own {
+		return enough, nil
+	}
+	p, err := newPlans(e, &l.op)
+	if err != nil {
+		return nil, err
+	}
+	defer p.free()
+	var u, h, near, a []float64
+	for _, k := range runs {
+		k.setBias(k.eps)
+		u, a = append(u, k.bias...), append(a, k.a...)
+		for j, b := range k.b {
+			h = append(h, -k.shiftY[j])
+			v := k.g[j]
+			if b == 0 {
+				v = math.Inf(-1)
+			}
+			near = append(near, v)
+		}
+	}
+	op := p.op
+	err = errors.Join(p.write(op.U, u), p.write(op.H, h), p.write(op.P, near), p.write(op.A, a))
+	if err == nil {
+		op.R, op.Q, op.ColMax = nil, nil, nil
+		err = p.run(ctx, op)
+	}
+	if err != nil {
+		return nil, err
+	}
+	n, m := l.n, l.m
+	q := make([]float64, 0, len(runs)*n)
+	for b, k := range runs {
+		k.planCost(results[b], p.lse[b*n:][:n], p.score[b*n:][:n])
+		for j, c := range p.columns[b*m:][:m] {
+			if c > k.b[j] {
+				u[b*m+j] += k.logB[j] - math.Log(c)
+			}
+		}
+		for i, w := range k.a {
+			v := -p.rowMax[b*n+i]
+			if w == 0 {
+				v = math.Inf(-1)
+			}
+			q = append(q, v)
+		}
+	}
+	op = p.op
+	rows := slices.Clone(p.lse)
+	err = errors.Join(p.write(op.U, u), p.write(op.R, rows), p.write(op.Q, q))
+	if err == nil {
+		op.P, op.RowMax = nil, nil
+		err = p.run(ctx, op)
+	}
+	if err != nil {
+		return nil, err
+	}
+	for b, k := range runs {
+		r := results[b]
+		kept := p.lse[b*n:][:n]
+		for i, w := range k.a {
+			kept[i] = w * math.Exp(min(0, kept[i]-rows[b*n+i]))
+		}
+		upper, above := k.completed(kept, p.score[b*n:][:n], p.columns[b*m:][:m], t)
+		lower, below := k.lowerBound(q[b*n:][:n], p.colMax[b*m:][:m], t)
+		r.Lower, r.Upper = max(0, lower), upper
+		enough[b] = t == engine.F64 || above+below <= enoughRounding*(upper-lower)
+		k.result(r)
+	}
+	return enough, nil
+}
+
+// result writes the potentials out.
+func (k *sinkhorn) result(r *Result) {
 	r.Iterations = k.done
 	r.F, r.G = make([]float64, k.n), make([]float64, k.m)
 	for i := range r.F {
@@ -27,11 +135,10 @@ func (k *sinkhorn) finish(ctx context.Context, r *Result) error {
 	for j := range r.G {
 		r.G[j] = k.g[j] + k.shiftY[j]
 	}
-	return nil
 }
 
-// spareColumns gives columns without weight the potential that the iteration would.
-func (k *sinkhorn) spareColumns(ctx context.Context) error {
+// spareColumns gives columns without weight the potential that the iteration would, in float64.
+func (k *sinkhorn) spareColumns(ctx context.Context, e engine.Engine) error {
 	var spare []int
 	for j, b := range k.b {
 		if b == 0 {
@@ -41,64 +148,39 @@ func (k *sinkhorn) spareColumns(ctx context.Context) error {
 	if spare == nil {
 		return nil
 	}
+	if r := k.reduction; r == nil || r.t != engine.F64 {
+		if err := k.open(e, engine.F64); err != nil {
+			return err
+		}
+		defer func() {
+			k.reduction.free()
+			k.reduction = r
+		}()
+	}
 	return k.columnsAlone(ctx, k.eps, spare)
 }
 
-// planCost evaluates <P, C>, the row marginal's error, the dual value, and the cost of the plan rounded to
-// the exact marginals: P's rows are scaled to a (by one more row half), columns that are then too heavy are
-// scaled down to b, and what is then missing from the rows and columns, ea and eb, is moved by the plan
-// ea eb' / |ea|_1, whose cost is known from the moments of ea and eb.
-func (k *sinkhorn) planCost(ctx context.Context, r *Result) error {
-	k.setBias(k.eps)
-	spread := make([]float64, k.n)
-	meanSquare := func(i int, mean []float64, second float64) {
-		// sum_j r_ij |x_i - y_j|^2 as |x_i - mean|^2 and the variance about the mean.
-		spread[i] = squaredDistance(k.moved[i*k.d:(i+1)*k.d], mean) + max(0, second-dot(mean, mean))
-	}
-	p := &pass{scale: 2 / k.eps, bias: k.bias, weight: k.a, lse: k.lse, colSum: k.columns, spread: meanSquare}
-	err := k.reduction.run(ctx, p)
-	if err != nil {
-		return err
-	}
+// planCost sets the plan's cost, the row marginal's error and the dual value, from the rows' log-sum-exps and scores
+// sum_j r_ij (|x_i|^2 - |x_i - y_j|^2), with x moved.
+func (k *sinkhorn) planCost(r *Result, lse, score []float64) {
 	var cost, total, residual accumulator
 	for i, a := range k.a {
 		if a == 0 {
 			continue
 		}
-		grow := math.Expm1(k.f[i]/k.eps + k.lse[i])
-		cost.add(a * (1 + grow) * spread[i])
+		grow := math.Expm1(k.f[i]/k.eps + lse[i])
+		cost.add(a * (1 + grow) * max(0, k.shiftX[i]-score[i]))
 		total.add(a * grow)
 		residual.add(a * math.Abs(grow))
 	}
 	r.Cost, r.MarginalError = cost.sum(), residual.sum()
 	r.Dual = k.dualValue(k.f, k.g) - k.eps*total.sum()
-
-	bias := append([]float64(nil), k.bias...)
-	for j, c := range k.columns {
-		if c > k.b[j] {
-			bias[j] += k.logB[j] - math.Log(c)
-		}
-	}
-	kept := make([]float64, k.n)
-	if err := k.reduction.run(ctx, &pass{scale: 2 / k.eps, bias: bias, lse: kept, spread: meanSquare}); err != nil {
-		return err
-	}
-	for i, a := range k.a {
-		kept[i] = a * math.Exp(min(0, kept[i]-k.lse[i]))
-	}
-	r.Upper, err = k.completed(ctx, bias, kept, spread)
-	return err
 }
 
-// completed returns the cost of the plan with rows kept_i softmax_j(z_ij + bias_j), whose mean costs are
-// spread, completed to the marginals by a product plan.
-func (k *sinkhorn) completed(ctx context.Context, bias, kept, spread []float64) (float64, error) {
-	// The columns of this very plan: bias and products of the reduction that made bias are rounded
-	// otherwise, which at small eps amounts to more than the last digits of the mass.
-	columns := make([]float64, k.m)
-	if err := k.reduction.run(ctx, &pass{scale: 2 / k.eps, bias: bias, weight: kept, colSum: columns}); err != nil {
-		return 0, err
-	}
+// completed returns the cost of a plan with the given sums of rows, at most a, and of columns, completed to the marginals
+// by a product plan, and with it a bound of its rounding: that of products of type t besides. These are each off by at
+// most (d + 8) u |x_i| |y_j|, whose mean over a plan is at most that of the roots of the clouds' mean squares.
+func (k *sinkhorn) completed(kept, score, columns []float64, t engine.Dtype) (upper, rounding float64) {
 	fit := 1.0
 	for j, c := range columns {
 		if c > k.b[j] {
@@ -108,15 +190,23 @@ func (k *sinkhorn) completed(ctx context.Context, bias, kept, spread []float64) 
 	var cost accumulator
 	missingA, missingB := make([]float64, k.n), make([]float64, k.m)
 	for i, a := range k.a {
-		cost.add(fit * kept[i] * spread[i])
+		cost.add(fit * kept[i] * max(0, k.shiftX[i]-score[i]))
 		missingA[i] = max(0, a-fit*kept[i])
 	}
 	for j, b := range k.b {
 		missingB[j] = max(0, b-fit*columns[j])
 	}
 	mean := meanCost(k.mx, k.my)
-	return cost.sum() + productCost(k.moved, missingA, k.my.centred, missingB, k.d) +
-		float64(k.d+16)*engine.F64.Eps()*(mean+math.Sqrt(mean)*extent(k.mx, k.my)), nil
+	rounding = k.productRounding(t) * math.Sqrt(k.mx.square*k.my.square)
+	return cost.sum() + productCost(k.moved, missingA, k.my.centred, missingB, k.d) + rounding +
+		float64(k.d+16)*engine.F64.Eps()*(mean+math.Sqrt(mean)*extent(k.mx, k.my)), rounding
+}
+
+// productRounding bounds the error of 2 <x_i, y_j> over |x_i| |y_j|: of the sum, of the points' own rounding, and of its
+// addition to another number.
+func (k *sinkhorn) productRounding(t engine.Dtype) float64 {
+	terms := float64(k.d+8) * t.Eps()
+	return 2 * terms / (1 - terms)
 }
 
 // productCost returns sum_ij a_i b_j |x_i - y_j|^2 / max(sum a, sum b) of two measures of (but for rounding)
@@ -170,39 +260,23 @@ func (k *sinkhorn) dualValue(f, g []float64) float64 {
 	return s.sum()
 }
 
-// lowerBound evaluates the dual value of the pair (g^c, g^cc) of c-transforms over the points with weight,
-// less what the rounding of its dot products can amount to.
-func (k *sinkhorn) lowerBound(ctx context.Context, r *Result) error {
-	top := 0.0
-	transform := func(side int, v, w []float64) ([]float64, error) {
-		bias := make([]float64, len(v))
-		for j := range bias {
-			if bias[j] = v[j]; w[j] == 0 {
-				bias[j] = math.Inf(-1)
-			} else {
-				top = max(top, math.Abs(v[j]))
-			}
+// lowerBound returns the dual value of the potentials f, -Inf where there is no weight, and g_j = -top_j, their
+// c-transform, less what the rounding of that can amount to, and how much of this products of type t make. f itself may
+// be anything.
+func (k *sinkhorn) lowerBound(f, top []float64, t engine.Dtype) (lower, rounding float64) {
+	largest := 0.0
+	for i, a := range k.a {
+		if a > 0 {
+			largest = max(largest, math.Abs(f[i]))
 		}
-		out := make([]float64, k.n+k.m-len(v))
-		err := k.reduction.run(ctx, &pass{side: side, scale: 2, bias: bias, max: out})
-		for i := range out {
-			out[i] = -out[i]
-		}
-		return out, err
 	}
-	f, err := transform(rowsOfX, k.g, k.b)
-	if err != nil {
-		return err
+	g := make([]float64, k.m)
+	for j, v := range top {
+		g[j] = -v
 	}
-	g, err := transform(rowsOfY, f, k.a)
-	if err != nil {
-		return err
-	}
-	unit := engine.F64.Eps()
 	mean := meanCost(k.mx, k.my)
-	rounding := 2 * float64(k.d+8) * unit * (k.scale + top) // of each transform
+	rounding = k.productRounding(t)*k.mx.radius*math.Sqrt(k.my.square) + 4*t.Eps()*largest
 	// The mean cost is rounded as a sum, and by the rounding of the means.
-	rounding = 2*rounding + float64(k.d+16)*unit*(mean+math.Sqrt(mean)*extent(k.mx, k.my))
-	r.Lower = max(0, k.dualValue(f, g)-rounding)
-	return nil
+	open := float64(k.d+16) * engine.F64.Eps() * (mean + math.Sqrt(mean)*extent(k.mx, k.my))
+	return k.dualValue(f, g) - rounding - open, rounding
 }

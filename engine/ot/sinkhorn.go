@@ -76,7 +76,9 @@ const (
 // and Status says whether it is within Tol. Cost is <P, C>. Dual is the entropic dual value
 // <a, F> + <b, G> - eps (sum P - 1). Lower and Upper bracket the unregularised optimum: Lower is the dual
 // value of the potentials' c-transforms less a bound of its rounding, Upper the cost of P rounded to the
-// exact marginals. They are evaluated in float64 whatever Dtype is.
+// exact marginals, and what its products may be off. They are evaluated in float64 whatever Dtype is, but for the
+// products where a run of so many iterations ends in F32: those are float32 as long as the bound of their rounding is
+// at most 1/256 of the bracket's width.
 //
 // Errors: weights and points as in [OneDim]; eps that is not one positive number; *engine.MemoryError;
 // the engine's own; ctx.Err().
@@ -122,27 +124,41 @@ func Sinkhorn(ctx context.Context, e engine.Engine, c Clouds, s *SinkhornSetting
 		if k.resumed != nil {
 			k.rough.on, k.rough.goal = k.resumed.RoughOn, k.resumed.RoughGoal
 		}
-		err := k.start(ctx, s)
-		if err == nil {
-			err = k.iterate(ctx, e, r, goal, limit, s.Progress)
-		}
-		k.reduction.free()
-		if err != nil {
+		if err := k.run(ctx, e, s, r, goal, limit, i == len(plan.stages)-1); err != nil {
 			return nil, err
 		}
-	}
-	if err := k.open(e, engine.F64); err != nil {
-		return nil, err
-	}
-	defer k.reduction.free()
-	if err := k.finish(ctx, r); err != nil {
-		return nil, err
 	}
 	if r.MarginalError <= tol {
 		r.Status = Converged
 	}
 	r.Seconds = time.Since(start).Seconds()
 	return r, nil
+}
+
+// run makes the iterations in one type, and after the last ones evaluates the result.
+func (k *sinkhorn) run(ctx context.Context, e engine.Engine, s *SinkhornSettings, r *Result, goal float64, limit int, last bool) error {
+	defer func() { k.reduction.free() }()
+	if err := k.start(ctx, s); err != nil {
+		return err
+	}
+	l, err := k.newLoop(e)
+	if err != nil {
+		return err
+	}
+	defer l.free()
+	if err := k.iterate(ctx, e, l, r, goal, limit, s.Progress); err != nil || !last {
+		return err
+	}
+	return k.finish(ctx, e, r, l)
+}
+
+// newLoop is a loop over the clouds on the engine.
+func (k *sinkhorn) newLoop(e engine.Engine) (*loop, error) {
+	l, err := newLoop(e, k.reduction.device[rowsOfX], k.reduction.device[rowsOfY], k.logA, k.logB, append(k.steps[:len(k.steps):len(k.steps)], k.eps), len(k.steps))
+	if err == nil {
+		k.plan.tell(l)
+	}
+	return l, err
 }
 
 // limits returns the iterations and the tolerance.
@@ -189,7 +205,6 @@ type sinkhorn struct {
 	before, step []float64
 	reduction    *reduction
 	bias         []float64
-	lse, columns []float64
 }
 
 func newSinkhorn(c Clouds, s *SinkhornSettings) (*sinkhorn, error) {
@@ -248,7 +263,7 @@ func newSinkhorn(c Clouds, s *SinkhornSettings) (*sinkhorn, error) {
 	k.shifts()
 	k.f, k.g = make([]float64, p.n), make([]float64, p.m)
 	k.before, k.step = make([]float64, p.m), make([]float64, p.m)
-	k.lse, k.columns, k.bias = make([]float64, p.n), make([]float64, p.m), make([]float64, p.m)
+	k.bias = make([]float64, p.m)
 	k.logA, k.logB = logs(p.a), logs(p.b)
 	return k, nil
 }

@@ -32,30 +32,19 @@ func SinkhornBatch(ctx context.Context, e engine.Engine, problems []Clouds, s *S
 		k.schedule(k.scheduled(s, limit))
 		b.steps = max(b.steps, len(k.steps))
 	}
-	for _, stage := range b.plan.stages {
+	for i, stage := range b.plan.stages {
 		goal := tol
 		if tol >= 0 {
 			goal = max(tol, stage.floor)
 		}
-		if err := b.iterate(ctx, stage.dtype, goal, limit, s.Progress); err != nil {
+		if err := b.iterate(ctx, stage.dtype, goal, limit, s.Progress, i == len(b.plan.stages)-1); err != nil {
 			return nil, err
-		}
-	}
-	for i, k := range b.runs {
-		r := b.results[i]
-		err := k.open(e, engine.F64)
-		if err == nil {
-			err = k.finish(ctx, r)
-			k.reduction.free()
-		}
-		if err != nil {
-			return nil, err
-		}
-		if r.MarginalError <= tol {
-			r.Status = Converged
 		}
 	}
 	for _, r := range b.results {
+		if r.MarginalError <= tol {
+			r.Status = Converged
+		}
 		r.Seconds = time.Since(start).Seconds()
 	}
 	return b.results, nil
@@ -128,8 +117,8 @@ func (b *batch) join(of func(k *sinkhorn) []float64) []float64 {
 	return all
 }
 
-// iterate runs the iterations of all problems in one type.
-func (b *batch) iterate(ctx context.Context, t engine.Dtype, goal float64, limit int, progress func(int, float64)) (err error) {
+// iterate runs the iterations of all problems in one type, and after the last ones evaluates the results.
+func (b *batch) iterate(ctx context.Context, t engine.Dtype, goal float64, limit int, progress func(int, float64), final bool) (err error) {
 	var points [2]engine.Buffer
 	defer func() {
 		for _, x := range points {
@@ -201,6 +190,32 @@ func (b *batch) iterate(ctx context.Context, t engine.Dtype, goal float64, limit
 		k.done = l.counts[i]
 		copy(k.f, f[i*k.n:])
 		copy(k.g, g[i*k.m:])
+	}
+	if !final {
+		return nil
+	}
+	return b.finish(ctx, l)
+}
+
+// finish evaluates all results: together, and one by one where products of float32 do not do.
+func (b *batch) finish(ctx context.Context, l *loop) error {
+	for _, k := range b.runs {
+		k.plan = b.plan
+		if err := k.spareColumns(ctx, b.e); err != nil {
+			return err
+		}
+	}
+	enough, err := finishAll(ctx, b.e, b.runs, b.results, l)
+	if err != nil {
+		return err
+	}
+	for i, k := range b.runs {
+		if enough[i] {
+			continue
+		}
+		if err := k.finishAlone(ctx, b.e, b.results[i]); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -14,16 +14,8 @@ import (
 // The column marginal's error after the rows' half bounds the row marginal's after the columns', so where
 // the iterates are accelerated, or eps still falls, it is what is measured; the last iteration is then a
 // plain one. Otherwise the row marginal's own error follows from the next pass.
-func (k *sinkhorn) iterate(ctx context.Context, e engine.Engine, r *Result, goal float64, limit int, progress func(int, float64)) error {
-	l, err := newLoop(e, k.reduction.device[rowsOfX], k.reduction.device[rowsOfY], k.logA, k.logB, append(k.steps[:len(k.steps):len(k.steps)], k.eps), len(k.steps))
-	if err != nil {
-		return err
-	}
-	defer func() {
-		r.Note += fmt.Sprintf("; %v: %s", k.reduction.t, l.how())
-		l.free()
-	}()
-	k.plan.tell(l)
+func (k *sinkhorn) iterate(ctx context.Context, e engine.Engine, l *loop, r *Result, goal float64, limit int, progress func(int, float64)) error {
+	defer func() { r.Note += fmt.Sprintf("; %v: %s", k.reduction.t, l.how()) }()
 	size := math.Inf(1)
 	resumed := k.resumed
 	if k.resumed = nil; resumed != nil {

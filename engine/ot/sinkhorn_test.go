@@ -223,6 +223,7 @@ func TestSinkhornBracket(t *testing.T) {
 			EpsRel:  rapid.SampledFrom([]float64{1, 0.1, 1e-3, 1e-6}).Draw(t, "eps"),
 			MaxIter: rapid.SampledFrom([]int{1, 3, 200}).Draw(t, "limit"),
 			Dtype:   rapid.SampledFrom([]engine.Dtype{engine.F64, engine.F32}).Draw(t, "dtype"),
+			Tol:     rapid.SampledFrom([]float64{0, -1}).Draw(t, "tol"),
 		}
 		r, err := ot.Sinkhorn(context.Background(), e, measures(x, y, nil, nil, d), s)
 		if err != nil {
@@ -235,6 +236,61 @@ func TestSinkhornBracket(t *testing.T) {
 			t.Fatalf("%d iterations, trace %v", r.Iterations, r.Trace)
 		}
 	})
+}
+
+// plainEngine hides what an engine can do besides the contract.
+type plainEngine struct{ engine.Engine }
+
+// An engine's own evaluation is the composed one; and that from products of float32, where a run of so many iterations
+// ends in them, is what float64 says of the same potentials, with a bracket that is little wider.
+func TestSinkhornEvaluation(t *testing.T) {
+	const n, m = 150, 131
+	for _, d := range []int{2, 40} {
+		x, y, a, b := uneven(n, m, d, 3)
+		c := measures(x, y, a, b, d)
+		e := cpu.New(cpu.Options{})
+		for _, eps := range []float64{.2, .01} {
+			s := ot.SinkhornSettings{EpsRel: eps, Tol: -1, MaxIter: 15, NoSchedule: true}
+			run := func(e engine.Engine, t0 engine.Dtype) *ot.Result {
+				s.Dtype = t0
+				r, err := ot.Sinkhorn(context.Background(), e, c, &s)
+				if err != nil {
+					t.Fatal(err)
+				}
+				return r
+			}
+			want, composed, low := run(e, engine.F64), run(plainEngine{e}, engine.F64), run(e, engine.F32)
+			// Both sum some thousand numbers of float64, at exponents of up to some hundred.
+			for _, v := range [][2]float64{{composed.Cost, want.Cost}, {composed.Dual, want.Dual}, {composed.Lower, want.Lower}, {composed.Upper, want.Upper}} {
+				if !(math.Abs(v[0]-v[1]) <= 1e-11*want.Upper) {
+					t.Errorf("d = %d, eps %g: composed %.15g, own %.15g", d, eps, v[0], v[1])
+				}
+			}
+			// The potentials of 15 iterations in float32 are off by some 1e-6 of the cost.
+			near, width := 1e-5*want.Upper, want.Upper-want.Lower
+			if math.Abs(low.Cost-want.Cost) > near || low.Lower > want.Lower+near || low.Lower < want.Lower-width/128-near ||
+				low.Upper < want.Upper-near || low.Upper > want.Upper+width/128+near {
+				t.Errorf("d = %d, eps %g: float32 finds cost %.9g in [%.9g, %.9g], float64 %.9g in [%.9g, %.9g]",
+					d, eps, low.Cost, low.Lower, low.Upper, want.Cost, want.Lower, want.Upper)
+			}
+			exact, err := ot.Exact(context.Background(), c, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, r := range []*ot.Result{want, composed, low} {
+				if !(r.Lower <= exact.Cost && exact.Cost <= r.Upper) {
+					t.Errorf("d = %d, eps %g: [%g, %g] around %g", d, eps, r.Lower, r.Upper, exact.Cost)
+				}
+			}
+			together, err := ot.SinkhornBatch(context.Background(), e, []ot.Clouds{c, c}, &s)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if r := together[1]; r.Lower != low.Lower || r.Upper != low.Upper || r.Cost != low.Cost || r.MarginalError != low.MarginalError {
+				t.Errorf("d = %d, eps %g: [%g, %g] in a batch, [%g, %g] alone", d, eps, r.Lower, r.Upper, low.Lower, low.Upper)
+			}
+		}
+	}
 }
 
 // A far point that both clouds share says nothing about the others: the bracket stays theirs.
