@@ -44,7 +44,7 @@ func Marginal(ctx context.Context, c Clouds) (float64, error) {
 //
 // of the means and covariances there, which is at most Gelbrich's bound. It is exact for maps that act on each
 // direction alone. threads = 0 is GOMAXPROCS; the result does not depend on it. Time O(k (n d + n log n)) for k
-// directions, O(n d (r + log n)) for r reflections.
+// directions, O(n d log n) for the axes.
 func MarginalAlong(ctx context.Context, c Clouds, f Frame, threads int) (float64, error) {
 	p, err := c.check()
 	if err != nil {

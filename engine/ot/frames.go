@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"slices"
 
 	"monge/engine"
 	"monge/engine/rng"
@@ -16,13 +15,11 @@ import (
 // Frame is a set of orthonormal directions in R^d, along which [MarginalAlong] takes marginals.
 type Frame struct {
 	d          int
-	directions []float64 // [k, d]; nil = all d axes, or their images by the reflections
-	mirrors    []float64 // unit normals [r, d] of the reflections, in the order in which they meet a point
+	directions []float64 // [k, d]; nil = all d axes
 	excess     float64   // by how much the squares of a vector's products with the directions may exceed its own
 }
 
 const (
-	streamMirrors   = 0x6d6972
 	streamPrincipal = 0x70636178
 	principalExact  = 256 // dimensions up to which all principal axes are taken
 	principalAxes   = 64  // axes beyond
@@ -31,20 +28,8 @@ const (
 // Axes is the frame of the d coordinate axes.
 func Axes(d int) Frame { return Frame{d: d} }
 
-// Reflections is the frame that count random reflections make of the axes: an orthogonal frame without a d x d
-// matrix, in any dimension. Points are taken along it in O(count d) time each.
-func Reflections(d, count int, seed uint64) Frame {
-	f := Frame{d: d, mirrors: make([]float64, count*d), excess: 64 * float64(count+1) * engine.F64.Eps()}
-	rng.Normals(f.mirrors, seed, streamMirrors, 0)
-	for r := range count {
-		v := f.mirrors[r*d : (r+1)*d]
-		floats.Scale(1/floats.Norm(v, 2), v)
-	}
-	return f
-}
-
 // Directions is the frame of orthonormal rows v [k, d]. Rows whose products differ from the identity by more than
-// 1e-8 are an error.
+// 1e-8 wrap [ErrSettings], counts of numbers that are no rows of d engine.ErrShape.
 func Directions(v []float64, d int) (Frame, error) {
 	if d <= 0 || len(v)%d != 0 || len(v) > d*d {
 		return Frame{}, fmt.Errorf("ot: frame: %d numbers for directions in %d dimensions: %w", len(v), d, engine.ErrShape)
@@ -58,7 +43,7 @@ func Directions(v []float64, d int) (Frame, error) {
 				off--
 			}
 			if !(math.Abs(off) < 1e-8) {
-				return Frame{}, fmt.Errorf("ot: frame: directions %d and %d are not orthonormal: off by %g", b, a, off)
+				return Frame{}, fmt.Errorf("ot: frame: directions %d and %d are not orthonormal: off by %g: %w", b, a, off, ErrSettings)
 			}
 			f.excess = math.Hypot(f.excess, math.Sqrt2*off)
 		}
@@ -166,70 +151,20 @@ func (f Frame) count() int {
 	return f.d
 }
 
-// Rows returns the directions as rows [k, d].
-func (f Frame) Rows() []float64 {
-	if f.directions != nil {
-		return slices.Clone(f.directions)
-	}
-	d := f.d
-	eye := make([]float64, d*d)
-	for t := range d {
-		eye[t*d+t] = 1
-	}
-	// The images of the axes: coordinate t of an image is its product with direction t.
-	rows, project := make([]float64, d*d), f.projector(eye)
-	for t := range d {
-		project(rows[t*d:(t+1)*d], t)
-	}
-	return rows
-}
-
 // projector returns a function that writes the products of the points x [n, d] with direction k.
 func (f Frame) projector(x []float64) func(dst []float64, k int) {
 	d := f.d
-	switch {
-	case f.directions != nil:
-		return func(dst []float64, k int) {
-			v := f.directions[k*d : (k+1)*d]
-			for i := range dst {
-				dst[i] = dot(v, x[i*d:(i+1)*d])
-			}
-		}
-	case f.mirrors == nil:
+	if f.directions == nil {
 		return func(dst []float64, k int) {
 			for i := range dst {
 				dst[i] = x[i*d+k]
 			}
 		}
 	}
-	// Reflections take multiples of the normals from a point; with c the multiples, coordinate t of the image
-	// is x_t - sum_r c_r v_rt.
-	r := len(f.mirrors) / d
-	n := len(x) / d
-	normal := func(a int) []float64 { return f.mirrors[a*d : (a+1)*d] }
-	gram := make([]float64, r*r)
-	for a := range r {
-		for b := range a {
-			gram[a*r+b] = dot(normal(a), normal(b))
-		}
-	}
-	c := make([]float64, n*r)
-	for i := range n {
-		for a := range r {
-			s := dot(normal(a), x[i*d:(i+1)*d])
-			for b := range a {
-				s -= c[i*r+b] * gram[a*r+b]
-			}
-			c[i*r+a] = 2 * s
-		}
-	}
 	return func(dst []float64, k int) {
+		v := f.directions[k*d : (k+1)*d]
 		for i := range dst {
-			v := x[i*d+k]
-			for a := range r {
-				v -= c[i*r+a] * f.mirrors[a*d+k]
-			}
-			dst[i] = v
+			dst[i] = dot(v, x[i*d:(i+1)*d])
 		}
 	}
 }
