@@ -8,7 +8,6 @@ import (
 
 	"monge/engine"
 
-	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 	"gonum.org/v1/plot/vg/vgimg"
 	"gorgonia.org/tensor"
@@ -16,14 +15,17 @@ import (
 
 // CouplingsOptions describes the picture of Couplings. The zero value is the default of each field.
 type CouplingsOptions struct {
-	Title         string
-	Width, Height int // pixels; 0 = 1500 x 860
-	MaxPairs      int // pairs drawn, spread evenly over the rows; 0 = 400
-
+	Title string
 	// RelativeLower and RelativeUpper bracket the relative gap of the encoder's cost; both 0 leave the gap
 	// to be taken from the two costs. NaN = not known.
 	RelativeLower, RelativeUpper float64
 }
+
+// The picture's size in pixels, and the pairs that are drawn, spread evenly over the rows.
+const (
+	pictureWidth, pictureHeight = 1500, 860
+	mostPairs                   = 400
+)
 
 // The picture's colours: blue and vermilion of Okabe and Ito, told apart with any colour vision.
 var (
@@ -42,17 +44,17 @@ var (
 // coordinates, and larger D on the two leading principal axes of x, the same for both clouds. The costs
 // in the titles are mean squared distances over all pairs in all coordinates.
 //
-// Above MaxPairs rows every k-th is drawn. It returns an error that wraps engine.ErrShape where the
+// Above 400 rows every k-th is drawn. It returns an error that wraps engine.ErrShape where the
 // shapes differ or an entry of assignment is no row of z, else the writer's.
 func Couplings(w io.Writer, x, z *tensor.Dense, assignment []int64, o CouplingsOptions) error {
-	p, err := newPairs(x, z, assignment, &o)
+	p, err := newPairs(x, z, assignment)
 	if err != nil {
 		return err
 	}
 	// 96 dots an inch: a pixel is 3/4 of a point.
 	const point = 0.75
 	canvas := vgimg.NewWith(
-		vgimg.UseWH(vg.Length(o.Width)*point, vg.Length(o.Height)*point),
+		vgimg.UseWH(pictureWidth*point, pictureHeight*point),
 		vgimg.UseDPI(96),
 		vgimg.UseBackgroundColor(color.White),
 	)
@@ -75,7 +77,7 @@ type pairs struct {
 	area       [2][2]float64 // smallest and largest coordinate along each axis
 }
 
-func newPairs(x, z *tensor.Dense, assignment []int64, o *CouplingsOptions) (*pairs, error) {
+func newPairs(x, z *tensor.Dense, assignment []int64) (*pairs, error) {
 	xs, n, d, err := engine.Matrix(x)
 	if err != nil {
 		return nil, fmt.Errorf("report: couplings: %w", err)
@@ -89,15 +91,6 @@ func newPairs(x, z *tensor.Dense, assignment []int64, o *CouplingsOptions) (*pai
 	}
 	if assignment != nil && len(assignment) != n {
 		return nil, fmt.Errorf("report: couplings: assignment of %d rows for %d points: %w", len(assignment), n, engine.ErrShape)
-	}
-	if o.Width == 0 {
-		o.Width = 1500
-	}
-	if o.Height == 0 {
-		o.Height = 860
-	}
-	if o.MaxPairs == 0 {
-		o.MaxPairs = 400
 	}
 
 	p := &pairs{n: n, d: d, assignment: assignment}
@@ -115,7 +108,7 @@ func newPairs(x, z *tensor.Dense, assignment []int64, o *CouplingsOptions) (*pai
 			p.moved++
 		}
 	}
-	drawn := min(n, o.MaxPairs)
+	drawn := min(n, mostPairs)
 	for i := range drawn {
 		p.rows = append(p.rows, i*n/drawn)
 	}

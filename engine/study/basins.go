@@ -19,12 +19,6 @@ type BasinSettings struct {
 	N     int    // points drawn from N(0, I); 0 = 100,000
 	Seed  uint64 // of the draw
 	Dtype engine.Dtype
-	// Bandwidth h > 0 stands for the limit h -> 0 of the flow; 0 = a thousandth of the largest distance of an
-	// atom from their mean.
-	Bandwidth float64
-	Flow      flow.Settings           // zero tolerances are 1e-6: a point's basin is wanted, not its digits
-	Cells     ot.SemiDiscreteSettings // of the optimal map; Law must be nil
-	Progress  func(done, total int)   // points decoded
 }
 
 // BasinComparison sets the decoder's basins against the optimal power cells.
@@ -52,15 +46,13 @@ type BasinComparison struct {
 const streamBasins = 0x62617369
 
 // Basins compares the two ways to send N(0, I) to atoms with weights (nil = equal): the decoder of the
-// probability-flow ODE in the limit of no smoothing, which sends a point to the atom whose basin it lies in, and
+// probability-flow ODE in the limit of no smoothing (a bandwidth of a thousandth of the largest distance of an atom from
+// their mean stands for it), which sends a point to the atom whose basin it lies in, and
 // the optimal map, which sends it to that of its power cell (ot.SemiDiscrete). Both have cells of the masses asked
 // for; they are the same cells exactly when the decoder is optimal, as for two or for collinear atoms.
 func Basins(ctx context.Context, e engine.Engine, atoms *tensor.Dense, weights []float64, s *BasinSettings) (*BasinComparison, error) {
 	if s == nil {
 		s = new(BasinSettings)
-	}
-	if s.Cells.Law != nil {
-		return nil, fmt.Errorf("study: basins: the optimal map must be that from N(0, I)")
 	}
 	n := s.N
 	if n == 0 {
@@ -71,17 +63,14 @@ func Basins(ctx context.Context, e engine.Engine, atoms *tensor.Dense, weights [
 	}
 	c := &BasinComparison{N: n}
 	var err error
-	if c.Cells, err = ot.SemiDiscrete(ctx, atoms, weights, &s.Cells); err != nil {
+	if c.Cells, err = ot.SemiDiscrete(ctx, atoms, weights, nil); err != nil {
 		return nil, err
 	}
 	y, count, d, err := engine.Matrix(atoms)
 	if err != nil {
 		return nil, err
 	}
-	h := s.Bandwidth
-	if h == 0 {
-		h = reach(y, c.Cells.Weights, d) / 1000
-	}
+	h := reach(y, c.Cells.Weights, d) / 1000
 	if h == 0 { // one place
 		h = 1
 	}
@@ -92,12 +81,8 @@ func Basins(ctx context.Context, e engine.Engine, atoms *tensor.Dense, weights [
 	z := make([]float64, n*d)
 	rng.Normals(z, s.Seed, streamBasins, 0)
 	x := engine.Points(z, n, d)
-	fs := s.Flow
-	fs.Progress = s.Progress
-	if fs.Rtol == 0 && fs.Atol == 0 && fs.Steps == 0 {
-		fs.Rtol, fs.Atol = 1e-6, 1e-6
-	}
-	decoded, err := flow.Decode(ctx, e, s.Dtype, law, x, &fs)
+	// A point's basin is wanted, not its digits.
+	decoded, err := flow.Decode(ctx, e, s.Dtype, law, x, &flow.Settings{Rtol: 1e-6, Atol: 1e-6})
 	if err != nil {
 		return nil, err
 	}
