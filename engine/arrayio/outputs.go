@@ -151,16 +151,6 @@ func (o *Outputs) CreateDir(dir string) error {
 	return nil
 }
 
-// CreateDir is Outputs.CreateDir without a set.
-func CreateDir(dir string, force bool) error {
-	o := Outputs{Force: force}
-	err := o.CreateDir(dir)
-	if err != nil {
-		o.Abort()
-	}
-	return err
-}
-
 // Write writes float64 numbers as an array of the given shape, row-major, to a declared path.
 func (o *Outputs) Write(path string, shape []int, data []float64) error {
 	return o.Add(path, func(w io.Writer) error { return encode(w, path, shape, data) })

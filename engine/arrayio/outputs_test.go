@@ -343,29 +343,30 @@ func TestAbortWhileWriting(t *testing.T) {
 }
 
 func TestCreateDir(t *testing.T) {
+	create := func(dir string, force bool) error { return (&Outputs{Force: force}).CreateDir(dir) }
 	dir := t.TempDir()
 	res := filepath.Join(dir, "res")
-	if err := CreateDir(res, false); err != nil {
+	if err := create(res, false); err != nil {
 		t.Fatal(err)
 	}
-	if err := CreateDir(res, false); err != nil {
+	if err := create(res, false); err != nil {
 		t.Errorf("an empty directory: %v", err)
 	}
 	file := filepath.Join(res, "file")
 	if err := os.WriteFile(file, nil, 0o666); err != nil {
 		t.Fatal(err)
 	}
-	err := CreateDir(res, false)
+	err := create(res, false)
 	wantError(t, err, res, "not empty")
 	if !errors.Is(err, ErrExists) {
 		t.Errorf("%v does not wrap ErrExists", err)
 	}
-	if err := CreateDir(res, true); err != nil {
+	if err := create(res, true); err != nil {
 		t.Errorf("with force: %v", err)
 	}
-	wantError(t, CreateDir(file, true), file, "not a directory")
+	wantError(t, create(file, true), file, "not a directory")
 	under := filepath.Join(file, "a", "b")
-	if err := CreateDir(under, false); err == nil || errors.Is(err, ErrInput) {
+	if err := create(under, false); err == nil || errors.Is(err, ErrInput) {
 		t.Errorf("%v: want an error of the system", err)
 	}
 }

@@ -153,9 +153,7 @@ func Sigmoid(n int, least, most float64) []float64 {
 	return betas
 }
 
-// Ramp returns n rates from least to most at equal distances.
-func Ramp(n int, least, most float64) []float64 { return ramp(n, least, most) }
-
+// ramp returns n numbers from lo to hi at equal distances.
 func ramp(n int, lo, hi float64) []float64 {
 	if n == 1 {
 		return []float64{lo}

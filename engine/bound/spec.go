@@ -233,7 +233,7 @@ func (r *specReader) process(doc *document) *Process {
 			case shape == "sigmoid":
 				betas = Sigmoid(n, *t.Min, *t.Max)
 			case shape == "linear":
-				betas = Ramp(n, *t.Min, *t.Max)
+				betas = ramp(n, *t.Min, *t.Max)
 			default:
 				r.fail("schedule.shape", "%q: want linear or sigmoid", shape)
 			}

@@ -11,20 +11,20 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// DefaultNodes is the number of Gauss-Legendre nodes of [Potential].
-const DefaultNodes = 16
+// defaultNodes is the number of Gauss-Legendre nodes of [Potential].
+const defaultNodes = 16
 
 // Potential returns the encoder's line integrals from the mean c of the points x [N, D],
 //
 //	u_i = int_0^1 <E(c + t (x_i - c)), x_i - c> dt,
 //
-// by Gauss-Legendre quadrature with the given number of nodes, 0 = [DefaultNodes]: that many encodings of N
+// by Gauss-Legendre quadrature with the given number of nodes, 0 = 16: that many encodings of N
 // points. Where the encoder E is the gradient of a convex function, u is that function at the points up to a
 // constant, which proves the pairing (x, E(x)) optimal; where it is not, u depends on the paths. Settings
 // and errors are those of [Encode]; Progress counts points of all nodes.
 func Potential(ctx context.Context, e engine.Engine, t engine.Dtype, law dist.Distribution, x *tensor.Dense, nodes int, s *Settings) ([]float64, error) {
 	if nodes == 0 {
-		nodes = DefaultNodes
+		nodes = defaultNodes
 	}
 	if nodes < 0 {
 		return nil, fmt.Errorf("flow: %d nodes: %w", nodes, ErrSettings)
