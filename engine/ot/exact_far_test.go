@@ -63,18 +63,7 @@ func TestExactFarParts(t *testing.T) {
 func TestExactNearIdentity(t *testing.T) {
 	for _, d := range []int{1, 2, 5, 64} {
 		for _, step := range []float64{1e-3, 1e-6, 1e-9} {
-			const n = 300
-			r := rand.New(rand.NewPCG(uint64(d), 11))
-			x, y := make([]float64, n*d), make([]float64, n*d)
-			var want float64
-			for i := range n {
-				for c := range d {
-					x[i*d+c] = float64(i>>(2*c)&3) + float64(i)*0x1p-10
-					y[i*d+c] = x[i*d+c] + step*r.NormFloat64()
-					e := x[i*d+c] - y[i*d+c]
-					want += e * e / n
-				}
-			}
+			x, y, want := nearIdentity(300, d, step)
 			if step == 1e-3 && d == 1 {
 				continue // neighbours are 2^-10 apart there
 			}
@@ -84,12 +73,35 @@ func TestExactNearIdentity(t *testing.T) {
 	}
 }
 
+// nearIdentity returns points, images a small step away, and the mean square of the steps.
+func nearIdentity(n, d int, step float64) (x, y []float64, cost float64) {
+	r := rand.New(rand.NewPCG(uint64(d), 11))
+	x, y = make([]float64, n*d), make([]float64, n*d)
+	for i := range n {
+		for c := range d {
+			x[i*d+c] = float64(i>>(2*c)&3) + float64(i)*0x1p-10
+			y[i*d+c] = x[i*d+c] + step*r.NormFloat64()
+			e := x[i*d+c] - y[i*d+c]
+			cost += e * e / float64(n)
+		}
+	}
+	return x, y, cost
+}
+
 // A third of X is 1e12 away and Y has heavy tails: no eps that bids count with reaches from the near points to the far
 // ones, and the network simplex has to take over.
 func TestExactSpread(t *testing.T) {
-	const n, d = 600, 2
+	x, y := spread(600)
+	if e := exact(t, x, y, 2, nil, nil); !strings.Contains(e.Note, "simplex") {
+		t.Errorf("%s", e.Note)
+	}
+}
+
+// spread returns such clouds.
+func spread(n int) (x, y []float64) {
+	const d = 2
 	r := rand.New(rand.NewPCG(1, 12))
-	x, y := hard(20, n, n, d)
+	x, y = hard(20, n, n, d)
 	for i := range n {
 		tail := math.Pow(10, 2*r.NormFloat64())
 		for c := range d {
@@ -99,9 +111,18 @@ func TestExactSpread(t *testing.T) {
 			y[i*d+c] *= tail
 		}
 	}
-	if e := exact(t, x, y, d, nil, nil); !strings.Contains(e.Note, "simplex") {
-		t.Errorf("%s", e.Note)
+	return x, y
+}
+
+// farHalves returns clouds of two halves 1e12 apart, with nothing to travel between them.
+func farHalves(half, d int) (x, y []float64) {
+	x, y = hard(uint64(d), half, half, d)
+	farX, farY := hard(uint64(d)+100, half, half, d)
+	for k := range farX {
+		farX[k] += 1e12
+		farY[k] += 1e12
 	}
+	return slices.Concat(x, farX), slices.Concat(y, farY)
 }
 
 // A point without mass is 1e155 times as far away as those with mass are apart: it gets a finite potential.

@@ -342,21 +342,41 @@ func TestExactOffset(t *testing.T) {
 }
 
 func TestExactThreads(t *testing.T) {
-	for _, c := range []struct{ n, m, d int }{{1200, 1200, 2}, {500, 500, 8}, {500, 300, 3}} {
-		x, y := hard(11, c.n, c.m, c.d)
-		var first *ot.Result
-		for _, threads := range []int{1, 2, 5} {
-			r, err := ot.Exact(context.Background(), ot.Clouds{X: engine.Points(x, c.n, c.d), Y: engine.Points(y, c.m, c.d)}, &ot.ExactSettings{Threads: threads})
-			if err != nil {
-				t.Fatal(err)
-			}
-			if first == nil {
-				first = r
-			}
-			if r.Cost != first.Cost || r.Lower != first.Lower || !slices.Equal(r.F, first.F) || !slices.Equal(r.G, first.G) ||
-				!slices.Equal(r.Assignment, first.Assignment) || !slices.Equal(r.Plan, first.Plan) {
-				t.Errorf("%v: another result with %d threads", c, threads)
-			}
+	x, y := hard(11, 1200, 1200, 2)
+	sameBits(t, "auction", x, y, 2, "auction")
+	x, y = hard(11, 500, 500, 8)
+	sameBits(t, "auction with stored costs", x, y, 8, "auction")
+	x, y = hard(11, 500, 300, 3)
+	sameBits(t, "simplex", x, y, 3, "simplex")
+	x, y = encoded(11, 500, 9)
+	sameBits(t, "given pairing", x, y, 9, "given pairing")
+	x, y = spread(600)
+	sameBits(t, "simplex after the auction", x, y, 2, "simplex")
+	x, y = farHalves(60, 5)
+	sameBits(t, "parts", x, y, 5, "parts")
+	x, y, _ = nearIdentity(300, 2, 1e-9)
+	sameBits(t, "potentials made anew", x, y, 2, "auction")
+}
+
+// sameBits solves a problem on several counts of goroutines, by the way that note tells.
+func sameBits(t *testing.T, name string, x, y []float64, d int, note string) {
+	t.Helper()
+	var first *ot.Result
+	for _, threads := range []int{1, 2, 5} {
+		c := ot.Clouds{X: engine.Points(x, len(x)/d, d), Y: engine.Points(y, len(y)/d, d)}
+		r, err := ot.Exact(context.Background(), c, &ot.ExactSettings{Threads: threads})
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if first == nil {
+			first = r
+		}
+		if !strings.Contains(r.Note, note) {
+			t.Errorf("%s: %s", name, r.Note)
+		}
+		if r.Cost != first.Cost || r.Lower != first.Lower || !slices.Equal(r.F, first.F) || !slices.Equal(r.G, first.G) ||
+			!slices.Equal(r.Assignment, first.Assignment) || !slices.Equal(r.Plan, first.Plan) {
+			t.Errorf("%s: another result with %d threads", name, threads)
 		}
 	}
 }
