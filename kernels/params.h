@@ -354,10 +354,11 @@ enum {
 	MMA_ANY_WARPS = 2, // of a block side by side along the keys, with FORM any
 	WGMMA_STAGES = 2,  // of MMA_TILE keys, so that a multiprocessor holds two blocks with 64 dimensions
 	WGMMA_ANY_STAGES = 4,
-	MEAN_KEYS = 32,    // of a step of softmax_mma_mean.cu
+	MEAN_KEYS = 64,    // of a step of softmax_mma_mean.cu; half of that with chunks = 4
 	MEAN_STATE = 4,    // numbers
 	MEAN_BIASES = 3,   // a key: bias, factor, square
-	MEAN_STAGES = 2,
+	MEAN_ROW = 16,     // bytes that a block keeps of a row
+	MEAN_BLOCK = 96,   // and of itself
 };
 
 // mean_threads returns the threads of a block of softmax_mma_mean.cu.
@@ -377,7 +378,8 @@ PARAMS_INLINE int64_t wgmma_shared(int64_t chunks, int any) {
 
 // mean_shared returns the same for softmax_mma_mean.cu.
 PARAMS_INLINE int64_t mean_shared(int64_t chunks) {
-	return MEAN_STAGES * (2 * MEAN_KEYS * chunks * SPLIT_CHUNK + MEAN_BIASES * MEAN_KEYS * 4) + MMA_TILE * (chunks * SPLIT_CHUNK + 16) + 16;
+	const int64_t keys = chunks == 4 ? MEAN_KEYS / 2 : MEAN_KEYS;
+	return 2 * keys * chunks * SPLIT_CHUNK + MEAN_BIASES * keys * 4 + MMA_TILE * (chunks * SPLIT_CHUNK + MEAN_ROW) + MEAN_BLOCK;
 }
 
 // ---- matmul.cu ----

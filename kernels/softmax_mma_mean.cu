@@ -20,7 +20,16 @@ struct alignas(16) MeanRow {
 };
 struct MeanBlock {
 	int b, panel; // of columns
+	int last;     // tile, exclusive
+	// Where the arrays of the block's problem begin: the compiler would keep in registers what few tiles need.
+	uint64_t keys, odd, ratio, values, vodd, vshift;
+	uint64_t numbers[MEAN_BIASES]; // biases, factors, squares
+
+	// uneven_keys and uneven_values say whether some from key on have a ratio, or a shift.
+	DEV bool uneven_keys(int key) const { return global<const uint32_t>(odd)[key / SPLIT_ROWS] != 0; }
+	DEV bool uneven_values(int key) const { return global<const uint32_t>(vodd)[key / SPLIT_ROWS] != 0; }
 };
+static_assert(sizeof(MeanRow) == MEAN_ROW && sizeof(MeanBlock) <= MEAN_BLOCK, "mean_shared has room for them");
 
 // MeanRows has, for each of a lane's rows, the reference, its share of the sum and the second moment, and the sums of
 // weights times values in the places of mma's accumulators.
@@ -30,7 +39,7 @@ template <int WM, int WN, int VC, bool TILT, bool SECOND> struct MeanRows {
 	float ref[WM][2], sum[WM][2], second[SECOND ? WM : 1][2], out[WM][4 * VC][4];
 	uint32_t set; // rows that have a reference: those of the others is 0. Lanes of a row agree
 
-	DEV MeanRows(const MeanRow *rows) : rows(rows + (lane_id() >> 2)) { start(); }
+	DEV MeanRows(const MeanRow *rows) : rows(rows + (lane_id() >> 2)) {}
 	DEV void start() {
 		set = 0;
 		clear(out);
@@ -43,11 +52,9 @@ template <int WM, int WN, int VC, bool TILT, bool SECOND> struct MeanRows {
 			}
 	}
 
-	// add takes in the products with the keys from key on. bias is the shared biases, factors and squares of the values, KEYS
-	// of each; v the values, whose columns' chunks are chunk_bytes apart; shift says by how much each value is too large, or is none.
-	template <int KEYS>
-	DEV void add(const softmax_mma_params &p, float (&x)[WM][WN][4], const float *bias, int key, const uint8_t *v, int chunk_bytes,
-	             Global<const float> shift, const Lane &lane) {
+	// weigh turns the products with the keys from key on into weights, and takes in their sums. bias is the shared biases,
+	// factors and squares of the values, KEYS of each; shift says by how much each value is too large, or is none.
+	template <int KEYS> DEV void weigh(const softmax_mma_params &p, float (&x)[WM][WN][4], const float *bias, int key, Global<const float> shift) {
 		const int first = 2 * (lane_id() & 3);
 		KeyBias<WN> u;
 		u.load(bias);
@@ -56,25 +63,28 @@ template <int WM, int WN, int VC, bool TILT, bool SECOND> struct MeanRows {
 			for (int j = 0; j < WN; j++)
 #pragma unroll
 				for (int e = 0; e < 2; e++) u.u[j][e] += own_shift(shift, j * 8 + first + e);
-		KeyBias<WN> w;
-		if constexpr (TILT) w.load(bias + KEYS);
-		float most = -INFINITY;
+		float scale[WM][2], tilt[WM][2], most = -INFINITY;
 #pragma unroll
 		for (int i = 0; i < WM; i++)
 #pragma unroll
 			for (int h = 0; h < 2; h++) {
-				const MeanRow &row = rows[i * 16 + h * 8];
-				const float s = row.scale, c = TILT ? row.tilt : 0;
-#pragma unroll
-				for (int j = 0; j < WN; j++)
-#pragma unroll
-					for (int e = 0; e < 2; e++) {
-						float b = u.u[j][e] - ref[i][h], &z = x[i][j][2 * h + e];
-						if constexpr (TILT) b = fmaf(c, w.u[j][e], b);
-						z = fmaf(s, z, b);
-						most = fmaxf(most, z);
-					}
+				scale[i][h] = rows[i * 16 + h * 8].scale;
+				if constexpr (TILT) tilt[i][h] = rows[i * 16 + h * 8].tilt;
 			}
+#pragma unroll
+		for (int j = 0; j < WN; j++) {
+			float2 w;
+			if constexpr (TILT) w = *reinterpret_cast<const float2 *>(bias + KEYS + j * 8 + first);
+#pragma unroll
+			for (int i = 0; i < WM; i++)
+#pragma unroll
+				for (int h = 0; h < 2; h++) {
+					float b0 = u.u[j][0] - ref[i][h], b1 = u.u[j][1] - ref[i][h], &z0 = x[i][j][2 * h], &z1 = x[i][j][2 * h + 1];
+					if constexpr (TILT) b0 = fmaf(tilt[i][h], w.x, b0), b1 = fmaf(tilt[i][h], w.y, b1);
+					z0 = fmaf(scale[i][h], z0, b0), z1 = fmaf(scale[i][h], z1, b1);
+					most = fmaxf(most, fmaxf(z0, z1));
+				}
+		}
 		bool rare = most > TOP || set != ALL;
 		if (p.skip) rare |= skips(key);
 		if (__any_sync(ALL_LANES, rare)) { // one way around all that changes logits: registers keep their places
@@ -89,9 +99,6 @@ template <int WM, int WN, int VC, bool TILT, bool SECOND> struct MeanRows {
 				for (int c = 0; c < 4; c++) x[i][j][c] = ex2_approx(x[i][j][c]);
 		if (shift) add_up<true>(x, bias + 2 * KEYS + first, shift + first);
 		else add_up<false>(x, bias + 2 * KEYS + first, nullptr);
-		SplitWeights<WN / 2, WM> weights;
-		weights.split(x);
-		weights.multiply(out, v, chunk_bytes, lane);
 	}
 
 	// own_shift returns the exponent of value j's factor, 0 for one that is not finite.
@@ -198,20 +205,14 @@ template <int WM, int WN, int VC, bool TILT, bool SECOND> struct MeanRows {
 					*reinterpret_cast<Global<float2>>(to + j * 8) = pair;
 				}
 			}
-		start();
 	}
 };
 
-// odd_values says whether some of the values from key on have a shift.
-DEV bool odd_values(const softmax_mma_params &p, int b, int key) {
-	return global<const uint32_t>(p.vodd)[problem(b, p.vproblems, p.cols / SPLIT_ROWS) + key / SPLIT_ROWS] != 0;
-}
-
 // scan_means: chunks = DC, and panels of DC chunks of the values' columns. Four warps of 32 queries, or eight of 16, half of
-// each in registers.
+// each in registers. A tile of keys comes while the last one's values are in use, and its values while its logits are made.
 template <int DC, bool TILT, bool SECOND> DEV void scan_means(const softmax_mma_params &p) {
-	constexpr int KEYS = MEAN_KEYS, ROWS = MMA_TILE, WM = DC == 4 ? 1 : 2, WN = KEYS / 8, T = ROWS / (16 * WM) * WARP, VC = DC;
-	constexpr int STAGES = MEAN_STAGES, KEY_BYTES = KEYS * ROW_BYTES * DC, STAGE = 2 * KEY_BYTES + MEAN_BIASES * KEYS * 4;
+	constexpr int KEYS = DC == 4 ? MEAN_KEYS / 2 : MEAN_KEYS, ROWS = MMA_TILE, WM = DC == 4 ? 1 : 2, WN = KEYS / 8, T = ROWS / (16 * WM) * WARP, VC = DC;
+	constexpr int KEY_BYTES = KEYS * ROW_BYTES * DC, QUERIES = 2 * KEY_BYTES + MEAN_BIASES * KEYS * 4;
 	DYNAMIC_SHARED(uint8_t, shared);
 	const int thread = threadIdx.x, warp = warp_id();
 	const Lane lane(lane_id());
@@ -219,17 +220,29 @@ template <int DC, bool TILT, bool SECOND> DEV void scan_means(const softmax_mma_
 	const int panel = at.b % (int)p.panels;
 	at.b /= (int)p.panels;
 	constexpr int64_t stride = DC * SPLIT_CHUNK; // of keys and of values
-	MeanRow *const of_rows = reinterpret_cast<MeanRow *>(shared + STAGES * STAGE + DC * ROWS * ROW_BYTES);
+	const uint8_t *const k = shared, *const v = shared + KEY_BYTES;
+	const float *const bias = reinterpret_cast<const float *>(shared + 2 * KEY_BYTES);
+	MeanRow *const of_rows = reinterpret_cast<MeanRow *>(shared + QUERIES + DC * ROWS * ROW_BYTES);
 	MeanBlock *const block = reinterpret_cast<MeanBlock *>(of_rows + ROWS);
 
-	uint8_t *const q = shared + STAGES * STAGE + warp * WM * BLOCK16;
+	uint8_t *const q = shared + QUERIES + warp * WM * BLOCK16;
 	Global<const uint8_t> from = global<const uint8_t>(p.queries) + ((int64_t)at.b * p.rows + at.row0) * stride;
-	for (int c = 0; c < DC; c++) copy_rows<T, ROWS>(shared + STAGES * STAGE + c * ROWS * ROW_BYTES, from + c * SPLIT_CHUNK, stride, thread);
+	for (int c = 0; c < DC; c++) copy_rows<T, ROWS>(shared + QUERIES + c * ROWS * ROW_BYTES, from + c * SPLIT_CHUNK, stride, thread);
 	copy_commit();
 	copy_wait<0>();
-	bool odd = false; // whether there are keys or values of other powers of two
-	for (int tile = at.first + thread; tile < at.last; tile += T) odd |= odd_keys(p, at.b, tile * KEYS) || odd_values(p, at.b, tile * KEYS);
-	if (thread == 0) block->b = at.b, block->panel = panel;
+	if (thread == 0) {
+		const int64_t number = problem(at.b, p.bproblems, 2 * p.cols), value = problem(at.b, p.vproblems, p.cols), mark = p.cols / SPLIT_ROWS;
+		MeanBlock to;
+		to.b = at.b, to.panel = panel, to.last = at.last;
+		to.keys = p.keys + problem(at.b, p.kproblems, p.cols * stride);
+		to.odd = p.odd + 4 * problem(at.b, p.kproblems, mark);
+		to.ratio = p.ratio + 4 * problem(at.b, p.kproblems, p.cols);
+		to.values = p.values + (problem(at.b, p.vproblems, p.panels) + panel) * p.cols * stride;
+		to.vodd = p.vodd + 4 * problem(at.b, p.vproblems, mark);
+		to.vshift = p.vshift + 4 * value;
+		to.numbers[0] = p.bias + 4 * number, to.numbers[1] = p.bias + 4 * (number + p.cols), to.numbers[2] = p.squares + 4 * value;
+		*block = to;
+	}
 	if (thread < ROWS) {
 		const int64_t row = at.row0 + thread, i = at.b * p.total + row;
 		const float s = global<const float>(p.scale)[at.b * p.rows + row];
@@ -240,6 +253,9 @@ template <int DC, bool TILT, bool SECOND> DEV void scan_means(const softmax_mma_
 		to.row = row < p.n ? (int)row : -1;
 		of_rows[thread] = to;
 	}
+	__syncthreads();
+	bool odd = false; // whether there are keys or values of other powers of two
+	for (int tile = at.first + thread; tile < at.last; tile += T) odd |= block->uneven_keys(tile * KEYS) || block->uneven_values(tile * KEYS);
 	odd = __syncthreads_or(odd);
 	uint32_t high[2 * DC][WM][4];
 #pragma unroll
@@ -247,48 +263,49 @@ template <int DC, bool TILT, bool SECOND> DEV void scan_means(const softmax_mma_
 #pragma unroll
 		for (int i = 0; i < WM; i++) ldmatrix4(high[t][i], q + t / 2 * ROWS * ROW_BYTES + i * BLOCK16 + lane.rows_at(t % 2 * 2));
 
-	// Where the thread's first unit of keys, of values and of what is one number a key comes from, and where it goes.
-	const int64_t unit = (at.first * KEYS + (thread >> 3)) * stride + (thread & 7) * 16;
-	Global<const uint8_t> key = split_keys(p, at.b) + unit;
-	Global<const uint8_t> value = global<const uint8_t>(p.values) + (problem(at.b, p.vproblems, p.panels) + panel) * p.cols * stride + unit;
-	const int beside = thread / (KEYS / 4); // bias, factor, square, or nothing
-	Global<const float> number = beside == 2 ? global<const float>(p.squares) + problem(at.b, p.vproblems, p.cols)
-	                                         : global<const float>(p.bias) + problem(at.b, p.bproblems, 2 * p.cols) + (beside == 1 ? p.cols : 0);
-	number += at.first * KEYS + thread % (KEYS / 4) * 4;
-	const bool numbers = beside < (SECOND ? 3 : TILT ? 2 : 1);
-	const int place = (thread >> 3) * ROW_BYTES + (((thread & 7) ^ (thread >> 3 & 7)) << 4);
-	auto load = [&](int tile) {
-		if (tile < at.last) {
-			uint8_t *to = shared + tile % STAGES * STAGE;
+	// copy starts the copy of a tile, one of whose rows a thread begins with.
+	auto copy = [&](uint8_t *to, Global<const uint8_t> cloud, int tile) {
+		const uint32_t row = threadIdx.x / 8, unit = threadIdx.x % 8;
+		cloud = opaque(cloud + ((uint64_t)(tile * KEYS + row) * stride + unit * 16)); // or all addresses would be made by themselves
+		to += row * ROW_BYTES + ((unit ^ (row & 7)) << 4);
 #pragma unroll
-			for (int c = 0; c < DC; c++)
+		for (int c = 0; c < DC; c++)
 #pragma unroll
-				for (int i = 0; i < KEYS; i += T / 8) {
-					copy_async16(to + place + (c * KEYS + i) * ROW_BYTES, key + i * stride + c * SPLIT_CHUNK);
-					copy_async16(to + place + KEY_BYTES + (c * KEYS + i) * ROW_BYTES, value + i * stride + c * SPLIT_CHUNK);
-				}
-			if (numbers) copy_async16(to + 2 * KEY_BYTES + thread * 16, number);
-			key += KEYS * stride, value += KEYS * stride, number += KEYS;
-		}
-		copy_commit(); // an empty group keeps the count
+			for (int i = 0; i < KEYS; i += T / 8) copy_async16(to + (c * KEYS + i) * ROW_BYTES, cloud + (i * stride + c * SPLIT_CHUNK));
 	};
-	for (int i = 0; i < STAGES - 1; i++) load(at.first + i);
+	auto load_keys = [&](int tile) {
+		copy(shared, global<const uint8_t>(block->keys), tile);
+		const uint32_t unit = threadIdx.x, array = unit / (KEYS / 4);
+		if (array < (SECOND ? 3 : TILT ? 2 : 1))
+			copy_async16(shared + 2 * KEY_BYTES + unit * 16, global<const float>(block->numbers[array]) + ((uint32_t)tile * KEYS + unit % (KEYS / 4) * 4));
+		copy_commit();
+	};
+	load_keys(at.first);
 	MeanRows<WM, WN, VC, TILT, SECOND> rows(of_rows + warp * WM * 16);
-	for (int tile = at.first, part = at.part; tile < at.last; tile++) {
-		copy_wait<STAGES - 2>();
-		__syncthreads(); // the tile is there, and the last one has been read
-		load(tile + STAGES - 1);
-		const uint8_t *k = shared + tile % STAGES * STAGE;
-		float acc[WM][WN][4];
-		Global<const float> shift = nullptr;
-		multiply_high<(DC < 2 ? DC : 2)>(acc, high, q, ROWS * ROW_BYTES, k, KEYS * ROW_BYTES, lane);
-		if (odd) {
-			const int b = block->b;
-			if (odd_keys(p, b, tile * KEYS)) correct(acc, ratios(p, b, tile * KEYS));
-			if (odd_values(p, b, tile * KEYS)) shift = global<const float>(p.vshift) + problem(b, p.vproblems, p.cols) + tile * KEYS;
+	for (int tile = at.first, part = at.part; tile < block->last; part++) {
+		rows.start();
+		const int end = min(block->last, (part + 1) * ((int)p.part_keys / KEYS));
+		for (; tile < end; tile++) {
+			copy_wait<0>();
+			__syncthreads(); // the keys are there, and the last values have been read
+			copy(shared + KEY_BYTES, global<const uint8_t>(block->values), tile);
+			copy_commit();
+			float acc[WM][WN][4];
+			Global<const float> shift = nullptr;
+			multiply_high<(DC < 2 ? DC : 2)>(acc, high, q, ROWS * ROW_BYTES, k, KEYS * ROW_BYTES, lane);
+			if (odd) {
+				if (block->uneven_keys(tile * KEYS)) correct(acc, global<const float>(block->ratio) + tile * KEYS);
+				if (block->uneven_values(tile * KEYS)) shift = global<const float>(block->vshift) + tile * KEYS;
+			}
+			rows.template weigh<KEYS>(p, acc, bias, tile * KEYS, shift);
+			SplitWeights<WN / 2, WM> weights;
+			weights.split(acc);
+			copy_wait<0>();
+			__syncthreads(); // the values are there, and the keys have been read
+			if (tile + 1 < block->last) load_keys(tile + 1);
+			weights.multiply(rows.out, v, KEYS * ROW_BYTES, lane);
 		}
-		rows.template add<KEYS>(p, acc, reinterpret_cast<const float *>(k + 2 * KEY_BYTES), tile * KEYS, k + KEY_BYTES, KEYS * ROW_BYTES, shift, lane);
-		if (ends_part<KEYS>(p, at, tile, part)) rows.store(p, *block, part++);
+		rows.store(p, *block, part);
 	}
 }
 
