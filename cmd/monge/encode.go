@@ -202,7 +202,10 @@ func addFlow(t *report.Table, f *flowFlags, j flowJSON) {
 
 func addEngine(t *report.Table, j engineJSON) {
 	where := j.Device
-	if j.Threads > 0 {
+	switch {
+	case j.Threads == 1:
+		where += ", 1 thread"
+	case j.Threads > 1:
 		where += fmt.Sprintf(", %d threads", j.Threads)
 	}
 	t.Add("engine", j.Name+" "+j.Dtype, where)

@@ -223,11 +223,19 @@ func (f *otFlags) run(ctx context.Context, a *app, c *cobra.Command, args []stri
 
 	t := a.table()
 	t.Add("problem", fmt.Sprintf("%d to %d points", n, m), fmt.Sprintf("d = %d, cost |x - y|^2", d))
-	t.Add("solver", f.solver, j.Status)
-	t.Add("cost", text(j.Cost), "transport cost of the returned plan")
-	t.Add("lower", text(j.Lower), "the optimum is at least this")
-	t.Add("upper", text(j.Upper), "the optimum is at most this")
-	t.Add("dual", text(j.Dual), "the solver's dual value")
+	t.Add("solver", f.solver)
+	t.Add("status", j.Status)
+	switch f.solver {
+	case "sliced":
+		t.Add("cost", text(j.Cost), fmt.Sprintf("d times the mean cost along %d random lines: estimates a lower bound of the optimum", f.projections))
+	case "gaussian":
+		t.Add("cost", text(j.Cost), "between the Gaussians of the clouds' means and covariances: a lower bound for the clouds")
+	default:
+		t.Add("cost", text(j.Cost), "transport cost of the returned plan")
+		t.Add("lower", text(j.Lower), "the optimum is at least this")
+		t.Add("upper", text(j.Upper), "the optimum is at most this")
+		t.Add("dual", text(j.Dual), "value of the potentials")
+	}
 	if f.solver == "sinkhorn" {
 		t.Add("eps", text(j.Eps), "regularisation")
 		t.Add("iterations", fmt.Sprint(r.Iterations))

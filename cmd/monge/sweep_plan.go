@@ -135,10 +135,10 @@ func (s *sweepFlags) estimates(a *app, p *sweep.Plan, finished []sweep.Finished,
 			}
 		}
 		j.Groups = append(j.Groups, k)
-		how := "one after the other, in one process and engine a worker"
+		runs, how := fmt.Sprintf("%d runs", k.Runs), "one after the other, in one process and engine a worker"
 		switch {
 		case k.Runs == 1:
-			how = "by itself"
+			runs, how = "1 run", "by itself"
 		case together > 0:
 			how = fmt.Sprintf("in %d launches, none of more than %d runs", len(g.Launches), sweep.MaxLaunch)
 			if len(g.Launches) == 1 {
@@ -149,7 +149,7 @@ func (s *sweepFlags) estimates(a *app, p *sweep.Plan, finished []sweep.Finished,
 		if shape == "" {
 			shape = "of unknown shape"
 		}
-		t.Section(fmt.Sprintf("%d runs, %s: %s", k.Runs, shape, how))
+		t.Section(fmt.Sprintf("%s, %s: %s", runs, shape, how))
 	}
 	tally := sweep.Tally(each)
 	how := howEstimated(tally, len(finished))
