@@ -80,19 +80,44 @@ func get[T number](h *heap, n int) ([]T, bool) {
 		return nil, false
 	}
 	h.used += bytes
+	if x := pooledArray[T](h, n); x != nil {
+		clear(x)
+		return x, true
+	}
+	return aligned[T](n), true
+}
+
+// getPages returns n numbers of any value, in huge pages, or false where they do not fit: a freed array where there is
+// one, since new pages are dear to touch.
+func getPages[T number](h *heap, n int) ([]T, bool) {
+	h.Lock()
+	defer h.Unlock()
+	bytes := int64(n) * int64(unsafe.Sizeof(*new(T)))
+	if bytes > h.left() {
+		return nil, false
+	}
+	h.used += bytes
+	if x := pooledArray[T](h, n); x != nil {
+		return x, true
+	}
+	return hugePages[T](n), true
+}
+
+// pooledArray returns a freed array of n numbers, or nil where there is none; there is then room for a new one, which is
+// in h.used already.
+func pooledArray[T number](h *heap, n int) []T {
 	pool := *poolOf[T](h)
 	if list := pool[n]; len(list) > 0 && n > 0 {
 		x := list[len(list)-1]
 		list[len(list)-1] = nil
 		pool[n] = list[:len(list)-1]
-		h.idle -= bytes
-		clear(x)
-		return x, true
+		h.idle -= int64(n) * int64(unsafe.Sizeof(*new(T)))
+		return x
 	}
 	if h.idle+h.used > h.limit {
 		h.drain()
 	}
-	return aligned[T](n), true
+	return nil
 }
 
 // reserve counts bytes as used that lie in no array of get, or says that they do not fit.

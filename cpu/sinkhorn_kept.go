@@ -16,13 +16,12 @@ type sinkhornKept[T float] struct {
 	x, y          engine.Buffer
 	store         engine.SinkhornStore
 	tile          *tile.Sinkhorn[T]
-	d             int // coordinates; one zero where there are none
-	blocks, tiles int // of rows and columns
-	px, py        []T // [B, blocks, d, rows of a block], [B, tiles, d, columns of a tile]
-	z             []T // [B, blocks, tiles, rows, columns], nil = not kept
-	packed        []bool
+	d             int    // coordinates; one zero where there are none
+	blocks, tiles int    // of rows and columns
+	px, py        []T    // [B, blocks, d, rows of a block], [B, tiles, d, columns of a tile]
+	z             []T    // [B, blocks, tiles, rows, columns], nil = not kept
 	filled        []bool // problems whose products are there
-	bytes         int64
+	bytes         int64  // of the points
 	reason        string
 }
 
@@ -64,20 +63,22 @@ func keepSinkhorn[T float](e *Engine, a *engine.Sinkhorn, s engine.SinkhornDims)
 	k.blocks = (s.N + k.tile.Rows - 1) / k.tile.Rows
 	k.tiles = (s.M + k.tile.Cols() - 1) / k.tile.Cols()
 	points := s.B * k.d * (k.blocks*k.tile.Rows + k.tiles*k.tile.Cols())
-	products := 0
-	if !stream {
-		products = s.B * k.blocks * k.size()
-	}
-	k.bytes = size * int64(points+products)
+	k.bytes = size * int64(points)
 	if !e.heap.reserve(k.bytes) {
 		return nil, fmt.Errorf("cpu: Sinkhorn: %w", &engine.MemoryError{What: "packed points", Asked: k.bytes, Free: e.heap.free()})
 	}
 	k.px = aligned[T](s.B * k.d * k.blocks * k.tile.Rows)
 	k.py = aligned[T](s.B * k.d * k.tiles * k.tile.Cols())
 	if !stream {
-		k.z = hugePages[T](products)
+		products, fit := s.B*k.blocks*k.size(), false
+		if k.z, fit = getPages[T](e.heap, products); !fit {
+			e.heap.unreserve(k.bytes)
+			return nil, fmt.Errorf("cpu: Sinkhorn: %w", &engine.MemoryError{What: "products of all pairs", Asked: size * int64(products), Free: e.heap.free()})
+		}
 	}
-	k.packed, k.filled = make([]bool, s.B), make([]bool, s.B)
+	k.filled = make([]bool, s.B)
+	p := &packTask[T]{k, max(1, packWork/(k.d*k.tile.Cols()))}
+	e.run(p, s.B*p.items(), float64(points))
 	a.Kept = k
 	return k, nil
 }
@@ -86,6 +87,9 @@ func keepSinkhorn[T float](e *Engine, a *engine.Sinkhorn, s engine.SinkhornDims)
 func (k *sinkhornKept[T]) Free() {
 	if k.heap != nil {
 		k.heap.unreserve(k.bytes)
+		if k.z != nil {
+			giveBack(k.heap, k.z)
+		}
 	}
 	*k = sinkhornKept[T]{reason: k.reason}
 }
@@ -100,34 +104,54 @@ func (k *sinkhornKept[T]) problem(b int) (px, py, z []T, filled bool) {
 		n := k.blocks * k.size()
 		z = k.z[b*n:][:n]
 	}
-	if !k.packed[b] {
-		pack(px, data[T](k.x)[b*k.N*k.D:], k.N, k.D, k.tile.Rows, true)
-		pack(py, data[T](k.y)[b*k.M*k.D:], k.M, k.D, k.tile.Cols(), false)
-		k.packed[b] = true
-	}
 	return px, py, z, k.filled[b]
 }
 
 // size is how many products a block has.
 func (k *sinkhornKept[T]) size() int { return k.tiles * k.tile.Rows * k.tile.Cols() }
 
-// pack writes n points as [blocks, d, width], and copies of the last one, or zeros, beside them.
-func pack[T float](dst, x []T, n, d, width int, copies bool) {
-	if d == 0 {
-		return
+// packTask packs the points of all problems, some tiles of columns or as many blocks of rows an item.
+type packTask[T float] struct {
+	*sinkhornKept[T]
+	per int
+}
+
+// packWork is how many numbers an item packs, about.
+const packWork = 1 << 16
+
+// items returns the items of one problem.
+func (p *packTask[T]) items() int { return (p.blocks+p.per-1)/p.per + (p.tiles+p.per-1)/p.per }
+
+func (p *packTask[T]) do(_ *worker, item int) {
+	b, i := item/p.items(), item%p.items()
+	if rows := (p.blocks + p.per - 1) / p.per; i >= rows {
+		dst, width := p.py[b*p.d*p.tiles*p.tile.Cols():], p.tile.Cols()
+		pack(dst, data[T](p.y)[b*p.M*p.D:], (i-rows)*p.per*width, min((i-rows+1)*p.per*width, p.M), p.M, p.D, width, false)
+	} else {
+		dst, width := p.px[b*p.d*p.blocks*p.tile.Rows:], p.tile.Rows
+		pack(dst, data[T](p.x)[b*p.N*p.D:], i*p.per*width, min((i+1)*p.per*width, p.N), p.N, p.D, width, true)
 	}
-	for i := 0; i < n; i += width {
-		out := dst[i*d:][:width*d]
-		for r := range width {
-			at := i + r
-			if at >= n {
-				if !copies {
-					break
+}
+
+// pack writes points [first, last) of n, from a multiple of width on, as [blocks, d, width], and copies of the last one,
+// or zeros, beside them.
+func pack[T float](dst, x []T, first, last, n, d, width int, copies bool) {
+	const some = 64 // coordinates whose part of a block stays in the first cache
+	for i := first; i < last; i += width {
+		for l0 := 0; l0 < d; l0 += some {
+			l1 := min(l0+some, d)
+			out := dst[i*d+l0*width:][:(l1-l0)*width]
+			for r := range width {
+				at := i + r
+				if at >= n {
+					if !copies {
+						break
+					}
+					at = n - 1
 				}
-				at = n - 1
-			}
-			for l, v := range x[at*d:][:d] {
-				out[l*width+r] = v
+				for l, v := range x[at*d+l0 : at*d+l1] {
+					out[l*width+r] = v
+				}
 			}
 		}
 	}

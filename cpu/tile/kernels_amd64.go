@@ -135,7 +135,7 @@ func rowSums64AVX2(sum *float64, r *float64, n int)
 func stream64AVX2_6(e *float64, a *float64, b *float64, u *float64, nb int, d int, scale float64, ref *float64, s *float64, r *float64, c *float64)
 
 //go:noescape
-func dots64AVX2_6(z *float64, a *float64, b *float64, nb int, d int)
+func dots64AVX2_6(z *float64, a *float64, b *float64, nb int, d int, add bool)
 
 //go:noescape
 func cached64AVX2_6(e *float64, z *float64, u *float64, nb int, scale float64, ref *float64, s *float64, r *float64, c *float64)
@@ -162,7 +162,7 @@ func rowSums32AVX2(sum *float64, r *float32, n int)
 func stream32AVX2_6(e *float32, a *float32, b *float32, u *float32, nb int, d int, scale float32, ref *float32, s *float32, r *float32, c *float32)
 
 //go:noescape
-func dots32AVX2_6(z *float32, a *float32, b *float32, nb int, d int)
+func dots32AVX2_6(z *float32, a *float32, b *float32, nb int, d int, add bool)
 
 //go:noescape
 func cached32AVX2_6(e *float32, z *float32, u *float32, nb int, scale float32, ref *float32, s *float32, r *float32, c *float32)
@@ -309,7 +309,7 @@ func rowSums64AVX512(sum *float64, r *float64, n int)
 func stream64AVX512_12(e *float64, a *float64, b *float64, u *float64, nb int, d int, scale float64, ref *float64, s *float64, r *float64, c *float64)
 
 //go:noescape
-func dots64AVX512_12(z *float64, a *float64, b *float64, nb int, d int)
+func dots64AVX512_12(z *float64, a *float64, b *float64, nb int, d int, add bool)
 
 //go:noescape
 func cached64AVX512_12(e *float64, z *float64, u *float64, nb int, scale float64, ref *float64, s *float64, r *float64, c *float64)
@@ -330,7 +330,7 @@ func scores64AVX512_12(e *float64, z *float64, u *float64, h *float64, nb int, s
 func scores32AVX512_12(e *float64, z *float32, u *float64, h *float64, nb int, scale float64, ref *float64, s *float64, r *float64, t *float64, c *float64)
 
 //go:noescape
-func dots64AVX512_8(z *float64, a *float64, b *float64, nb int, d int)
+func dots64AVX512_8(z *float64, a *float64, b *float64, nb int, d int, add bool)
 
 //go:noescape
 func cached64AVX512_8(e *float64, z *float64, u *float64, nb int, scale float64, ref *float64, s *float64, r *float64, c *float64)
@@ -357,7 +357,7 @@ func rowSums32AVX512(sum *float64, r *float32, n int)
 func stream32AVX512_12(e *float32, a *float32, b *float32, u *float32, nb int, d int, scale float32, ref *float32, s *float32, r *float32, c *float32)
 
 //go:noescape
-func dots32AVX512_12(z *float32, a *float32, b *float32, nb int, d int)
+func dots32AVX512_12(z *float32, a *float32, b *float32, nb int, d int, add bool)
 
 //go:noescape
 func cached32AVX512_12(e *float32, z *float32, u *float32, nb int, scale float32, ref *float32, s *float32, r *float32, c *float32)
@@ -372,7 +372,7 @@ func colPeaks32AVX512_12(z *float32, q *float32, nb int, scale float32, c *float
 func columns32AVX512_12(e *float32, nb int, s *float32, c *float32)
 
 //go:noescape
-func dots32AVX512_8(z *float32, a *float32, b *float32, nb int, d int)
+func dots32AVX512_8(z *float32, a *float32, b *float32, nb int, d int, add bool)
 
 //go:noescape
 func cached32AVX512_8(e *float32, z *float32, u *float32, nb int, scale float32, ref *float32, s *float32, r *float32, c *float32)

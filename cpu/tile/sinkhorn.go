@@ -28,7 +28,7 @@ const SinkhornUnit = 48
 
 // sinkhornKernels are functions of arrays without lengths.
 type sinkhornKernels[T Float] struct {
-	dots     func(z, a, b *T, nb, d int)
+	dots     func(z, a, b *T, nb, d int, add bool)
 	stream   func(e, a, b, u *T, nb, d int, scale T, ref, s, r, c *T)
 	cached   func(e, z, u *T, nb int, scale T, ref, s, r, c *T)
 	peaks    func(z, u *T, nb int, scale T, r *T)
@@ -63,19 +63,19 @@ func (k *Sinkhorn[T]) Dots(z, a, b []T, d int) {
 	if nb == 0 {
 		return
 	}
-	clear(z)
 	if d == 0 {
+		clear(z)
 		return
 	}
 	_, _ = a[d*k.Rows-1], b[nb*d*k.Cols()-1]
 	if d <= Deep {
-		k.of.dots(&z[0], &a[0], &b[0], nb, d)
+		k.of.dots(&z[0], &a[0], &b[0], nb, d, false)
 		return
 	}
 	size := k.Rows * k.Cols()
 	for l := 0; l < d; l += deepPart {
 		for t := range nb {
-			k.of.dots(&z[t*size], &a[l*k.Rows], &b[(t*d+l)*k.Cols()], 1, min(deepPart, d-l))
+			k.of.dots(&z[t*size], &a[l*k.Rows], &b[(t*d+l)*k.Cols()], 1, min(deepPart, d-l), l > 0)
 		}
 	}
 }
@@ -209,8 +209,11 @@ func plainSinkhorn[T Float]() sinkhornKernels[T] {
 	}
 	const tile = plainRows * cols
 	return sinkhornKernels[T]{
-		dots: func(z, a, b *T, nb, d int) {
+		dots: func(z, a, b *T, nb, d int, add bool) {
 			zs, as, bs := unsafe.Slice(z, nb*tile), unsafe.Slice(a, d*plainRows), unsafe.Slice(b, nb*d*cols)
+			if !add {
+				clear(zs)
+			}
 			for t := range nb {
 				dots(zs[t*tile:][:tile], as, bs[t*d*cols:], d)
 			}

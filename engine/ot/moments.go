@@ -1,6 +1,15 @@
 package ot
 
-import "math"
+import (
+	"context"
+	"math"
+)
+
+// momentCoords and momentWork are the coordinates, and the numbers, that are worth a goroutine's while.
+const (
+	momentCoords = 32
+	momentWork   = 1 << 16
+)
 
 // moments are a cloud's weighted mean, the points relative to it, and their mean square.
 type moments struct {
@@ -23,31 +32,41 @@ func momentsOf(x []float64, w []float64, d int) moments {
 		}
 	}
 	m := moments{mean: append([]float64(nil), x[top*d:top*d+d]...), low: make([]float64, d), centred: make([]float64, n*d)}
-	sums := make([]accumulator, d)
-	for range 3 {
-		clear(sums)
-		for t, v := range m.low {
-			m.mean[t] += v
-		}
-		for i := range n {
-			if w[i] == 0 {
-				continue
+	background := context.Background()
+	// Every coordinate has sums of its own.
+	_ = eachPanel(background, d, max(momentCoords, 1+momentWork/n), 0, func(lo, hi int) {
+		sums := make([]accumulator, hi-lo)
+		mean, low := m.mean[lo:hi], m.low[lo:hi]
+		for range 3 {
+			clear(sums)
+			for t, v := range low {
+				mean[t] += v
 			}
+			for i, v := range w {
+				if v == 0 {
+					continue
+				}
+				for t, z := range x[i*d+lo : i*d+hi] {
+					sums[t].add(v * (z - mean[t]))
+				}
+			}
+			for t := range sums {
+				low[t] = sums[t].sum()
+			}
+		}
+	})
+	squares := make([]float64, n)
+	_ = eachPanel(background, n, 1+momentWork/d, 0, func(lo, hi int) {
+		for i := lo; i < hi; i++ {
+			row := m.centred[i*d : i*d+d]
 			for t, v := range x[i*d : i*d+d] {
-				sums[t].add(w[i] * (v - m.mean[t]))
+				row[t] = v - m.mean[t] - m.low[t]
 			}
+			squares[i] = dot(row, row)
 		}
-		for t := range sums {
-			m.low[t] = sums[t].sum()
-		}
-	}
+	})
 	var square accumulator
-	for i := range n {
-		row := m.centred[i*d : i*d+d]
-		for t, v := range x[i*d : i*d+d] {
-			row[t] = v - m.mean[t] - m.low[t]
-		}
-		q := dot(row, row)
+	for i, q := range squares {
 		if w[i] > 0 {
 			square.add(w[i] * q)
 			m.radius = max(m.radius, math.Sqrt(q))

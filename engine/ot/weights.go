@@ -128,13 +128,11 @@ func Normalize(name string, w []float64, n int) (normalized []float64, uniform b
 // accumulator is Neumaier's compensated sum: its error does not grow with the count of terms.
 type accumulator struct{ s, c float64 }
 
+// add adds v and, by Knuth's sum without a branch, what rounding leaves of it.
 func (k *accumulator) add(v float64) {
 	t := k.s + v
-	if math.Abs(k.s) >= math.Abs(v) {
-		k.c += (k.s - t) + v
-	} else {
-		k.c += (v - t) + k.s
-	}
+	b := t - k.s
+	k.c += (k.s - (t - b)) + (v - b)
 	k.s = t
 }
 

@@ -130,18 +130,25 @@ func tiles(body func()) {
 func (k *sinkhorn) both() [2]VecVirtual { return [2]VecVirtual{k.vector(), k.vector()} }
 
 // products multiplies the block of rows at a, which stays, with the tile of columns at b, which moves on: every element
-// is 0, or that of the tile at z, to which one fused multiply-add after the other adds the coordinates' products in order.
-func (k *sinkhorn) products(a, b, d, z Register) [][2]VecVirtual {
+// is 0, or with add that of the tile at z, to which one fused multiply-add after the other adds the coordinates' products
+// in order. Where z is nil there is no add.
+func (k *sinkhorn) products(a, b, d, z, add Register) [][2]VecVirtual {
 	acc := make([][2]VecVirtual, k.rows)
 	for i := range acc {
 		acc[i] = k.both()
-		for v, x := range acc[i] {
-			if z == nil {
-				k.zero(x)
-			} else {
+		for _, x := range acc[i] {
+			k.zero(x)
+		}
+	}
+	if z != nil {
+		TESTB(add, add)
+		JE(LabelRef("fresh"))
+		for i := range acc {
+			for v, x := range acc[i] {
 				k.mov(k.row(z, i, v), x)
 			}
 		}
+		Label("fresh")
 	}
 	x, n := GP64(), GP64()
 	MOVQ(a, x)
@@ -165,12 +172,14 @@ func (k *sinkhorn) products(a, b, d, z Register) [][2]VecVirtual {
 	return acc
 }
 
-// dots adds the products of a block of rows with nb tiles of columns; d > 0.
+// dots writes the products of a block of rows with nb tiles of columns, or adds them; d > 0.
 func (k *sinkhorn) dots() {
-	k.function("dots", "func(z, a, b *TYPE, nb, d int)", true)
+	k.function("dots", "func(z, a, b *TYPE, nb, d int, add bool)", true)
 	z, a, b, d := pointer("z"), pointer("a"), pointer("b"), pointer("d")
+	add := GP8()
+	Load(Param("add"), add)
 	tiles(func() {
-		for i, acc := range k.products(a, b, d, z) {
+		for i, acc := range k.products(a, b, d, z, add) {
 			for v := range acc {
 				k.mov(acc[v], k.row(z, i, v))
 			}
@@ -293,7 +302,7 @@ func (k *sinkhorn) stream() {
 	poly := k.coefficients(few)
 	tiles(func() {
 		k.addColumns(e, s, c)
-		acc := k.products(a, b, d, nil)
+		acc := k.products(a, b, d, nil, nil)
 		for i := range acc {
 			x, t, q := acc[i], k.both(), k.both()
 			k.splat(k.item(ref, i), t[0])
