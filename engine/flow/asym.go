@@ -100,16 +100,28 @@ func (f *frobenius) add(v float64) {
 
 func (f *frobenius) root() float64 { return f.scale * math.Sqrt(f.sum) }
 
-// cube returns the numbers of a tensor [N, K, d] in row-major order.
+// cube is stacked of a tensor that the caller says is one.
 func cube(t *tensor.Dense) []float64 {
+	v, err := stacked(t)
+	if err != nil {
+		panic("flow: " + err.Error())
+	}
+	return v
+}
+
+// stacked returns the numbers of a tensor [N, K, d] in row-major order, without copying where they lie on the host like
+// that already.
+func stacked(t *tensor.Dense) ([]float64, error) {
+	if t.IsNativelyAccessible() && !t.RequiresIterator() && !t.DataOrder().IsColMajor() && t.DataOrder().IsContiguous() {
+		if v, ok := t.Data().([]float64); ok {
+			return v, nil
+		}
+	}
 	s := t.Shape()
 	flat := t.Clone().(*tensor.Dense)
 	if err := flat.Reshape(s[0]*s[1], s[2]); err != nil {
-		panic("flow: " + err.Error())
+		return nil, err
 	}
 	v, _, _, err := engine.Matrix(flat)
-	if err != nil {
-		panic(err)
-	}
-	return v
+	return v, err
 }

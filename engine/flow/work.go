@@ -30,11 +30,7 @@ func (w *work) readTangents() error {
 		if len(sh) != 3 || sh[0] != w.n || sh[2] != w.d {
 			return fmt.Errorf("flow: Tangents of shape %v, want [%d, P, %d]: %w", sh, w.n, w.d, engine.ErrShape)
 		}
-		flat := t.Clone().(*tensor.Dense)
-		if err := flat.Reshape(sh[0]*sh[1], sh[2]); err != nil {
-			return fmt.Errorf("flow: Tangents: %w", err)
-		}
-		v, _, _, err := engine.Matrix(flat)
+		v, err := stacked(t)
 		if err != nil {
 			return fmt.Errorf("flow: Tangents: %w", err)
 		}
