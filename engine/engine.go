@@ -77,7 +77,7 @@ type Buffer interface {
 	// [b, n, d]. It panics where that would pass the end. Freeing a view does nothing; a view is
 	// invalid once its parent is freed.
 	View(off, b, n, d int) Buffer
-	// Free gives the memory back to the engine. The zero effect of a second call is guaranteed.
+	// Free gives the memory back to the engine. A second call does nothing.
 	Free()
 }
 
@@ -116,8 +116,7 @@ type Engine interface {
 	MixtureFollow(a *MixtureFollow) error
 
 	// LinComb computes out_i = sum_k coef_ik x_ik for every row: out [1, N, D], coef [1, N, K],
-	// x [N, K, D]. Terms with a coefficient of exactly 0 are not read, whatever they hold. out may be
-	// one of the rows x_ik of every i, as a strided target: see Copy2D for writing it back.
+	// x [N, K, D]. Terms with a coefficient of exactly 0 are not read, whatever they hold.
 	LinComb(out, coef, x Buffer) error
 	// ErrorNorm measures E weighted error vectors a row: out [1, N, E],
 	//

@@ -5,13 +5,14 @@ import (
 	"fmt"
 )
 
+// What errors of engines, solvers and files wrap; their texts say what was met.
 var (
-	ErrShape       = errors.New("shapes do not fit")
-	ErrDtype       = errors.New("dtypes do not fit")
-	ErrNoDevice    = errors.New("no usable device")
-	ErrOutOfMemory = errors.New("out of memory")
-	ErrUnsupported = errors.New("not supported by this engine")
-	ErrDiverged    = errors.New("diverged")
+	ErrShape       = errors.New("shapes do not fit")            // sizes, counts or ranges of arguments, or of each other
+	ErrDtype       = errors.New("dtypes do not fit")            // a type of number that an operation does not take
+	ErrNoDevice    = errors.New("no usable device")             // no driver, no such device, or too old a one
+	ErrOutOfMemory = errors.New("out of memory")                // comes as *MemoryError
+	ErrUnsupported = errors.New("not supported by this engine") // an operation or a case of it
+	ErrDiverged    = errors.New("diverged")                     // numbers that are not finite; of a flow as *DivergedError
 )
 
 // MemoryError says how much was asked for and how much there was. It wraps ErrOutOfMemory.

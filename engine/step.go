@@ -28,12 +28,12 @@ type Trajectories interface {
 type CurveKind uint8
 
 const (
-	CurveTrig CurveKind = iota
-	CurveRF
-	CurveVE
-	CurveConstant
-	CurveLinear // P: rates at both ends
-	CurveCosine // P: offset
+	CurveTrig     CurveKind = iota // trigonometric
+	CurveRF                        // rectified flow
+	CurveVE                        // variance exploding
+	CurveConstant                  // variance preserving, of a constant rate
+	CurveLinear                    // of a linear rate; P: the rates at both ends
+	CurveCosine                    // of Nichol and Dhariwal; P: the offset
 )
 
 // Curve is a path with its parameters.

@@ -13,9 +13,9 @@ package tile
 type Level uint8
 
 const (
-	Plain  Level = iota
-	AVX2         // with FMA
-	AVX512       // F, DQ and VL
+	Plain  Level = iota // Go
+	AVX2                // with FMA
+	AVX512              // F, DQ and VL
 )
 
 func (l Level) String() string { return [...]string{"plain", "AVX2", "AVX-512"}[l] }

@@ -5,8 +5,8 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// Clouds is a transport problem: rows of X [n, D] with weights A to rows of Y [m, D] with weights B.
-// nil weights are uniform. Weights are normalised by the solvers.
+// Clouds is a transport problem: rows of X [n, D] with weights A [n] to rows of Y [m, D] with weights B [m].
+// nil weights are uniform. Weights are of any scale, none negative and not all zero; the solvers normalise them.
 type Clouds struct {
 	X, Y *tensor.Dense
 	A, B []float64
@@ -22,10 +22,10 @@ type Entry struct {
 type Status string
 
 const (
-	Optimal        Status = "optimal"
-	Converged      Status = "converged"
-	IterationLimit Status = "iteration_limit"
-	Estimate       Status = "estimate"
+	Optimal        Status = "optimal"         // the optimum, proved
+	Converged      Status = "converged"       // within the tolerance asked for
+	IterationLimit Status = "iteration_limit" // not; Result says how far it came
+	Estimate       Status = "estimate"        // of random directions: no solution to prove
 )
 
 // Result of a transport solver. Costs are totals under weights that sum to 1; what does not apply is NaN

@@ -8,12 +8,12 @@ import (
 	"github.com/rivo/uniseg"
 )
 
-// Align is the side that a column's cells keep to.
+// Align is the side that a column's cells keep to, Left if nothing is said.
 type Align uint8
 
 const (
-	Left Align = iota
-	Right
+	Left  Align = iota // texts
+	Right              // numbers
 )
 
 // Column is a column's head and alignment.

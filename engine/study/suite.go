@@ -74,9 +74,9 @@ type SuiteSettings struct {
 type Verdict string
 
 const (
-	Pass    Verdict = "pass"
-	Fail    Verdict = "fail"
-	Skipped Verdict = "skipped"
+	Pass    Verdict = "pass"    // every row is within its tolerance
+	Fail    Verdict = "fail"    // a row is off, or the case met an error
+	Skipped Verdict = "skipped" // not run, with the reason
 )
 
 // CaseResult is what a case measured beside what was expected.
