@@ -75,6 +75,17 @@ func TestExp(t *testing.T) {
 	})
 }
 
+// Exp1 is the plain exponential of one number, to the bit.
+func TestExp1(t *testing.T) {
+	for _, x := range []float64{0, -1e-300, -.3, -math.Ln2, -19.75, -690, -691, math.Inf(-1), math.NaN()} {
+		var want [1]float64
+		Plain.Exp(want[:], []float64{x}, 0)
+		if got := Exp1(x); math.Float64bits(got) != math.Float64bits(want[0]) && !(math.IsNaN(got) && math.IsNaN(x)) {
+			t.Errorf("e^%v = %v, want %v", x, got, want[0])
+		}
+	}
+}
+
 func TestExp32(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(1, 3))
 	xs := []float64{0, -1e-30, -0x1p-24, -86.99, -87}

@@ -29,6 +29,27 @@ func TestVariances(t *testing.T) {
 	})
 }
 
+// SumLog agrees with a logarithm a number, across the runs whose mantissas it multiplies and for numbers without one.
+func TestSumLog(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(5, 2))
+	for _, n := range []int{0, 1, 7, logRun - 1, logRun, logRun + 1, 3*logRun + 5} {
+		x := make([]float64, n)
+		var want, size float64
+		for j := range x {
+			x[j] = math.Exp(200 * rnd.NormFloat64())
+			want += math.Log(x[j])
+			size += 1 + math.Abs(math.Log(x[j]))
+		}
+		near(t, "sum of logarithms", SumLog(x), want, size, max(1, n))
+	}
+	inf := math.Inf(1)
+	for x, want := range map[float64]float64{0: -inf, inf: inf, 0x1p-1070: -1070 * math.Ln2, -1: math.NaN()} {
+		if got := SumLog([]float64{3, x}); got != want+math.Log(3) && !(math.IsNaN(got) && math.IsNaN(want)) {
+			near(t, "an end", got, want+math.Log(3), math.Abs(want), 1)
+		}
+	}
+}
+
 // TestVariancesEnds: numbers that have no mantissa in [1, 2) are not counted by it.
 func TestVariancesEnds(t *testing.T) {
 	each(t, func(t *testing.T, l Level) {

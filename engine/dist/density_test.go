@@ -328,6 +328,7 @@ func TestDensityErrors(t *testing.T) {
 		{"heavy", "light", []Term{{1, []Monomial{{-1, []int{0}}}}}},
 		{"growing", "light", []Term{{1, []Monomial{{1, []int{2}}}}}},
 		{"powers", "powers", []Term{{1, []Monomial{{-1, []int{2}}, {1, []int{1, 1}}}}}},
+		{"details", "details too fine", []Term{{1, []Monomial{{-.5, []int{2, 0, 0}}, {-.5, []int{0, 2, 0}}, {-.5, []int{0, 0, 2}}}}, {1, []Monomial{{-5e3, []int{2, 0, 0}}, {-5e3, []int{0, 2, 0}}, {-5e3, []int{0, 0, 2}}}}}},
 		{"dimension", "dimension 4", []Term{{1, []Monomial{{-1, []int{2, 0, 0, 0}}}}}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -357,6 +358,9 @@ func TestBrenierPushesToNormal(t *testing.T) {
 			t.Errorf("point %d: inverse of the map is off by %g", i, math.Hypot(z[0]-y[0], z[1]-y[1]))
 		}
 	}
+	if z := p.Map(p.Inverse([]float64{.3, -1.2})); math.Hypot(z[0]-.3, z[1]+1.2) > 1e-15*4 { // a few roundings
+		t.Errorf("the map of the inverse of (.3, -1.2) is %v", z)
+	}
 	// Derivatives of ln p0 against central differences: h^2 / 6 of a third derivative of order 1.
 	grad, hess := make([]float64, 2), make([]float64, 4)
 	g1, g2 := make([]float64, 2), make([]float64, 2)
@@ -377,6 +381,10 @@ func TestBrenierPushesToNormal(t *testing.T) {
 			}
 		}
 	}
+	// At the data end the field's score is the gradient of ln p0, and its density that of the normal's preimage.
+	v, _, _, logp := evalRow(t, p, y, 1, 0, 0, 1)
+	checkClose(t, "score at the data", v, grad, 1e-12)
+	checkClose(t, "log p at the data", []float64{logp}, []float64{p.logp(y, nil, nil) - math.Log(2*math.Pi)}, 1e-12)
 	if _, err := NewBrenier(3); err == nil || !strings.Contains(err.Error(), "convex") {
 		t.Errorf("eps = 3: error %v", err)
 	}

@@ -185,6 +185,7 @@ func TestLoadNames(t *testing.T) {
 		{"G1", 2}, {"G2", 2}, {"G5", 2}, {"gaussian", 2}, {"gaussian:d=64,seed=3", 64}, {"gaussian:d=1", 1}, {"moons", 2}, {"moons:n=9,noise=.1", 2},
 		{"clusters:std=.1", 2}, {"digits", 64}, {"digits:bandwidth=.2", 64}, {"copies:of=G1,m=8", 16}, {"copies:of=gaussian:d=3,seed=2,m=8", 24},
 		{"copies:of=clusters:std=.1,m=2", 4}, {"copies:of=gaussian,d=5,m=3", 15},
+		{"mixture:k=3,d=5", 5}, {"pair:separation=2,anisotropy=4,angle=-30", 2},
 	} {
 		l, err := Load(c.spec, nil)
 		if err != nil {
@@ -215,6 +216,8 @@ func TestLoadErrors(t *testing.T) {
 		{"gaussian:dim=3", `gaussian: unknown parameter "dim"`},
 		{"clusters:std=nan", "clusters: std=nan: want a finite number above 0"},
 		{"moons:n=1", "moons: n=1"},
+		{"pair:angle=nan", "pair: angle=nan: want a finite number"},
+		{"mixture:k=16777216,d=16777216", "is over"},
 		{"digits:bandwidth=0", "digits: bandwidth=0"},
 		{"copies:of=G1", "copies: m is missing"},
 		{"copies:m=3", "copies: of is missing"},

@@ -36,7 +36,7 @@ func TestOneSided(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, law := range map[string]Distribution{"G2": G2(), "shared": shared, "product": product, "points": moons, "rotation": turned, "gaussian": gaussian} {
+	for name, law := range map[string]Distribution{"G2": G2(), "shared": shared, "product": product, "points": moons, "rotation": turned, "gaussian": gaussian, "copies": must(NewCopies(shared, 2))} {
 		bound := law.(OneSided).OneSided()
 		for _, at := range [][2]float64{{1, 0}, {.99, .141067}, {.8, .6}, {.1, .99498743710662}} {
 			if name == "points" && at[1] == 0 {
