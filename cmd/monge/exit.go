@@ -67,7 +67,7 @@ func exitCode(err error) int {
 	}
 	for _, sentinel := range []error{
 		arrayio.ErrInput, dist.ErrParameters, dist.ErrTail, flow.ErrSettings, ot.ErrNotFinite, ot.ErrWeights, ot.ErrSettings,
-		bound.ErrSpec, bound.ErrProcess, bound.ErrUnsupported, sweep.ErrSpec, sweep.ErrDirectory, sweep.ErrChanged,
+		bound.ErrSpec, bound.ErrProcess, bound.ErrUnsupported, sweep.ErrSpec, sweep.ErrDirectory, sweep.ErrChanged, sweep.ErrQueued,
 		engine.ErrShape, engine.ErrDtype, engine.ErrNoDevice, engine.ErrOutOfMemory, engine.ErrUnsupported,
 	} {
 		if errors.Is(err, sentinel) {

@@ -24,6 +24,7 @@ type sweepJSON struct {
 	Missing      int    `json:"missing"`
 	Running      int    `json:"running"` // tasks in Slurm's queue, and the next
 	Pending      int    `json:"pending"`
+	Held         int    `json:"held"`
 	Left         number `json:"seconds_left"`
 	Ran          int    `json:"ran"`
 	Seconds      number `json:"seconds"`
@@ -51,7 +52,7 @@ func (s *sweepFlags) report(a *app, j sweepJSON) error {
 		{"runs", j.Runs, ""}, {"done", j.Done, ""}, {"not converged", j.NotConverged, "done, with exit code 3"},
 		{"failed", j.Failed, "see runs/ID/failed.json and log.txt; --retry failed does them again"},
 		{"stale", j.Stale, "results of another version of the code"}, {"missing", j.Missing, "not done yet"},
-		{"running", j.Running, "tasks on Slurm"}, {"pending", j.Pending, "tasks in Slurm's queue"},
+		{"running", j.Running, "tasks on Slurm"}, {"pending", j.Pending, "tasks in Slurm's queue"}, {"held", j.Held, "tasks that wait for scontrol release"},
 	} {
 		if r.n > 0 || r.name == "runs" || r.name == "done" {
 			t.Add(r.name, strconv.Itoa(r.n), r.note)
@@ -89,7 +90,7 @@ func (s *sweepFlags) status(a *app) *cobra.Command {
 		if err != nil { // the runs' own states stand without it
 			a.warn("%v", err)
 		}
-		j.Running, j.Pending = q.Running, q.Pending
+		j.Running, j.Pending, j.Held = q.Running, q.Pending, q.Held
 		if left, ok := store.Left(version(), newWorks(s).of, q.Running); ok {
 			j.Left = number(left)
 		}

@@ -28,9 +28,9 @@ func (f *fake) run(_ context.Context, name string, args ...string) ([]byte, erro
 }
 
 func TestSubmit(t *testing.T) {
-	p := plan(t, "name = \"a b\"\ncommand = \"compare\"\n[grid]\nn = [1, 2]\nseed = {from = 1, to = 5, step = 1}\n[slurm]\nsbatch = [\"--partition=gpu\", \"--time=1:00:00\"]\nsetup = [\"module load cuda\"]\n")
-	s := create(t, filepath.Join(t.TempDir(), "it's"), p)
-	f := &fake{answers: map[string]string{"scontrol": "Configuration\nMaxArraySize            = 5\nMaxJobCount = 10000\n", "sbatch": "42;cluster\n"}}
+	p := plan(t, "name = \"a\\nb\"\ncommand = \"compare\"\n[grid]\nn = [1, 2]\nseed = {from = 1, to = 5, step = 1}\n[slurm]\nsbatch = [\"--partition=gpu\", \"#SBATCH --time=1:00:00\"]\nsetup = [\"module load cuda\"]\n")
+	s := create(t, filepath.Join(t.TempDir(), "it's 5% done"), p)
+	f := &fake{answers: map[string]string{"squeue": "", "scontrol": "Configuration\nMaxArraySize            = 5\nMaxJobCount = 10000\n", "sbatch": "42;cluster\n"}}
 	job, err := s.Submit(t.Context(), f.run, SubmitSettings{Program: "/opt/monge", Flags: []string{"--timeout=10m"}, Throttle: 3, GPU: true})
 	if err != nil {
 		t.Fatal(err)
@@ -45,7 +45,8 @@ func TestSubmit(t *testing.T) {
 	}
 	for _, want := range []string{
 		"#SBATCH --array=0-3%3\n", "#SBATCH --requeue\n", "#SBATCH --signal=B:USR1@60\n", "#SBATCH --gres=gpu:1\n", "#SBATCH --partition=gpu\n",
-		"#SBATCH --time=1:00:00\n", "#SBATCH --job-name='a b'\n", "\nmodule load cuda\n", `it'\''s' --shard $((SLURM_ARRAY_TASK_ID + 1))/4 --timeout=10m &`,
+		"#SBATCH --time=1:00:00\n", "#SBATCH --job-name='a b'\n", "\nmodule load cuda\nset -u\n", `it'\''s 5% done' --shard $((SLURM_ARRAY_TASK_ID + 1))/4 --timeout=10m &`,
+		`it'\''s 5%% done/slurm/%A_%a.log'`,
 	} {
 		if !strings.Contains(string(script), want) {
 			t.Errorf("the script lacks %q:\n%s", want, script)
@@ -60,13 +61,26 @@ func TestSubmit(t *testing.T) {
 		t.Errorf("asked %q", f.asked)
 	}
 
-	// Another array beside it; the queue, of which one task is somebody else's.
-	f.answers["sbatch"] = "43\n"
-	if job, err = s.Submit(t.Context(), f.run, SubmitSettings{Program: "monge", Chunk: 5}); err != nil || job.Tasks != 2 {
+	// While tasks are in the queue, not again.
+	f.answers["squeue"] = "42 PENDING Priority\n7 RUNNING None\n"
+	if job, err := s.Submit(t.Context(), f.run, SubmitSettings{Program: "monge"}); !errors.Is(err, ErrQueued) {
+		t.Errorf("submitted twice: %+v, %v", job, err)
+	}
+	// Another array after it, of the shards with work alone; the queue, of which one task is somebody else's.
+	var some atomic.Int64
+	if _, err := s.Execute(t.Context(), RunSettings{Open: func(int) (Worker, error) { return worker{runs: &some}, nil }, Shards: 5, Shard: 3}); err != nil {
+		t.Fatal(err)
+	}
+	f.answers["sbatch"], f.answers["squeue"] = "43\n", "42 COMPLETED None\n42 CANCELLED None\n42 PREEMPTED None\n42 NODE_FAIL None\n42 OUT_OF_MEMORY None\n"
+	f.answers["scontrol"] = "MaxArraySize = 6\n"
+	if job, err = s.Submit(t.Context(), f.run, SubmitSettings{Program: "monge"}); err != nil || job.Tasks != 4 {
 		t.Fatalf("%+v, %v", job, err)
 	}
-	f.answers["squeue"] = "42 RUNNING\n42 PENDING\n43 COMPLETING\n7 RUNNING\n"
-	if q, err := s.Queued(t.Context(), f.run); err != nil || q != (Queue{Running: 2, Pending: 1}) {
+	if script, err = os.ReadFile(path); err != nil || !strings.Contains(string(script), "#SBATCH --array=0-1,3-4\n") || !strings.Contains(string(script), "+ 1))/5 &") {
+		t.Errorf("%v: all tasks but the third: %s", err, script)
+	}
+	f.answers["squeue"] = "42 RUNNING None\n42 PENDING JobArrayTaskLimit\n43 COMPLETING None\n7 RUNNING None\n43 PENDING launch failed requeued held\n43 PENDING JobHeldUser\n43 REQUEUE_HOLD None\n"
+	if q, err := s.Queued(t.Context(), f.run); err != nil || q != (Queue{Running: 2, Pending: 1, Held: 3}) {
 		t.Errorf("queue %+v, %v", q, err)
 	}
 	f.answers["scancel"] = ""
