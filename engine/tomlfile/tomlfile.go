@@ -17,6 +17,7 @@ import (
 // file names it in errors:
 //
 //	s.toml: line 3: grid.n.steps: unknown key; did you mean step?
+//	s.toml: grid.n: "x": want a whole number
 //	s.toml: line 3, column 7: ...
 func Decode(file string, text []byte, v any) error {
 	err := toml.NewDecoder(bytes.NewReader(text)).DisallowUnknownFields().Decode(v)
@@ -32,6 +33,12 @@ func Decode(file string, text []byte, v any) error {
 		hint := nearest.Hint(key[len(key)-1], keys(reflect.TypeOf(v), key[:len(key)-1]))
 		return fmt.Errorf("%s: line %d: %s: unknown key%s", file, line, strings.Join(key, "."), hint)
 	case errors.As(err, &decode):
+		var plain map[string]any
+		if toml.Unmarshal(text, &plain) == nil {
+			if at, want := mismatch(reflect.TypeOf(v), plain, ""); at != "" {
+				return fmt.Errorf("%s: %s: want %s", file, at, want)
+			}
+		}
 		line, column := decode.Position()
 		return fmt.Errorf("%s: line %d, column %d: %s", file, line, column, strings.TrimPrefix(decode.Error(), "toml: "))
 	}
@@ -49,14 +56,10 @@ func keys(t reflect.Type, path []string) []string {
 	var names []string
 	for i := range t.NumField() {
 		f := t.Field(i)
-		name, _, _ := strings.Cut(f.Tag.Get("toml"), ",")
-		if name == "" {
-			name = f.Name
-		}
-		if len(path) > 0 && strings.EqualFold(name, path[0]) {
+		if len(path) > 0 && strings.EqualFold(name(f), path[0]) {
 			return keys(f.Type, path[1:])
 		}
-		names = append(names, name)
+		names = append(names, name(f))
 	}
 	if len(path) > 0 {
 		return nil
