@@ -117,37 +117,39 @@ func (b *batch) join(of func(k *sinkhorn) []float64) []float64 {
 	return all
 }
 
-// iterate runs the iterations of all problems in one type, and after the last ones evaluates the results.
-func (b *batch) iterate(ctx context.Context, t engine.Dtype, goal float64, limit int, progress func(int, float64), final bool) (err error) {
+// open puts all problems onto the engine, for iterations in one type.
+func (b *batch) open(t engine.Dtype) (l *loop, free func(), err error) {
 	var points [2]engine.Buffer
-	defer func() {
+	free = func() {
+		if l != nil {
+			l.free()
+		}
 		for _, x := range points {
 			if x != nil {
 				x.Free()
 			}
 		}
+	}
+	defer func() {
+		if err != nil {
+			free()
+			err = fmt.Errorf("ot: %w", err)
+		}
 	}()
 	first := b.runs[0]
 	for side, n := range []int{first.n, first.m} {
 		if points[side], err = b.e.Alloc(t, len(b.runs), n, first.d); err != nil {
-			return fmt.Errorf("ot: %w", err)
+			return nil, nil, err
 		}
 		for i, k := range b.runs {
 			from := [2][]float64{k.mx.centred, k.my.centred}[side]
 			err = errors.Join(err, b.e.Write(points[side], i*n*first.d, from))
 		}
 		if err != nil {
-			return fmt.Errorf("ot: %w", err)
+			return nil, nil, err
 		}
 	}
-	counts := make([]int, len(b.runs))
-	for i, k := range b.runs {
-		if err := k.start(ctx, new(SinkhornSettings)); err != nil {
-			return err
-		}
-		counts[i] = k.done
-	}
-	l, err := newLoop(b.e, points[rowsOfX], points[rowsOfY],
+	l, err = newLoop(b.e, points[rowsOfX], points[rowsOfY],
 		b.join(func(k *sinkhorn) []float64 { return k.logA }), b.join(func(k *sinkhorn) []float64 { return k.logB }),
 		b.join(func(k *sinkhorn) []float64 {
 			eps := k.steps[:len(k.steps):len(k.steps)]
@@ -156,6 +158,22 @@ func (b *batch) iterate(ctx context.Context, t engine.Dtype, goal float64, limit
 			}
 			return eps
 		}), b.steps)
+	if err == nil {
+		b.plan.tell(l)
+	}
+	return l, free, err
+}
+
+// iterate runs the iterations of all problems in one type, and after the last ones evaluates the results.
+func (b *batch) iterate(ctx context.Context, t engine.Dtype, goal float64, limit int, progress func(int, float64), final bool) error {
+	counts := make([]int, len(b.runs))
+	for i, k := range b.runs {
+		if err := k.start(ctx, new(SinkhornSettings)); err != nil {
+			return err
+		}
+		counts[i] = k.done
+	}
+	l, free, err := b.open(t)
 	if err != nil {
 		return err
 	}
@@ -163,9 +181,8 @@ func (b *batch) iterate(ctx context.Context, t engine.Dtype, goal float64, limit
 		for _, r := range b.results {
 			r.Note += fmt.Sprintf("; %v: %s", t, l.how())
 		}
-		l.free()
+		free()
 	}()
-	b.plan.tell(l)
 	l.op.Tol, l.op.Limit = goal, limit
 	f, g := b.join(func(k *sinkhorn) []float64 { return k.f }), b.join(func(k *sinkhorn) []float64 { return k.g })
 	if err := l.start(f, g, counts); err != nil {
@@ -197,24 +214,64 @@ func (b *batch) iterate(ctx context.Context, t engine.Dtype, goal float64, limit
 	return b.finish(ctx, l)
 }
 
-// finish evaluates all results: together, and one by one where products of float32 do not do.
+// finish evaluates all results together, and once more in float64 those for which the products of l are too rough.
 func (b *batch) finish(ctx context.Context, l *loop) error {
-	for _, k := range b.runs {
-		k.plan = b.plan
-		if err := k.spareColumns(ctx, b.e); err != nil {
-			return err
-		}
+	if err := b.spareColumns(ctx, l); err != nil {
+		return err
 	}
 	enough, err := finishAll(ctx, b.e, b.runs, b.results, l)
 	if err != nil {
 		return err
 	}
+	rest := &batch{e: b.e, plan: b.plan, steps: b.steps}
 	for i, k := range b.runs {
-		if enough[i] {
-			continue
+		if !enough[i] {
+			rest.runs, rest.results = append(rest.runs, k), append(rest.results, b.results[i])
 		}
-		if err := k.finishAlone(ctx, b.e, b.results[i]); err != nil {
+	}
+	if len(rest.runs) == 0 {
+		return nil
+	}
+	wide, free, err := rest.open(engine.F64)
+	if err != nil {
+		return err
+	}
+	defer free()
+	_, err = finishAll(ctx, rest.e, rest.runs, rest.results, wide)
+	return err
+}
+
+// spareColumns gives columns without weight the potentials that an iteration would, in float64: where there are such, it
+// finds those of all columns.
+func (b *batch) spareColumns(ctx context.Context, l *loop) error {
+	if !slices.ContainsFunc(b.runs, func(k *sinkhorn) bool { return slices.Contains(k.b, 0) }) {
+		return nil
+	}
+	if l.op.X.Dtype() != engine.F64 {
+		wide, free, err := b.open(engine.F64)
+		if err != nil {
 			return err
+		}
+		defer free()
+		l = wide
+	}
+	p := &pass{side: rowsOfY, lse: make([]float64, l.b*l.m)}
+	for _, k := range b.runs {
+		p.scale = append(p.scale, 2/k.eps)
+		for i, f := range k.f {
+			p.bias = append(p.bias, f/k.eps+k.logA[i])
+		}
+	}
+	r := overPoints(b.e, l.op.X, l.op.Y)
+	defer r.free()
+	if err := r.run(ctx, p); err != nil {
+		return err
+	}
+	for i, k := range b.runs {
+		for j, w := range k.b {
+			if w == 0 {
+				k.g[j] = -k.eps * p.lse[i*l.m+j]
+			}
 		}
 	}
 	return nil

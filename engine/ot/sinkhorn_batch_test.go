@@ -111,3 +111,50 @@ func TestSinkhornBatch(t *testing.T) {
 		t.Errorf("with F0: %v", err)
 	}
 }
+
+// counting is an engine that iterates by itself, but does not evaluate plans, and counts its reductions.
+type counting struct {
+	engine.SinkhornLoop
+	reductions int
+}
+
+func (c *counting) Softmax(a *engine.Softmax) error {
+	c.reductions++
+	return c.SinkhornLoop.Softmax(a)
+}
+
+// The brackets of a batch, and columns without weight, take as many reductions as those of one problem, and have its bits.
+func TestSinkhornBatchTogether(t *testing.T) {
+	const n, m, d = 11, 17, 3
+	var problems []ot.Clouds
+	for b := range 20 {
+		x, y, a, w := uneven(n, m, d, float64(b))
+		a[b%n], w[3] = 0, float64(b%3)/m
+		problems = append(problems, measures(x, y, a, w, d))
+	}
+	for _, s := range []ot.SinkhornSettings{
+		{EpsRel: .1, Tol: -1, MaxIter: 7},
+		{EpsRel: .1, Tol: -1, MaxIter: 7, Dtype: engine.F32},
+	} {
+		run := func(problems []ot.Clouds) ([]*ot.Result, int) {
+			e := &counting{SinkhornLoop: cpu.New(cpu.Options{})}
+			defer e.Close()
+			r, err := ot.SinkhornBatch(context.Background(), e, problems, &s)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return r, e.reductions
+		}
+		all, many := run(problems)
+		for b, want := range all {
+			alone, one := run(problems[b : b+1])
+			if got := alone[0]; got.Lower != want.Lower || got.Upper != want.Upper || got.Cost != want.Cost || got.Dual != want.Dual ||
+				got.MarginalError != want.MarginalError || !slices.Equal(got.F, want.F) || !slices.Equal(got.G, want.G) {
+				t.Errorf("%v, problem %d: cost %v in [%v, %v], alone %v in [%v, %v]", s.Dtype, b, want.Cost, want.Lower, want.Upper, got.Cost, got.Lower, got.Upper)
+			}
+			if spare := b%3 == 0; spare && one != many { // others need none for columns without weight
+				t.Errorf("%v: %d reductions for %d problems, %d for one", s.Dtype, many, len(problems), one)
+			}
+		}
+	}
+}

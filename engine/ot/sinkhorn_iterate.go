@@ -157,7 +157,7 @@ func (k *sinkhorn) columnsAlone(ctx context.Context, eps float64, some []int) er
 		count = len(some)
 	}
 	lse := make([]float64, count)
-	if err := k.reduction.run(ctx, &pass{side: rowsOfY, some: some, scale: 2 / eps, bias: bias, lse: lse}); err != nil {
+	if err := k.reduction.run(ctx, &pass{side: rowsOfY, some: some, scale: []float64{2 / eps}, bias: bias, lse: lse}); err != nil {
 		return err
 	}
 	for q, l := range lse {

@@ -10,52 +10,49 @@ import (
 )
 
 // ComposedPlanSums is [engine.PlanSums] over engine.Softmax, for engines that are no engine.PlanSummer: one reduction for
-// the rows, one more for the columns where r is given, and one for each maximum.
+// the rows, one more for the columns where r is given, and one for each maximum, of all problems.
 func ComposedPlanSums(ctx context.Context, e engine.Engine, a *engine.PlanSums) error {
 	s, err := engine.CheckPlanSums(a)
 	if err != nil {
 		return err
 	}
+	if s.B == 0 {
+		return nil
+	}
 	eps := make([]float64, engine.Len(a.Of.Eps))
 	if err := e.Read(eps, a.Of.Eps, 0); err != nil {
 		return fmt.Errorf("ot: %w", err)
 	}
+	c := &composedSums{SinkhornDims: s, e: e, op: a, r: overPoints(e, a.Of.X, a.Of.Y)}
+	defer c.r.free()
 	for b := range s.B {
-		c := &composedSums{SinkhornDims: s, e: e, op: a, at: b, eps: row(eps, b, s.S)[s.S-1]}
-		c.r = &reduction{e: e, t: a.Of.X.Dtype(), d: s.D, held: map[slot]engine.Buffer{},
-			device: [2]engine.Buffer{a.Of.X.View(b*s.N*s.D, 1, s.N, s.D), a.Of.Y.View(b*s.M*s.D, 1, s.M, s.D)}}
-		err := c.run(ctx)
-		c.r.free()
-		if err != nil {
-			return err
-		}
+		c.scale = append(c.scale, 2/row(eps, b, s.S)[s.S-1])
 	}
-	return nil
+	return c.run(ctx)
 }
 
-// composedSums is one problem of a call.
+// composedSums is one call.
 type composedSums struct {
 	engine.SinkhornDims
-	e   engine.Engine
-	op  *engine.PlanSums
-	at  int
-	eps float64
-	r   *reduction
-	err error
+	e     engine.Engine
+	op    *engine.PlanSums
+	scale []float64
+	r     *reduction
+	err   error
 }
 
-// read returns the problem's n numbers of x, zeros where there is none.
+// read returns the n numbers of each problem in x, zeros where there is none.
 func (c *composedSums) read(x engine.Buffer, n int) []float64 {
-	v := make([]float64, n)
+	v := make([]float64, c.B*n)
 	if x != nil && c.err == nil {
-		c.err = c.e.Read(v, x, c.at*n)
+		c.err = c.e.Read(v, x, 0)
 	}
 	return v
 }
 
 func (c *composedSums) write(x engine.Buffer, v []float64) {
 	if x != nil && c.err == nil {
-		c.err = c.e.Write(x, c.at*len(v), v)
+		c.err = c.e.Write(x, 0, v)
 	}
 }
 
@@ -75,9 +72,9 @@ func (c *composedSums) run(ctx context.Context) error {
 		if m.out == nil {
 			continue
 		}
-		out, bias := make([]float64, m.n), c.read(m.from, m.keys)
+		out, bias := make([]float64, c.B*m.n), c.read(m.from, m.keys)
 		if c.err == nil {
-			c.err = c.r.run(ctx, &pass{side: m.side, scale: 2, bias: bias, max: out})
+			c.err = c.r.run(ctx, &pass{side: m.side, scale: []float64{2}, bias: bias, max: out})
 		}
 		c.write(m.out, out)
 	}
@@ -90,8 +87,8 @@ func (c *composedSums) run(ctx context.Context) error {
 // sums finds what needs exponentials.
 func (c *composedSums) sums(ctx context.Context) error {
 	op := c.op
-	lse, score := make([]float64, c.N), make([]float64, c.N)
-	p := &pass{scale: 2 / c.eps, bias: c.read(op.U, c.M), lse: lse}
+	lse, score := make([]float64, c.B*c.N), make([]float64, c.B*c.N)
+	p := &pass{scale: c.scale, bias: c.read(op.U, c.M), lse: lse}
 	if op.Score != nil {
 		values, points, err := c.values()
 		if err != nil {
@@ -103,7 +100,7 @@ func (c *composedSums) sums(ctx context.Context) error {
 			score[i] = 2*dot(points[i*c.D:(i+1)*c.D], mean) + mean[c.D]
 		}
 	}
-	columns := make([]float64, c.M)
+	columns := make([]float64, c.B*c.M)
 	if weight := c.read(op.A, c.N); op.ColSum != nil {
 		p.weight = weight
 		if op.R == nil {
@@ -133,11 +130,11 @@ func (c *composedSums) values() (values engine.Buffer, x []float64, err error) {
 	if c.err != nil {
 		return nil, nil, c.err
 	}
-	v := make([]float64, 0, c.M*(c.D+1))
+	v := make([]float64, 0, c.B*c.M*(c.D+1))
 	for j, last := range h {
 		v = append(append(v, y[j*c.D:(j+1)*c.D]...), last)
 	}
-	values, err = c.e.Alloc(c.r.t, 1, c.M, c.D+1)
+	values, err = c.e.Alloc(c.r.t, c.B, c.M, c.D+1)
 	if err != nil {
 		return nil, nil, err
 	}
