@@ -1,8 +1,7 @@
 package cpu
 
 import (
-	"math"
-
+	"monge/cpu/tile"
 	"monge/engine"
 )
 
@@ -34,6 +33,6 @@ func logs[T float](e *Engine, out, x engine.Buffer) {
 
 func (p *logTask[T]) do(_ *worker, item int) {
 	for i := item * segment; i < min((item+1)*segment, len(p.out)); i++ {
-		p.out[i] = T(math.Log(float64(p.x[i])))
+		p.out[i] = T(tile.Ln(float64(p.x[i])))
 	}
 }

@@ -16,7 +16,7 @@ func SumLog(x []float64) float64 {
 			b := math.Float64bits(v)
 			e := int(b >> 52)
 			if e == 0 || e >= 0x7ff { // zero, subnormal, infinite, NaN or negative
-				sum += math.Log(v)
+				sum += Ln(v)
 				continue
 			}
 			exp += e - 1023
@@ -61,7 +61,7 @@ func variances(inv, lam []float64, a2, s2 float64) (logDet float64) {
 		b := math.Float64bits(d)
 		e := int(b >> 52)
 		if e == 0 || e >= 0x7ff { // zero, subnormal, infinite, NaN or negative
-			logDet += math.Log(d)
+			logDet += Ln(d)
 			continue
 		}
 		exp += e - 1023

@@ -31,7 +31,6 @@ func (l Level) Max(z []float64, m float64) float64 {
 
 // Log sets dst_j = ln x_j with an error below one unit in the last place. dst may be x.
 func (l Level) Log(dst, x []float64) {
-	const normal = 0x1p-1022
 	type other struct {
 		at int
 		x  float64
@@ -49,10 +48,10 @@ func (l Level) Log(dst, x []float64) {
 		l.logBlocks(dst[j:k], x[j:k])
 	}
 	for _, o := range others {
-		dst[o.at] = math.Log(o.x)
+		dst[o.at] = Ln(o.x)
 	}
 	for j := n; j < len(x); j++ {
-		dst[j] = math.Log(x[j])
+		dst[j] = Ln(x[j])
 	}
 }
 

@@ -156,7 +156,8 @@ func TestSameBits(t *testing.T) {
 // TestLog: within one unit of the value rounded from twice the digits, whatever stands beside it.
 func TestLog(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(5, 6))
-	special := []float64{0, math.Inf(1), math.NaN(), -1, 5e-324, 0x1p-1023}
+	// What math.Log says of subnormal numbers is not right on every processor.
+	special := map[float64]float64{0: math.Inf(-1), math.Inf(1): math.Inf(1), -1: math.NaN(), 0x1p-1074: -1074 * math.Ln2, 0x1p-1023: -1023 * math.Ln2}
 	xs := []float64{1, 0x1p-1022, math.MaxFloat64, math.Sqrt2, math.Sqrt2 / 2, math.Nextafter(math.Sqrt2/2, 0), math.Nextafter(1, 0), math.Nextafter(1, 2), 2, .5}
 	for range 20_000 {
 		xs = append(xs, math.Exp(rnd.NormFloat64()), math.Exp(700*(2*rnd.Float64()-1)), 1+rnd.NormFloat64()*1e-6)
@@ -181,7 +182,7 @@ func TestLog(t *testing.T) {
 		t.Logf("largest error %.3f units in the last place", worst)
 		for n := range 40 {
 			for at := range n {
-				for _, v := range special {
+				for v, of := range special {
 					x := make([]float64, n)
 					for j := range x {
 						x[j] = 3
@@ -189,11 +190,11 @@ func TestLog(t *testing.T) {
 					x[at] = v
 					l.Log(x, x)
 					for j, got := range x {
-						want := math.Log(3)
+						want, tol := math.Log(3), 3e-16
 						if j == at {
-							want = math.Log(v)
+							want, tol = of, 3e-16*math.Abs(of)
 						}
-						if !(math.Abs(got-want) <= 3e-16) && got != want && !(got != got && want != want) {
+						if !(math.Abs(got-want) <= tol) && got != want && !(got != got && want != want) {
 							t.Fatalf("ln %g at %d of %d makes number %d %g, want %g", v, at, n, j, got, want)
 						}
 					}
