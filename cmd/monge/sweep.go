@@ -76,6 +76,7 @@ type sweepFlags struct {
 	logY      bool
 	out       string
 	k         int
+	others    []string
 }
 
 // Flags implements sweep.Commands.
@@ -124,6 +125,19 @@ func (s *sweepFlags) begun(path string) (*sweep.Store, error) {
 	}
 	s.dir = path
 	return sweep.Open(path)
+}
+
+func (s *sweepFlags) addReuse(c *cobra.Command) {
+	c.Flags().StringArrayVar(&s.others, "reuse", nil, "directory of another sweep, whose results serve runs that are the same; may be repeated")
+}
+
+// reuse takes over what other sweeps have done.
+func (s *sweepFlags) reuse(a *app, store *sweep.Store) error {
+	taken, err := store.Reuse(s.others, version())
+	if taken > 0 {
+		a.warn("%d results are taken over from %s", taken, strings.Join(s.others, ", "))
+	}
+	return err
 }
 
 // store opens the directory at path for its runs to be done, or makes that of the specification at path.

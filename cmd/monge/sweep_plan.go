@@ -40,6 +40,7 @@ type planRunJSON struct {
 type groupJSON struct {
 	Shape    string  `json:"shape"`
 	Runs     int     `json:"runs"`
+	How      string  `json:"how"`
 	Launches [][]int `json:"launches"`
 }
 
@@ -134,8 +135,7 @@ func (s *sweepFlags) estimates(a *app, p *sweep.Plan, finished []sweep.Finished,
 				together++
 			}
 		}
-		j.Groups = append(j.Groups, k)
-		runs, how := fmt.Sprintf("%d runs", k.Runs), "one after the other, in one process and engine a worker"
+		runs, how := fmt.Sprintf("%d runs", k.Runs), "one after the other, in one process and engine a worker: "+inTurn(p.Spec.Command)
 		switch {
 		case k.Runs == 1:
 			runs, how = "1 run", "by itself"
@@ -145,6 +145,8 @@ func (s *sweepFlags) estimates(a *app, p *sweep.Plan, finished []sweep.Finished,
 				how = "in one launch"
 			}
 		}
+		k.How = how
+		j.Groups = append(j.Groups, k)
 		shape := g.Shape
 		if shape == "" {
 			shape = "of unknown shape"
@@ -157,6 +159,19 @@ func (s *sweepFlags) estimates(a *app, p *sweep.Plan, finished []sweep.Finished,
 	t.Section(fmt.Sprintf("in all %s on one worker, %s of them left; at most %s a run", duration(all), duration(left), memory(most)))
 	t.Section(how)
 	return j, t
+}
+
+// inTurn says why runs of equal shape are not done in one launch.
+func inTurn(command string) string {
+	switch command {
+	case "compare", "encode", "decode":
+		return "the rows of each are a batch already"
+	case "ot":
+		return "only plain Sinkhorn iterations share a launch (--schedule-eps off or --tol 0); accelerated ones, certificates and exact solves go each their own way"
+	case "certify":
+		return "the pairs of each are a batch already"
+	}
+	return "each has a launch of its own"
 }
 
 // howEstimated says what estimates were made from.

@@ -29,6 +29,7 @@ processes, on this machine or others, may work on one directory; --shard I/N giv
 		Args: cobra.ExactArgs(1),
 	}
 	s.addOverrides(c)
+	s.addReuse(c)
 	f := c.Flags()
 	f.StringVarP(&s.dir, "out", "o", "", "directory of the sweep")
 	f.IntVar(&s.workers, "workers", 1, "runs at a time, each in a process of its own")
@@ -77,6 +78,9 @@ func (s *sweepFlags) execute(ctx context.Context, a *app, path string) error {
 	}
 	store, err := s.store(path)
 	if err != nil {
+		return err
+	}
+	if err := s.reuse(a, store); err != nil {
 		return err
 	}
 	ctx, stop := signal.NotifyContext(ctx, checkpointSignals()...)

@@ -39,6 +39,7 @@ specification adds #SBATCH lines and lines of shell. For another scheduler, mong
 		Args: cobra.ExactArgs(1),
 	}
 	s.addOverrides(c)
+	s.addReuse(c)
 	f := c.Flags()
 	f.StringVarP(&s.dir, "out", "o", "", "directory of the sweep")
 	f.IntVar(&set.Throttle, "throttle", 0, "most tasks at a time (0 = no limit)")
@@ -59,6 +60,9 @@ specification adds #SBATCH lines and lines of shell. For another scheduler, mong
 		}
 		store, err := s.store(args[0])
 		if err != nil {
+			return err
+		}
+		if err := s.reuse(a, store); err != nil {
 			return err
 		}
 		set.Program, set.Version = self, version()
