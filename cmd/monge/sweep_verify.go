@@ -53,7 +53,7 @@ engines are not compared, nor is what rounding decides in float32, such as which
 		if err := store.CheckFiles(); err != nil {
 			return err
 		}
-		w, err := startWorker("cpu", 0, runtime.GOMAXPROCS(0))
+		w, err := startWorker("cpu", runtime.GOMAXPROCS(0))
 		if err != nil {
 			return err
 		}

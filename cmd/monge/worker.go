@@ -102,17 +102,14 @@ type process struct {
 	engine string
 }
 
-// startWorker starts worker i with so many threads. Where the sweep's engine is cuda, workers take the devices in turn.
-func startWorker(engine string, i, threads int) (sweep.Worker, error) {
+// startWorker starts a worker with so many threads, whose runs are on the engine unless they name another.
+func startWorker(engine string, threads int) (sweep.Worker, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
 	w := &process{cmd: exec.Command(self, "sweep", "worker"), engine: engine}
 	w.cmd.Args[0] = os.Args[0] // by which name the program was called
-	if engine == "cuda" {
-		w.engine = "cuda:" + strconv.Itoa(i)
-	}
 	w.cmd.Env = append(os.Environ(), "GOMAXPROCS="+strconv.Itoa(threads))
 	w.cmd.Stderr = &w.stderr
 	ownGroup(w.cmd)

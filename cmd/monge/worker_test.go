@@ -10,6 +10,7 @@ import (
 
 	"monge/cpu"
 	"monge/engine/arrayio"
+	"monge/engine/auto"
 	"monge/engine/dist"
 	"monge/engine/ot"
 	"monge/engine/sweep"
@@ -115,5 +116,26 @@ func TestServeCheckpoint(t *testing.T) {
 	state.Done += 1000 // a state that says so is believed
 	if j := solve(state); int(j.Iterations) <= 1000 {
 		t.Errorf("the checkpoint is not taken up: %d iterations", j.Iterations)
+	}
+}
+
+// TestWorkerEngines: workers take the devices that can be used in turn, where the flag leaves the choice.
+func TestWorkerEngines(t *testing.T) {
+	two := func() []auto.Entry {
+		return []auto.Entry{{Name: "cpu", Available: true}, {Name: "cuda", Available: true}, {Name: "cuda:1", Reason: "broken"}, {Name: "cuda:2", Available: true}}
+	}
+	none := func() []auto.Entry {
+		return []auto.Entry{{Name: "cpu", Available: true}, {Name: "cuda", Reason: "no driver"}}
+	}
+	for _, c := range []struct {
+		name string
+		list func() []auto.Entry
+		want string
+	}{
+		{"auto", two, "cuda cuda:2"}, {"cuda", two, "cuda cuda:2"}, {"cuda:1", two, "cuda:1"}, {"cpu", two, "cpu"}, {"auto", none, "auto"}, {"cuda", none, "cuda"},
+	} {
+		if got := strings.Join(workerEngines(c.name, c.list), " "); got != c.want {
+			t.Errorf("--engine %s: workers on %s, want %s", c.name, got, c.want)
+		}
 	}
 }
