@@ -62,9 +62,9 @@ func (t *trial) images(name string, law *dist.Points, x *tensor.Dense) (*Compari
 	o := c.Transport
 	t.zero(name+" eps_rel", o.RelativeUpper, t.within(1e-9, 10), "n = %d, moved %g, slack margin %.3g, asym %.3g", o.N, o.MovedFraction, o.SlackMargin, c.Jacobian.Mean)
 	// The optimum lies between every lower bound and the encoder's cost; rounding alone may pass it.
-	best := slices.Max([]float64{c.Bounds.Gelbrich, c.Bounds.Marginal, c.Bounds.Sliced})
+	best := slices.Max([]float64{c.Bounds.Gelbrich, c.Bounds.Marginal, c.Bounds.Principal, c.Bounds.Sliced})
 	t.zero(name+" lower bounds above the cost", math.Max(0, best/o.Cost-1), 1e-9,
-		"cost %.6g, Gelbrich %.6g, marginal %.6g, sliced %.6g", o.Cost, c.Bounds.Gelbrich, c.Bounds.Marginal, c.Bounds.Sliced)
+		"cost %.6g, Gelbrich %.6g, marginal %.6g, principal %.6g, sliced %.6g", o.Cost, c.Bounds.Gelbrich, c.Bounds.Marginal, c.Bounds.Principal, c.Bounds.Sliced)
 	return c, nil
 }
 
