@@ -45,14 +45,17 @@ type softmax struct {
 	ended engine.Buffer
 	held  []cu.DevicePtr // scratch
 	keys  *mma           // split keys, where the tensor cores multiply panels
+	split *mma           // and split values
 	// kept is where an outer loop, which knows that the keys stay as they are, keeps them split from one log-sum-exp to
 	// the next; nil = nowhere.
 	kept **mma
 }
 
 func (r *softmax) free() {
-	if r.keys != nil {
-		r.keys.release(0)
+	for _, m := range []*mma{r.keys, r.split} {
+		if m != nil {
+			m.release(0)
+		}
 	}
 	for _, x := range r.held {
 		r.e.put(x)

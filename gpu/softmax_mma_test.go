@@ -118,7 +118,7 @@ func testTensorPrecision(t *testing.T, e *Engine) {
 func TestTensorMeans(t *testing.T) {
 	e := open(t, Options{})
 	const n = 5
-	for _, c := range []struct{ m, d, dv int }{{4500, 16, 0}, {300, 33, 7}, {130, 64, 0}, {130, 70, 129}, {130, 3, 200}, {300, 128, 0}} {
+	for _, c := range []struct{ m, d, dv int }{{4500, 16, 0}, {300, 33, 7}, {130, 64, 0}, {130, 70, 129}, {130, 3, 200}, {300, 128, 0}, {333, 130, 0}, {1700, 200, 40}} {
 		scale := .3 / math.Sqrt(float64(c.d))
 		q, k := cloud(5, n, c.d), cloud(6, c.m, c.d)
 		v, dv := k, c.d
@@ -242,9 +242,14 @@ func testTensorParts(t *testing.T, e *Engine) {
 
 // TestTensorMeansNonFinite: so do they in means, where keys, values or queries are not finite.
 func TestTensorMeansNonFinite(t *testing.T) {
-	inf, nan := math.Inf(1), math.NaN()
 	e := open(t, Options{})
-	const d = 17
+	t.Run("fused", func(t *testing.T) { testMeansNonFinite(t, e, 17, 1) })
+	t.Run("memory", func(t *testing.T) { testMeansNonFinite(t, e, 130, 35) })
+}
+
+// testMeansNonFinite has d dimensions, and dv columns of values that are alike.
+func testMeansNonFinite(t *testing.T, e *Engine, d, dv int) {
+	inf, nan := math.Inf(1), math.NaN()
 	for _, c := range []struct{ q, key, v, mean, second []float64 }{ // in the first coordinate; the second of queries and keys is 1
 		{[]float64{1, 2}, []float64{1, nan}, []float64{5, 6}, []float64{nan, nan}, []float64{nan, nan}},
 		{[]float64{0, nan}, []float64{2, 2}, []float64{5, 7}, []float64{6, nan}, []float64{37, nan}},
@@ -262,22 +267,29 @@ func TestTensorMeansNonFinite(t *testing.T) {
 		for j, x := range c.key {
 			k[j*d], k[j*d+1] = x, 1
 		}
-		mean, second := array(t, e, engine.F32, 1, n, 1, make([]float64, n)), array(t, e, engine.F32, 1, n, 1, make([]float64, n))
+		v := make([]float64, m*dv)
+		for i := range v {
+			v[i] = c.v[i/dv]
+		}
+		mean, second := array(t, e, engine.F32, 1, n, dv, make([]float64, n*dv)), array(t, e, engine.F32, 1, n, 1, make([]float64, n))
 		err := e.Softmax(&engine.Softmax{
-			Q: array(t, e, engine.F32, 1, n, d, q), K: array(t, e, engine.F32, 1, m, d, k), V: array(t, e, engine.F32, 1, m, 1, c.v), Mean: mean, Second: second,
+			Q: array(t, e, engine.F32, 1, n, d, q), K: array(t, e, engine.F32, 1, m, d, k), V: array(t, e, engine.F32, 1, m, dv, v), Mean: mean, Second: second,
 		})
 		for what, x := range map[string]struct {
-			buf  engine.Buffer
-			want []float64
-		}{"Mean": {mean, c.mean}, "Second": {second, c.second}} {
-			got := make([]float64, n)
+			buf   engine.Buffer
+			width int
+			times float64
+			want  []float64
+		}{"Mean": {mean, dv, 1, c.mean}, "Second": {second, 1, float64(dv), c.second}} {
+			got := make([]float64, n*x.width)
 			if err := errors.Join(err, e.Read(got, x.buf, 0)); err != nil {
 				t.Fatal(err)
 			}
-			for i, want := range x.want {
+			for i, y := range got {
+				want := x.times * x.want[i/x.width]
 				// 2^-21 is the relative error of the scaled products and of the exponential.
-				if got[i] != want && !(math.Abs(got[i]-want) <= 0x1p-21*math.Abs(want)) && !(math.IsNaN(got[i]) && math.IsNaN(want)) {
-					t.Errorf("%s of queries %v, keys %v, values %v: row %d is %g, want %g", what, c.q, c.key, c.v, i, got[i], want)
+				if y != want && !(math.Abs(y-want) <= 0x1p-21*math.Abs(want)) && !(math.IsNaN(y) && math.IsNaN(want)) {
+					t.Errorf("%s of queries %v, keys %v, values %v: row %d is %g, want %g", what, c.q, c.key, c.v, i/x.width, y, want)
 				}
 			}
 		}

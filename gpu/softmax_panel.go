@@ -80,7 +80,12 @@ func (r *softmax) panel(mean, tangents, columns bool) error {
 		return err
 	}
 	if mean {
-		if err := r.means(p.e, addr(r.a.Mean), 1); err != nil {
+		if r.tensor() && dv >= leastValues {
+			err = r.averageTensor()
+		} else {
+			err = r.means(p.e, addr(r.a.Mean), 1)
+		}
+		if err != nil {
 			return err
 		}
 	}

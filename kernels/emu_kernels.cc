@@ -30,6 +30,7 @@ namespace { // their functions concern nobody else
 #include "softmax_mma_max.cu"
 #include "softmax_mma_mean.cu"
 #include "softmax_mma_panel.cu"
+#include "softmax_mma_values.cu"
 #include "softmax_panel.cu"
 #include "softmax_small.cu"
 #include "softmax_wgmma.cu"

@@ -382,6 +382,27 @@ PARAMS_INLINE int64_t mean_shared(int64_t chunks) {
 	return 2 * keys * chunks * SPLIT_CHUNK + MEAN_BIASES * keys * 4 + MMA_TILE * (chunks * SPLIT_CHUNK + MEAN_ROW) + MEAN_BLOCK;
 }
 
+// ---- softmax_mma_values.cu ----
+// In place of matmul for the mean of a panel of n rows a problem, in float32, with values split in panels of VALUES_CHUNKS:
+//
+//	softmax_mma_values_f32  VALUES_THREADS, batch ceil_div(n, MMA_TILE) vchunks / VALUES_CHUNKS, VALUES_SHARED of dynamic
+//	                        shared memory: out
+enum {
+	VALUES_THREADS = 256,
+	VALUES_KEYS = 32,    // of a step
+	VALUES_CHUNKS = 4,   // of a block's columns
+	VALUES_PITCH = 160,  // bytes of a row of weights in shared memory
+	VALUES_STAGES = 4,
+	VALUES_SHARED = VALUES_STAGES * (MMA_TILE * VALUES_PITCH + VALUES_KEYS * VALUES_CHUNKS * SPLIT_CHUNK),
+};
+typedef struct {
+	uint64_t out;        // [batch, n, dv]
+	uint64_t e, inverse; // as softmax_params, of n rows a problem
+	uint64_t v, values, vshift, vodd, vextent; // as softmax_mma_params
+	int64_t batch, n, m, dv;
+	int64_t cols, vchunks, vproblems;
+} softmax_values_params;
+
 // ---- matmul.cu ----
 // matmul_DTYPE:        TILE_THREADS, batch ceil_div(n, TILE_ROWS_...) ceil_div(m, TILE_COLS);
 // matmul_thin_DTYPE:   the same with TILE_THIN rows;
@@ -415,6 +436,7 @@ PARAMS_SIZE(split_params, 144);
 PARAMS_SIZE(values_params, 104);
 PARAMS_SIZE(bias_params, 88);
 PARAMS_SIZE(softmax_mma_params, 416);
+PARAMS_SIZE(softmax_values_params, 120);
 PARAMS_SIZE(mixture_model, 96);
 PARAMS_SIZE(mixture_params, 192);
 PARAMS_SIZE(mixture_tiles_params, 232);

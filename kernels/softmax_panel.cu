@@ -51,7 +51,7 @@ template <class T> DEV void softmax_rows(const softmax_params &p) {
 		if (p.arg && z == top && z > (T)minus_infinity()) arg = min(arg, (int32_t)j);
 		e[j] = x;
 		sum += x;
-		if (p.second) second += x * norms[j];
+		if (p.second && x != 0) second += x * norms[j]; // a norm may be infinite
 	}
 	const double total = sum_block(sum);
 	if (p.arg) arg = (int32_t)-max_block(-(double)arg);
