@@ -53,120 +53,150 @@ func newDecode(a *app) *cobra.Command {
 	})
 }
 
+// flowCommand is encode or decode.
+type flowCommand struct {
+	name                string
+	integrate           integrate
+	law                 lawFlags
+	flow                flowFlags
+	out, jacobian, logp string
+}
+
 func newFlowCommand(a *app, f integrate, name string, c *cobra.Command) *cobra.Command {
-	var law lawFlags
-	var fl flowFlags
-	var out, jacobian, logp string
+	p := &flowCommand{name: name, integrate: f}
 	c.Args = cobra.ExactArgs(1)
-	law.add(c)
-	c.Flags().StringVarP(&out, "out", "o", "", "file for the points (.npy, .npz, .csv, .tsv, .parquet, each with .gz)")
-	c.Flags().StringVar(&jacobian, "jacobian", "", "file for the Jacobians [N, d, d]")
-	c.Flags().StringVar(&logp, "logp", "", "file for the log densities at the data end [N]")
-	fl.add(c)
+	p.law.add(c)
+	c.Flags().StringVarP(&p.out, "out", "o", "", "file for the points (.npy, .npz, .csv, .tsv, .parquet, each with .gz)")
+	c.Flags().StringVar(&p.jacobian, "jacobian", "", "file for the Jacobians [N, d, d]")
+	c.Flags().StringVar(&p.logp, "logp", "", "file for the log densities at the data end [N]")
+	p.flow.add(c)
 	a.addFileFlags(c)
-	c.RunE = a.command(func(ctx context.Context, args []string) error {
-		began := time.Now()
-		s, err := fl.settings(c)
-		if err != nil {
-			return err
-		}
-		if err := law.check(c); err != nil {
-			return err
-		}
-		if law.dist == "" && law.data == "" {
-			return usagef("%s: want --dist or --data", name)
-		}
-		if out == "" && jacobian == "" && logp == "" && !a.json {
-			return usagef("%s: no output: want -o FILE, --jacobian FILE or --logp FILE, or --json for the numbers alone", name)
-		}
-		files := []struct {
-			path string
-			rank int
-		}{{out, 2}, {jacobian, 3}, {logp, 1}}
-		for _, file := range files {
-			if file.path != "" {
-				if err := a.out.declare(file.path, file.rank); err != nil {
-					return err
-				}
-			}
-		}
-		l, err := law.load(a)
-		if err != nil {
-			return err
-		}
-		x, err := a.points(args[0])
-		if err != nil {
-			return err
-		}
-		n, d := x.Shape()[0], x.Shape()[1]
-		if d != l.law.Dim() {
-			return usagef("%s has %d columns, %s is a law in %d dimensions", args[0], d, l.name, l.law.Dim())
-		}
-		e, err := a.open()
-		if err != nil {
-			return err
-		}
-		defer a.release(e)
-		rows := float64(n) * float64(d)
-		if err := fits(fmt.Sprintf("%d points in %d dimensions", n, d), 2*rows); err != nil {
-			return err
-		}
-		if jacobian != "" {
-			if err := fits(fmt.Sprintf("--jacobian of %d points in %d dimensions", n, d), rows*float64(d+2)); err != nil {
-				return err
-			}
-		}
-		s.Jacobian, s.LogP, s.Progress = jacobian != "", logp != "", a.bar.of(name)
-		r, err := a.keeping(f)(ctx, e, a.dtype(), l.law, x, &s)
-		if err != nil {
-			return err
-		}
-		from, _, _, err := engine.Matrix(x)
-		if err != nil {
-			return err
-		}
-		data, _, _, err := engine.Matrix(r.X)
-		if err != nil {
-			return err
-		}
-		distance := floats.Distance(from, data, 2)
-		err = a.out.save(ctx, func(o *arrayio.Outputs) error {
-			if out != "" {
-				if err := o.Write(out, []int{n, d}, data); err != nil {
-					return err
-				}
-			}
-			if jacobian != "" {
-				if err := o.Write(jacobian, []int{n, d, d}, r.Jacobian.Data().([]float64)); err != nil {
-					return err
-				}
-			}
-			if logp != "" {
-				return o.Write(logp, []int{n}, r.LogP)
-			}
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-		j := encodeJSON{
-			Schema: "monge." + name + "/1", N: n, D: d, Flow: describeFlow(&fl, r.Stats), Cost: number(distance * distance / float64(n)),
-			Engine: describeEngine(e, a.dtype()), Seconds: number(time.Since(began).Seconds()),
-		}
-		t := a.table()
-		t.Add("points", fmt.Sprintf("%d x %d", n, d), "through the flow of "+l.name)
-		t.Add("cost", text(j.Cost), "mean |x - z|^2 of the pairs")
-		addFlow(t, &fl, j.Flow)
-		addEngine(t, j.Engine)
-		t.Add("seconds", text(j.Seconds), "in all")
-		for _, file := range files {
-			if file.path != "" {
-				t.Add("wrote", file.path)
-			}
-		}
-		return a.print(j, t)
-	})
+	c.RunE = a.command(func(ctx context.Context, args []string) error { return p.run(ctx, a, c, args[0]) })
 	return c
+}
+
+// check looks at the flags without opening files.
+func (p *flowCommand) check(a *app, c *cobra.Command) (flow.Settings, error) {
+	s, err := p.flow.settings(c)
+	if err != nil {
+		return s, err
+	}
+	if err := p.law.check(c); err != nil {
+		return s, err
+	}
+	if p.law.dist == "" && p.law.data == "" {
+		return s, usagef("%s: want --dist or --data", p.name)
+	}
+	if p.out == "" && p.jacobian == "" && p.logp == "" && !a.json {
+		return s, usagef("%s: no output: want -o FILE, --jacobian FILE or --logp FILE, or --json for the numbers alone", p.name)
+	}
+	return s, nil
+}
+
+// files are the outputs that were asked for, with the ranks of their arrays.
+func (p *flowCommand) files() (paths []string, ranks []int) {
+	for _, f := range []struct {
+		path string
+		rank int
+	}{{p.out, 2}, {p.jacobian, 3}, {p.logp, 1}} {
+		if f.path != "" {
+			paths, ranks = append(paths, f.path), append(ranks, f.rank)
+		}
+	}
+	return paths, ranks
+}
+
+func (p *flowCommand) run(ctx context.Context, a *app, c *cobra.Command, path string) error {
+	began := time.Now()
+	s, err := p.check(a, c)
+	if err != nil {
+		return err
+	}
+	paths, ranks := p.files()
+	for i, path := range paths {
+		if err := a.out.declare(path, ranks[i]); err != nil {
+			return err
+		}
+	}
+	l, err := p.law.load(a)
+	if err != nil {
+		return err
+	}
+	x, err := a.points(path)
+	if err != nil {
+		return err
+	}
+	n, d := x.Shape()[0], x.Shape()[1]
+	if d != l.law.Dim() {
+		return usagef("%s has %d columns, %s is a law in %d dimensions", path, d, l.name, l.law.Dim())
+	}
+	e, err := a.open()
+	if err != nil {
+		return err
+	}
+	defer a.release(e)
+	if err := p.fits(n, d); err != nil {
+		return err
+	}
+	s.Jacobian, s.LogP, s.Progress = p.jacobian != "", p.logp != "", a.bar.of(p.name)
+	r, err := a.keeping(p.integrate)(ctx, e, a.dtype(), l.law, x, &s)
+	if err != nil {
+		return err
+	}
+	from, _, _, err := engine.Matrix(x)
+	if err != nil {
+		return err
+	}
+	to, _, _, err := engine.Matrix(r.X)
+	if err != nil {
+		return err
+	}
+	distance := floats.Distance(from, to, 2)
+	if err := a.out.save(ctx, func(o *arrayio.Outputs) error { return p.write(o, r, to) }); err != nil {
+		return err
+	}
+	j := encodeJSON{
+		Schema: "monge." + p.name + "/1", N: n, D: d, Flow: describeFlow(&p.flow, r.Stats), Cost: number(distance * distance / float64(n)),
+		Engine: describeEngine(e, a.dtype()), Seconds: number(time.Since(began).Seconds()),
+	}
+	t := a.table()
+	t.Add("points", fmt.Sprintf("%d x %d", n, d), "through the flow of "+l.name)
+	t.Add("cost", text(j.Cost), "mean |x - z|^2 of the pairs")
+	addFlow(t, &p.flow, j.Flow)
+	addEngine(t, j.Engine)
+	t.Add("seconds", text(j.Seconds), "in all")
+	for _, path := range paths {
+		t.Add("wrote", path)
+	}
+	return a.print(j, t)
+}
+
+// fits returns an error where n points, or their Jacobians, are more than the host's free memory.
+func (p *flowCommand) fits(n, d int) error {
+	rows := float64(n) * float64(d)
+	if err := fits(fmt.Sprintf("%d points in %d dimensions", n, d), 2*rows); err != nil || p.jacobian == "" {
+		return err
+	}
+	return fits(fmt.Sprintf("--jacobian of %d points in %d dimensions", n, d), rows*float64(d+2))
+}
+
+// write writes the arrays that were asked for; x are the points of the result.
+func (p *flowCommand) write(o *arrayio.Outputs, r *flow.Result, x []float64) error {
+	n, d := r.X.Shape()[0], r.X.Shape()[1]
+	if p.out != "" {
+		if err := o.Write(p.out, []int{n, d}, x); err != nil {
+			return err
+		}
+	}
+	if p.jacobian != "" {
+		if err := o.Write(p.jacobian, []int{n, d, d}, r.Jacobian.Data().([]float64)); err != nil {
+			return err
+		}
+	}
+	if p.logp != "" {
+		return o.Write(p.logp, []int{n}, r.LogP)
+	}
+	return nil
 }
 
 // table starts a table of what, value and meaning.
