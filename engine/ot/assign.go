@@ -69,7 +69,7 @@ func (s *assigner) again(sol *solution) error {
 
 // solve matches all rows at least cost.
 func (s *assigner) solve(in *instance) error {
-	start, err := s.start(in)
+	start, err := s.start(in, s.n/fewShare)
 	if err != nil {
 		return err
 	}
@@ -111,8 +111,9 @@ func (s *assigner) finish() error {
 	return nil
 }
 
-// start sets v and the lists and returns the first ε of the phases, in units of scale.
-func (s *assigner) start(in *instance) (float64, error) {
+// start sets v and the lists and returns the first ε of the phases, in units of scale. A trial that leaves so
+// few rows over, or fewer, keeps its start.
+func (s *assigner) start(in *instance, few int) (float64, error) {
 	bulk, err := gaussianPotential(s.work, in, s.v)
 	if err != nil {
 		return 0, err
@@ -140,7 +141,7 @@ func (s *assigner) start(in *instance) (float64, error) {
 	if done {
 		return trialStart / phaseFactor, nil
 	}
-	if clusters && s.unmatched() <= max(fewRows, s.n/fewShare) { // it fits but for these, which a larger ε places
+	if clusters && s.unmatched() <= few { // it fits but for these, which a larger ε places
 		return trialStart * phaseFactor, nil
 	}
 	if clusters { // the clouds are far from affine images of each other
@@ -173,7 +174,7 @@ func (s *assigner) coarse(in *instance) error {
 	q.rows, q.cols = make([]int, q.n), make([]int, q.n)
 	q.a, q.b = make([]int64, q.n), make([]int64, q.n)
 	f := newAssigner(s.work, q, newTreePairs(q))
-	start, err := f.start(q)
+	start, err := f.start(q, 0)
 	if err != nil {
 		return err
 	}

@@ -16,7 +16,7 @@ const (
 	bidBudget   = 32        // bids a row that the first phase may take before another ε is tried
 	downBudget  = 64        // the same of later ones: a row left over there costs a path across the whole cloud
 	fewRows     = 8         // rows that a larger ε does not help, which shortest paths place
-	fewShare    = 512       // one row of so many that a trial leaves over does not speak against its start
+	fewShare    = 512       // one row of so many that a trial leaves over does not speak against its start: a larger ε places it
 )
 
 // assigner matches the rows of an instance with as many columns. v are the columns' prices with the sign of

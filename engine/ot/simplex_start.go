@@ -35,7 +35,7 @@ func (s *simplex) sampled(in *instance, limit int64) error {
 		return err
 	}
 	f := newAssigner(s.work, q, src)
-	first, err := f.start(q)
+	first, err := f.start(q, 0)
 	if err != nil {
 		return err
 	}
