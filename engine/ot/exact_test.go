@@ -352,7 +352,7 @@ func TestExactThreads(t *testing.T) {
 	sameBits(t, "given pairing", x, y, 9, "given pairing")
 	x, y = spread(600)
 	sameBits(t, "simplex after the auction", x, y, 2, "simplex")
-	x, y = farHalves(60, 5)
+	x, y = farHalves(200, 5)
 	sameBits(t, "parts", x, y, 5, "parts")
 	x, y, _ = nearIdentity(300, 2, 1e-9)
 	sameBits(t, "potentials made anew", x, y, 2, "auction")
