@@ -13,26 +13,39 @@ import (
 
 // figures plots the quantities over x with a curve for each value of by, and gathers their means.
 func (v *view) figures() (plots []report.Plot, means *report.Grid) {
-	if v.x == "" {
-		return nil, nil
-	}
 	type point struct {
 		by string
 		x  float64
 	}
 	var order []point
 	cells := map[point]map[string]string{}
-	means = &report.Grid{Head: []string{v.x}, Units: []string{""}, Numeric: []bool{true}}
-	if v.by != "" {
-		means.Head, means.Units, means.Numeric = []string{v.by, v.x}, []string{"", ""}, []bool{false, true}
+	means = &report.Grid{}
+	for _, head := range []string{v.by, v.x} {
+		if head != "" {
+			means.Head, means.Units, means.Numeric = append(means.Head, head), append(means.Units, ""), append(means.Numeric, head == v.x)
+		}
 	}
 	for _, q := range v.quantities() {
-		series, err := v.table.SeriesOf(v.x, q.column, v.by)
+		series, err := v.series(q.column)
 		if err != nil { // the results have no such number
 			continue
 		}
 		if upper, ok := strings.CutSuffix(q.column, "relative_lower"); ok && v.closed(q.column, upper+"relative_upper") {
 			continue // what the other figure shows
+		}
+		means.Head, means.Units, means.Numeric = append(means.Head, q.title), append(means.Units, q.column), append(means.Numeric, true)
+		for _, s := range series {
+			for i, x := range s.X {
+				at := point{s.Name, x}
+				if cells[at] == nil {
+					cells[at] = map[string]string{}
+					order = append(order, at)
+				}
+				cells[at][q.column] = meanText(s, i)
+			}
+		}
+		if v.x == "" {
+			continue
 		}
 		f := sweepFigure(q.title, v.x, q.axis, v.by, series)
 		f.LogX = geometric(f)
@@ -52,17 +65,6 @@ func (v *view) figures() (plots []report.Plot, means *report.Grid) {
 			f.Curves = append(f.Curves, study.Curve{Name: "expected", X: []float64{xs[0], xs[len(xs)-1]}, Y: []float64{e.Value, e.Value}, Dashed: true})
 		}
 		plots = append(plots, report.Plot{Figure: f, Caption: q.column + " over " + v.x, Command: commandLine(command)})
-		means.Head, means.Units, means.Numeric = append(means.Head, q.title), append(means.Units, q.column), append(means.Numeric, true)
-		for _, s := range series {
-			for i, x := range s.X {
-				at := point{s.Name, x}
-				if cells[at] == nil {
-					cells[at] = map[string]string{}
-					order = append(order, at)
-				}
-				cells[at][q.column] = meanText(s, i)
-			}
-		}
 	}
 	slices.SortStableFunc(order, func(a, b point) int {
 		switch {
@@ -74,9 +76,12 @@ func (v *view) figures() (plots []report.Plot, means *report.Grid) {
 		return 1
 	})
 	for _, at := range order {
-		row := []string{strconv.FormatFloat(at.x, 'g', -1, 64)}
+		var row []string
 		if v.by != "" {
-			row = []string{at.by, row[0]}
+			row = append(row, at.by)
+		}
+		if v.x != "" {
+			row = append(row, strconv.FormatFloat(at.x, 'g', -1, 64))
 		}
 		for _, column := range means.Units[len(row):] {
 			row = append(row, cells[at][column])
@@ -84,6 +89,19 @@ func (v *view) figures() (plots []report.Plot, means *report.Grid) {
 		means.Rows = append(means.Rows, row)
 	}
 	return plots, means
+}
+
+// series are a column's values over the axis x, or over nothing where there is none, for each value of by.
+func (v *view) series(column string) ([]sweep.Series, error) {
+	if v.x != "" {
+		return v.table.SeriesOf(v.x, column, v.by)
+	}
+	const nothing = ""
+	t := &sweep.Table{Columns: append(slices.Clone(v.table.Columns), nothing)}
+	for _, row := range v.table.Rows {
+		t.Rows = append(t.Rows, append(slices.Clone(row), "0"))
+	}
+	return t.SeriesOf(nothing, column, v.by)
 }
 
 // closed says whether two columns, the ends of a bracket, are nowhere to be told apart on a page.

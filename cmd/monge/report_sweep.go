@@ -108,8 +108,10 @@ func sweepSections(dir string) (string, []report.Section, error) {
 		averaged = "Single runs."
 	}
 	if len(plots) > 0 {
-		sections = append(sections, report.Section{Title: "Figures", Text: averaged, Figures: plots},
-			report.Section{Title: "Means", Text: averaged, Table: means})
+		sections = append(sections, report.Section{Title: "Figures", Text: averaged, Figures: plots})
+	}
+	if rows := len(means.Rows); len(plots) > 0 || rows > 0 && rows < len(p.Runs) { // else the runs' table says it
+		sections = append(sections, report.Section{Title: "Means", Text: averaged, Table: means})
 	}
 	if g := v.expected(); g != nil {
 		sections = append(sections, report.Section{Title: "Expected beside measured", Table: g})
@@ -126,7 +128,8 @@ func sweepSections(dir string) (string, []report.Section, error) {
 	return summary, sections, nil
 }
 
-// axes returns the first axis that is not averaged over and has several numbers, and the next one of several values.
+// axes returns the first axis that is not averaged over and has several numbers, "" for none, and the next one of several
+// values.
 func (v *view) axes() (x, by string) {
 	var axes []string
 	for _, k := range v.store.Plan.Keys {
@@ -143,7 +146,7 @@ func (v *view) axes() (x, by string) {
 		return err == nil && v.table.Numeric[j]
 	})
 	if i < 0 {
-		return "", ""
+		return "", strings.Join(axes[:min(1, len(axes))], "")
 	}
 	if rest := slices.Delete(slices.Clone(axes), i, i+1); len(rest) > 0 {
 		by = rest[0]
@@ -175,25 +178,24 @@ func (v *view) expectation(column string) *sweep.Expectation {
 func (v *view) expected() *report.Grid {
 	g := &report.Grid{Head: []string{"number", "at", "expected", "measured", "off by", "in standard errors"}, Numeric: []bool{false, false, true, true, true, true}}
 	for _, e := range v.store.Plan.Spec.Expect {
-		x := v.x
-		if x == "" {
-			x = v.store.Plan.Keys[0]
-		}
-		series, err := v.table.SeriesOf(x, e.Column, v.by)
+		series, err := v.series(e.Column)
 		if err != nil {
 			continue
 		}
 		for _, s := range series {
 			for i := range s.X {
-				at := fmt.Sprintf("%s = %g", x, s.X[i])
+				var at []string
 				if v.by != "" {
-					at = v.by + " = " + s.Name + ", " + at
+					at = append(at, v.by+" = "+s.Name)
+				}
+				if v.x != "" {
+					at = append(at, fmt.Sprintf("%s = %g", v.x, s.X[i]))
 				}
 				deviations := ""
 				if s.Error[i] > 0 {
 					deviations = fmt.Sprintf("%.2g", math.Abs(s.Y[i]-e.Value)/s.Error[i])
 				}
-				g.Rows = append(g.Rows, []string{e.Column, at, strconv.FormatFloat(e.Value, 'g', -1, 64), meanText(s, i), fmt.Sprintf("%.2g", s.Y[i]-e.Value), deviations})
+				g.Rows = append(g.Rows, []string{e.Column, strings.Join(at, ", "), strconv.FormatFloat(e.Value, 'g', -1, 64), meanText(s, i), fmt.Sprintf("%.2g", s.Y[i]-e.Value), deviations})
 			}
 		}
 	}
