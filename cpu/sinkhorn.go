@@ -118,12 +118,13 @@ func (k *sinkhorn[T]) partition() {
 		}
 		k.chunks = min(k.chunks, units)
 	}
-	// Points of the columns that fit no second cache are read once for four blocks; those of a call fit the first, or, of
-	// many coordinates, the second.
-	const cache1, cache2 = 1 << 14, 1 << 19
+	// Points of the columns that fit no second cache are read once for four blocks, where a block's exponentials do not
+	// fit it either: those that do are worth more there. Points of a call fit the first, or, of many coordinates, the
+	// second.
+	const cache1, cache2, block = 1 << 14, 1 << 19, 3 << 18
 	size := int(unsafe.Sizeof(T(0)))
 	k.group = 1
-	if k.kept.z == nil && k.M*k.D*size > cache2 {
+	if k.kept.z == nil && k.M*k.D*size > cache2 && k.tile.Rows*k.M*size > block {
 		k.group = 4
 	}
 	k.call = max(1, cache1/(k.tile.Cols()*max(1, k.D)*size))

@@ -77,7 +77,7 @@ func (f *fixture) planSums(of *engine.Sinkhorn) [][]float64 {
 func TestSinkhornThreads(t *testing.T) {
 	atLevels(t, func(t *testing.T, l tile.Level) {
 		for _, dt := range []engine.Dtype{engine.F64, engine.F32} {
-			for _, s := range [][4]int{{1, 1003, 301, 3}, {1, 90, 4500, 2}, {1, 100, 300, 450}, {5, 130, 70, 9}} {
+			for _, s := range [][4]int{{1, 1003, 301, 3}, {1, 90, 4500, 2}, {1, 100, 300, 450}, {1, 50, 33000, 5}, {5, 130, 70, 9}} {
 				run := func(threads int, store engine.SinkhornStore) [][]float64 {
 					f := newFixture(t, dt, threads).at(l)
 					op := f.sinkhorn(s[0], s[1], s[2], s[3], 2)
