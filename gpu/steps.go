@@ -71,10 +71,22 @@ func (e *Engine) HasTrajectories(d, k int, own bool, s, stages int) bool {
 	if own {
 		m.s.BasisK = k
 	}
-	if stages == 0 {
-		return m.small() && d <= C.TRAJECTORY_DIMS
+	switch small := m.small() && d <= C.TRAJECTORY_DIMS; {
+	case small && stages == 0:
+		return true
+	case small:
+		return stages <= C.MAX_STAGES && C.trajectory_threads(C.int64_t(s), C.int64_t(stages)) > 0
 	}
-	return m.small() && d <= C.TRAJECTORY_DIMS && stages <= C.MAX_STAGES && C.trajectory_threads(C.int64_t(s), C.int64_t(stages)) > 0
+	return stages == 0 && m.wide()
+}
+
+// wide says whether a team of lanes makes a row's Adams steps by itself. A component then takes the latency of a few sums
+// over lanes, some hundred clocks, or with a basis of its own that of 4 d more shuffles, where a step by operations is four
+// launches and a fourth of a look at the rows, some ten thousand clocks: with more components, or thousands of rows with
+// bases, operations are faster. An estimate from latencies, not measured.
+func (m *mixture) wide() bool {
+	d, k := m.s.D, m.s.K
+	return d > C.TRAJECTORY_DIMS && d <= C.WIDE_DIMS && k <= C.WIDE_PARTS && (m.s.BasisK <= 1 || k*d*d <= C.WIDE_TURNS)
 }
 
 // Trajectories implements engine.Trajectories.
@@ -126,8 +138,21 @@ func (e *Engine) AdamsTrajectories(a *engine.AdamsTrajectory) error {
 	if a.Divergence {
 		p.ell = 1
 	}
-	blocks := ceilDiv(int64(s.N), C.ADAMS_TRAJECTORY_THREADS)
-	return e.fail(launch(e, typed("adams_trajectory", "adams_trajectory_d"+strconv.Itoa(dims.D), m.t), blocks, C.ADAMS_TRAJECTORY_THREADS, &p))
+	if !m.wide() {
+		blocks := ceilDiv(int64(s.N), C.ADAMS_TRAJECTORY_THREADS)
+		return e.fail(launch(e, typed("adams_trajectory", "adams_trajectory_d"+strconv.Itoa(dims.D), m.t), blocks, C.ADAMS_TRAJECTORY_THREADS, &p))
+	}
+	defer m.free()
+	if p.model.rotation != C.ROTATE_OWN {
+		if err := m.axes(&p.model); err != nil {
+			return e.fail(err)
+		}
+	}
+	op, lanes := "adams_wide_d16", int64(16)
+	if dims.D > 16 {
+		op, lanes = "adams_wide_d32", 32
+	}
+	return e.fail(launch(e, typed("adams_wide", op, m.t), ceilDiv(int64(s.N), C.WARP_THREADS/lanes), C.WARP_THREADS, &p))
 }
 
 // step begins an operation on rows.

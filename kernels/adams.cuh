@@ -1,4 +1,4 @@
-// adams.cuh: what the two kernels of Adams steps share: nodes of quadrature, and the decision on a step.
+// adams.cuh: what the kernels of Adams steps share: nodes of quadrature, the decision on a step, and the weights of slopes.
 #pragma once
 #include "control.cuh"
 
@@ -63,4 +63,40 @@ struct AdamsRun {
 			status = ROW_WAITS;
 		return true;
 	}
+};
+
+// Weights are those of the slope at lane's node in the integral of the polynomial through the first nodes: sum_{j <= top}
+// g_j w_ji, and g_j w_ji for j = top - 1, top and top + 1, with
+//
+//	w_ji = 1 / prod_{m <= j, m != i} (u_i - u_m),   g_j = int_0^1 prod_{m < j} (v - u_m) dv.
+struct Weights {
+	double sum, lower, same, higher;
+};
+
+// weights: u is the lane's node, count how many there are. All lanes of the warp call it.
+DEV Weights weights(double u, int count, int top, int lanes) {
+	const int lane = threadIdx.x % lanes;
+	double v, product, w = 1;
+	gauss8(lane, v, product);
+	Weights o = {0, 0, 0, 0};
+	for (int j = 0; j < NODES && __any_sync(ALL_LANES, j < count); j++) {
+		const double uj = __shfl_sync(ALL_LANES, u, j, lanes);
+		const double g = __shfl_sync(ALL_LANES, sum_lanes(product, 8), 0, lanes);
+		if (lane != j) w *= 1 / (u - uj);
+		if (lane <= j && j < count) {
+			const double term = g * w;
+			if (j <= top) o.sum += term;
+			if (j == top - 1) o.lower = term;
+			if (j == top) o.same = term;
+			if (j == top + 1) o.higher = term;
+		}
+		product *= v - uj;
+	}
+	return o;
+}
+
+// Nodes are a team's weights and slots of slopes, in shared memory.
+struct Nodes {
+	double *sum, *lower, *same, *higher; // [NODES]
+	int *slot;
 };

@@ -1,6 +1,6 @@
-// control.cuh: how rows choose their steps, as engine.StepControl says. Package flow has the same formulas on the
-// host (order.go, run.go, rungekutta.go, differences.go), package schedule those of the curves; the conformance
-// cases of Steps hold these to them.
+// control.cuh: how rows choose their steps, as engine.StepControl says. Package engine has the same formulas on the host
+// (control.go), flow those of weights (differences.go), schedule those of the curves; the conformance cases of Steps
+// hold these to them.
 #pragma once
 #include "mixture.cuh"
 

@@ -32,7 +32,10 @@ enum {
 	TILE_COLS = 64,
 	TILE_THIN = 16,      // rows of a tile for few rows
 	TILE_NARROW = 8,     // columns of a tile for few columns
-	TRAJECTORY_DIMS = 4,      // dimensions of a mixture that trajectory.cu is compiled for, at most
+	TRAJECTORY_DIMS = 4,      // dimensions of a mixture that trajectory.cu and adams_trajectory.cu are compiled for, at most
+	WIDE_DIMS = 32,           // and adams_wide.cu
+	WIDE_PARTS = 32,          // components there, at most
+	WIDE_TURNS = 2048,        // k d^2 of components with a basis each there, at most
 	ADAMS_TRAJECTORY_THREADS = 64,
 	TRAJECTORY_STORE = 6144,  // numbers of shared memory of a block of trajectory.cu
 	TRAJECTORY_THREADS = 128, // of such a block at most: trajectory_threads()

@@ -57,9 +57,12 @@ typedef struct {
 	int64_t tries, np, ell;
 } trajectory_params;
 
-// ---- adams_trajectory.cu ----
+// ---- adams_trajectory.cu, adams_wide.cu ----
 // adams_trajectory_d1_DTYPE, adams_trajectory_d2_DTYPE, adams_trajectory_d3_DTYPE, adams_trajectory_d4_DTYPE likewise:
 // ADAMS_TRAJECTORY_THREADS, ceil_div(n, ADAMS_TRAJECTORY_THREADS). Any s.
+//
+// adams_wide_d16_DTYPE, adams_wide_d32_DTYPE for d up to that: WARP_THREADS, ceil_div(n, WARP_THREADS / 16 or 32). model
+// has axes unless its rotation is ROTATE_OWN.
 typedef struct {
 	step_rows rows;
 	step_control control;

@@ -396,11 +396,20 @@ func (s *stepping) adamsTry() error {
 	if !ok {
 		return nil
 	}
-	for _, dim := range []int{1, 2, 4, 7, 16, 32} {
-		if !t.HasTrajectories(dim, 3, false, dim, 0) {
+	for i, dim := range []int{1, 2, 4, 7, 8, 8, 9, 12, 16, 16, 17, 24, 32, 32} {
+		law := MixtureCase{Name: "try", K: 3, D: dim, VarRows: i%3 > 0, VarCols: i%4 > 0, Var: .3, ZeroWeight: i%5 == 0}
+		switch i % 4 {
+		case 1:
+			law.Bases = 3
+		case 2:
+			law.Bases = 1
+		case 3:
+			law.Reflect = 2
+		}
+		if !t.HasTrajectories(dim, law.K, law.Bases > 1, dim, 0) {
 			continue
 		}
-		p := s.params(MixtureCase{Name: "try", K: 3, D: dim, VarRows: true, VarCols: true, Var: .3}.host(s.t))
+		p := s.params(law.host(s.t))
 		c := engine.StepControl{Curve: schedule.Cosine{}.Curve(), End: 1, Atol: .1, Rtol: .1, Group: dim, Safety: .72, Shrink: .4, Grow: 2, Retry: .8}
 		var ways [2]stepping
 		for way := range ways {

@@ -39,6 +39,11 @@ func stepsTable() []Case {
 		add(m+"-horizon", g2, 5, with(flow.Settings{Tau: 2}), false)
 		add(m+"-own-bases", ownBases, 5, with(flow.Settings{}), false)
 		add(m+"-diagonal", func() (dist.Distribution, error) { return diagonal(3, 3) }, 5, with(flow.Settings{Rtol: 1e-6, Atol: 1e-6}), false)
+		add(m+"-own-bases-d7", func() (dist.Distribution, error) { return turned(2, 7, true) }, 3, with(flow.Settings{Rtol: 1e-6, Atol: 1e-6}), false)
+		add(m+"-own-bases-d12", func() (dist.Distribution, error) { return turned(3, 12, true) }, 5, with(flow.Settings{Rtol: 1e-5, Atol: 1e-5}), false)
+		add(m+"-axes-d27", func() (dist.Distribution, error) { return turned(4, 27, false) }, 3, with(flow.Settings{Rtol: 1e-5, Atol: 1e-5}), true)
+		add(m+"-all-d9", func() (dist.Distribution, error) { return turned(2, 9, true) }, 2, with(flow.Settings{Rtol: 1e-5, Atol: 1e-5, Jacobian: true, LogP: true}), false)
+		add(m+"-all-axes-d10", func() (dist.Distribution, error) { return turned(2, 10, false) }, 2, with(flow.Settings{Rtol: 1e-5, Atol: 1e-5, Jacobian: true, LogP: true}), true)
 		add(m+"-d20", func() (dist.Distribution, error) { return diagonal(2, 20) }, 5, with(flow.Settings{Rtol: 1e-5, Atol: 1e-5}), false)
 		for _, name := range schedule.Names()[1:] {
 			path, err := schedule.ByName(name)
@@ -97,6 +102,43 @@ func diagonal(k, d int) (dist.Distribution, error) {
 			mean[j], vars[j] = g.Normal(), math.Pow(10, g.Float64()-1)
 		}
 		cov, err := dist.Diagonal(vars)
+		if err != nil {
+			return nil, err
+		}
+		means, covs = append(means, mean), append(covs, cov)
+	}
+	return dist.NewMixture(nil, means, covs)
+}
+
+// turned is a mixture of k components in d dimensions with own axes, or all with the same, made of reflections.
+func turned(k, d int, own bool) (dist.Distribution, error) {
+	g := newUneven("turned", engine.F64)
+	var covs []*dist.Covariance
+	var means [][]float64
+	mirrors := [][]float64{make([]float64, d), make([]float64, d)}
+	for i := range k {
+		mean, vars := make([]float64, d), make([]float64, d)
+		for j := range d {
+			mean[j], vars[j] = g.Normal(), math.Pow(10, g.Float64()-1)
+		}
+		for _, v := range mirrors {
+			if own || i == 0 {
+				g.unitVector(v)
+			}
+		}
+		cov, err := dist.Reflected(vars, mirrors)
+		if err == nil && own {
+			full := mat.NewSymDense(d, nil)
+			for a := range d {
+				row := make([]float64, d)
+				row[a] = 1
+				cov.Apply(row, row, func(l float64) float64 { return l })
+				for b := a; b < d; b++ {
+					full.SetSym(a, b, row[b])
+				}
+			}
+			cov, err = dist.Full(full)
+		}
 		if err != nil {
 			return nil, err
 		}
