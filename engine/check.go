@@ -112,7 +112,7 @@ func CheckErrorNorm(out, coef, x Buffer, group int, atol, rtol float64) (n, e, k
 		if k == 0 && n > 0 {
 			c.failf(ErrShape, "x has no vectors")
 		}
-		if group < 0 || atol < 0 || rtol < 0 {
+		if group < 0 || !(atol >= 0) || !(rtol >= 0) {
 			c.failf(ErrShape, "group %d, atol %g, rtol %g, want none negative", group, atol, rtol)
 		}
 	}
@@ -262,7 +262,8 @@ func CheckCopy2D(dst Buffer, dstOff, dstStride int, src Buffer, srcOff, srcStrid
 	}
 	area := func(name string, x Buffer, off, stride int) {
 		n := Len(x)
-		if off < 0 || stride < 0 || off+(rows-1)*stride > n-cols {
+		// Without products of the arguments, which may overflow.
+		if room := n - cols - off; off < 0 || stride < 0 || off > n || room < 0 || stride > 0 && rows-1 > room/stride {
 			c.failf(ErrShape, "%d rows of %d numbers, stride %d, from number %d of %s with %d", rows, cols, stride, off, name, n)
 		}
 	}

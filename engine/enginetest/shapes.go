@@ -2,6 +2,7 @@ package enginetest
 
 import (
 	"fmt"
+	"math"
 
 	"monge/engine"
 )
@@ -113,6 +114,9 @@ func shapeTable() []Case {
 		call("ErrorNorm", "shape-out", engine.ErrShape, func(d *device, e engine.Engine) error {
 			return e.ErrorNorm(d.alloc(1, 3, 1), d.alloc(3, 2, 5), d.alloc(3, 5, 2), 0, 1, 1)
 		}),
+		call("ErrorNorm", "nan", engine.ErrShape, func(d *device, e engine.Engine) error {
+			return e.ErrorNorm(d.alloc(1, 3, 2), d.alloc(3, 2, 5), d.alloc(3, 5, 2), 0, math.NaN(), 1)
+		}),
 		call("ErrorNorm", "dtype", engine.ErrDtype, func(d *device, e engine.Engine) error {
 			return e.ErrorNorm(d.alloc(1, 3, 2), d.alloc(3, 2, 5), d.allocType(other(d), 3, 5, 2), 0, 1, 1)
 		}),
@@ -178,6 +182,9 @@ func shapeTable() []Case {
 		}),
 		call("Copy2D", "shape-negative", engine.ErrShape, func(d *device, e engine.Engine) error {
 			return e.Copy2D(d.alloc(1, 3, 4), 0, 4, d.alloc(1, 3, 4), -1, 4, 2, 4)
+		}),
+		call("Copy2D", "shape-overflow", engine.ErrShape, func(d *device, e engine.Engine) error {
+			return e.Copy2D(d.alloc(1, 3, 4), 0, math.MaxInt/2+1, d.alloc(1, 3, 4), 0, 4, 3, 4)
 		}),
 		call("Copy2D", "dtype", engine.ErrDtype, func(d *device, e engine.Engine) error {
 			return e.Copy2D(d.alloc(1, 3, 4), 0, 4, d.allocType(other(d), 1, 3, 4), 0, 4, 3, 4)

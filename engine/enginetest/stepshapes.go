@@ -1,6 +1,10 @@
 package enginetest
 
-import "monge/engine"
+import (
+	"math"
+
+	"monge/engine"
+)
 
 // stepShapes holds the calls of optional interfaces that must fail; an engine without them has nothing to refuse.
 func stepShapes() []Case {
@@ -47,6 +51,7 @@ func stepShapes() []Case {
 		adams("order", engine.ErrShape, func(d *device, a *engine.AdamsStep) { a.MaxOrder = 13 }),
 		adams("coef", engine.ErrShape, func(d *device, a *engine.AdamsStep) { a.Coef = nil }),
 		adams("control", engine.ErrShape, func(d *device, a *engine.AdamsStep) { a.Control.Group = 0 }),
+		adams("times", engine.ErrShape, func(d *device, a *engine.AdamsStep) { a.Control.End = math.NaN() }),
 		stage("stage", engine.ErrShape, func(d *device, a *engine.RungeKuttaStage) { a.Stage = 1 }),
 		stage("slopes", engine.ErrShape, func(d *device, a *engine.RungeKuttaStage) { a.F = nil }),
 		stage("no-control", engine.ErrShape, func(d *device, a *engine.RungeKuttaStage) { a.Steps = 0 }),
