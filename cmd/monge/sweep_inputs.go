@@ -66,5 +66,24 @@ func (s *sweepFlags) Inputs(command, flag, value string) (text string, files []s
 		}
 		return "", files
 	}
-	return value, nil
+	return s.canonical(command, flag, value), nil
+}
+
+// canonical writes the value of a flag that is a number or a truth as the flag does, so that 1e-4 and 0.0001 are the same
+// run. What it does not take the run itself will refuse.
+func (s *sweepFlags) canonical(command, flag, value string) string {
+	c, _, err := s.root.Find([]string{command})
+	if err != nil {
+		return value
+	}
+	f := c.Flags().Lookup(flag)
+	if f == nil || !slices.Contains([]string{"float64", "int", "uint64", "bool"}, f.Value.Type()) {
+		return value
+	}
+	was := f.Value.String() // some flags are those of the sweep's commands too
+	defer func() { _ = f.Value.Set(was) }()
+	if f.Value.Set(value) != nil {
+		return value
+	}
+	return f.Value.String()
 }

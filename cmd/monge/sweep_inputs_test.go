@@ -41,6 +41,29 @@ func TestInputKinds(t *testing.T) {
 	}
 }
 
+// TestNumbersOfOneRun: a number is the same however it is written, and no text is taken for one.
+func TestNumbersOfOneRun(t *testing.T) {
+	a := &app{stdout: io.Discard, stderr: io.Discard}
+	s := &sweepFlags{root: newRoot(a)}
+	a.seed = 5 // of the sweep's own command
+	for _, c := range []struct {
+		flag, one, other string
+		same             bool
+	}{
+		{"rtol", "1e-4", "0.0001", true}, {"rtol", "1e-8", "1e-08", true}, {"rtol", "1e-4", "1e-5", false}, {"n", "100", "+100", true},
+		{"seed", "9007199254740993", "9007199254740992", false}, {"key", "7", "007", false}, {"rtol", "x", "y", false},
+	} {
+		one, _ := s.Inputs("compare", c.flag, c.one)
+		other, _ := s.Inputs("compare", c.flag, c.other)
+		if (one == other) != c.same {
+			t.Errorf("--%s %s and %s: %q and %q", c.flag, c.one, c.other, one, other)
+		}
+	}
+	if a.seed != 5 {
+		t.Errorf("the sweep's own flag has a run's value: seed %d", a.seed)
+	}
+}
+
 // TestRunIdentity: the runs of a sweep are told apart by the contents of every file that they read, wherever it is named,
 // and not by where the files lie; what they write does not matter.
 func TestRunIdentity(t *testing.T) {
