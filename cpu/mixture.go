@@ -27,6 +27,9 @@ func (e *Engine) Mixture(a *engine.Mixture) error {
 	return nil
 }
 
+// mixturePanel is the most rows of a panel: whole tiles of products on every level.
+const mixturePanel = 60
+
 // mixtureTask evaluates a panel of rows an item.
 type mixtureTask[T float] struct {
 	model[T]
@@ -58,7 +61,7 @@ func (m *model[T]) panel() int {
 	if m.own {
 		row += 4 * m.K * m.D
 	}
-	return min(panelRows, max(1, mixtureStore/max(1, row)))
+	return min(mixturePanel, max(1, mixtureStore/max(1, row)))
 }
 
 // work estimates the operations of a call.

@@ -246,7 +246,7 @@ func (p *followTask[T]) ownPanel(w *worker, row, n int) {
 	}
 	if p.others != nil {
 		zs, logits := scratch[T](w, p.K*n*D), w.f64.take(n*p.K)
-		p.ownLogits(w, n, y, p.timesOf(w, p.to, row, n), zs, logits)
+		p.ownLogits(w, n, y, p.timesOf(w, p.to, row, n, false), zs, logits)
 		for i := range n {
 			p.ratioOthers(row+i, logits[i*p.K:(i+1)*p.K])
 		}

@@ -109,7 +109,7 @@ type table struct {
 
 func (m *model[T]) newTable(w *worker) table {
 	nan := math.NaN()
-	return table{nan, nan, nan, nan, w.f64.take(m.VarK * m.D), w.f64.take(m.VarK), w.f64.take(m.VarK * m.D)}
+	return table{alpha: nan, sigma: nan, c1: nan, c2: nan, inv: w.f64.take(m.VarK * m.D), logDet: w.f64.take(m.VarK)}
 }
 
 // at fills the table for a time; consecutive rows often have the same.
@@ -118,9 +118,9 @@ func (m *model[T]) at(w *worker, t *table, alpha, sigma float64) {
 		return
 	}
 	t.alpha, t.sigma, t.c1 = alpha, sigma, math.NaN()
-	for k := range m.VarK {
-		lo, hi := k*m.D, (k+1)*m.D
-		t.logDet[k] = w.level.Variances(t.inv[lo:hi], m.lam[lo:hi], alpha*alpha, sigma*sigma) + float64(m.D)*ln2Pi
+	w.level.Variances(t.inv, m.lam, t.logDet, alpha*alpha, sigma*sigma)
+	for k := range t.logDet {
+		t.logDet[k] += float64(m.D) * ln2Pi
 	}
 }
 
@@ -129,7 +129,9 @@ func (m *model[T]) coefficients(w *worker, t *table, c1, c2 float64) {
 	if t.c1 == c1 && t.c2 == c2 {
 		return
 	}
-	t.c1, t.c2 = c1, c2
+	if t.c1, t.c2 = c1, c2; t.a == nil {
+		t.a = w.f64.take(m.VarK * m.D)
+	}
 	w.level.Ratios(t.a, m.lam, t.inv, c1*t.alpha, c2)
 }
 

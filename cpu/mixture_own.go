@@ -30,8 +30,8 @@ type tables struct {
 
 func (t *tables) of(i int) *table { return &t.list[t.row[i]] }
 
-// timesOf makes the tables of n rows from row on; consecutive rows of one time share theirs.
-func (m *model[T]) timesOf(w *worker, coef []T, row, n int) tables {
+// timesOf makes the tables of n rows from row on, with or without those of a; consecutive rows of one time share theirs.
+func (m *model[T]) timesOf(w *worker, coef []T, row, n int, ratios bool) tables {
 	ts := tables{w.tables[:0], w.i32.take(n)}
 	for i := range n {
 		alpha, sigma, c1, c2 := timeOf(coef, row+i)
@@ -39,7 +39,10 @@ func (m *model[T]) timesOf(w *worker, coef []T, row, n int) tables {
 		if last < 0 || !ts.list[last].is(alpha, sigma, c1, c2) {
 			t := m.newTable(w)
 			m.at(w, &t, alpha, sigma)
-			m.coefficients(w, &t, c1, c2)
+			if t.c1, t.c2 = c1, c2; ratios {
+				t.a = w.f64.take(m.VarK * m.D)
+				w.level.Ratios(t.a, m.lam, t.inv, c1*alpha, c2)
+			}
 			ts.list = append(ts.list, t)
 			last++
 		}
@@ -56,7 +59,7 @@ func (t *table) is(alpha, sigma, c1, c2 float64) bool {
 // ownPanel evaluates n rows from row on where every component has its own axes.
 func (p *mixtureTask[T]) ownPanel(w *worker, row, n int) {
 	D, K := p.D, p.K
-	ts := p.timesOf(w, p.coef, row, n)
+	ts := p.timesOf(w, p.coef, row, n, p.tv != nil || p.div != nil)
 	zs, r := scratch[T](w, K*n*D), w.f64.take(n*K)
 	p.ownLogits(w, n, p.x[row*D:], ts, zs, r)
 	for i := range n {
@@ -65,33 +68,14 @@ func (p *mixtureTask[T]) ownPanel(w *worker, row, n int) {
 	if p.v == nil && p.tv == nil && p.div == nil {
 		return
 	}
+	if p.tv == nil && p.div == nil {
+		p.ownVelocity(w, row, n, ts, zs, r)
+		return
+	}
 	v := w.f64.take(n * D)
 	clear(v)
 	rows := w.i32.take(n)[:0] // those that component k has a weight for
 	in, back := scratch[T](w, n*D), scratch[T](w, n*D)
-	if p.tv == nil && p.div == nil {
-		for k := range K {
-			mk := p.mean[k*D : (k+1)*D]
-			if rows = p.alive(rows, r, k); len(rows) == 0 {
-				continue
-			}
-			for l, i := range rows {
-				i := int(i)
-				a, z := p.of(ts.of(i).a, k), zs[(k*n+i)*D:][:D]
-				rk := r[i*K+k]
-				tile.Scale(w.level, in[l*D:(l+1)*D], z, a, rk)
-			}
-			gemm(w, true, false, len(rows), D, D, in, D, p.basis[k*D*D:], D, back, D)
-			for l, i := range rows {
-				i := int(i)
-				f := r[i*K+k] * ts.of(i).c1
-				tile.Accumulate(w.level, v[i*D:(i+1)*D], mk, back[l*D:], f)
-			}
-		}
-		convert(p.v[row*D:(row+n)*D], v)
-		return
-	}
-
 	g := w.f64.take(n * D)
 	clear(g)
 	us, gs := scratch[T](w, K*n*D), scratch[T](w, K*n*D) // u_k and g_k
@@ -139,6 +123,47 @@ func (p *mixtureTask[T]) ownPanel(w *worker, row, n int) {
 	}
 	if p.tv != nil {
 		p.ownTangents(w, row, n, r, ts, us, gs, v, g)
+	}
+}
+
+// ownVelocity writes v = c1 sum_k r_k m_k + sum_k Q_k r_k A_k z_k for n rows from row on: one product of the weights with
+// the means, to which those with every component's axes add.
+func (p *mixtureTask[T]) ownVelocity(w *worker, row, n int, ts tables, zs []T, r []float64) {
+	D, K := p.D, p.K
+	v := p.v[row*D : (row+n)*D]
+	weights := scratch[T](w, n*K)
+	for i := range n {
+		c1 := ts.of(i).c1
+		for k, rk := range r[i*K : (i+1)*K] {
+			weights[i*K+k] = T(c1 * rk)
+		}
+	}
+	gemm(w, false, false, n, D, K, weights, K, p.mean, D, v, D)
+	rows := w.i32.take(n)[:0]
+	in, some := scratch[T](w, n*D), scratch[T](w, n*D)
+	for k := range K {
+		if rows = p.alive(rows, r, k); len(rows) == 0 {
+			continue
+		}
+		lam := p.of(p.lam, k)
+		for l, i := range rows {
+			i := int(i)
+			t, rk := ts.of(i), r[i*K+k]
+			tile.Rescale(w.level, in[l*D:(l+1)*D], zs[(k*n+i)*D:], lam, p.of(t.inv, k), rk*t.c1*t.alpha, rk*t.c2)
+		}
+		sum := v
+		if len(rows) < n {
+			sum = some
+			for l, i := range rows {
+				copy(sum[l*D:(l+1)*D], v[int(i)*D:])
+			}
+		}
+		gemm(w, true, true, len(rows), D, D, in, D, p.basis[k*D*D:], D, sum, D)
+		if len(rows) < n {
+			for l, i := range rows {
+				copy(v[int(i)*D:(int(i)+1)*D], sum[l*D:])
+			}
+		}
 	}
 }
 

@@ -121,11 +121,11 @@ func (l Level) scale64Blocks(y, z []float64, a []float64, c float64) {
 	}
 }
 
-func (l Level) accumulate64Blocks(v []float64, m, b []float64, f float64) {
+func (l Level) rescale64Blocks(y, z []float64, lam, inv []float64, f, c float64) {
 	if l == AVX512 {
-		accumulate64AVX512(&v[0], &m[0], &b[0], f, len(v))
+		rescale64AVX512(&y[0], &z[0], &lam[0], &inv[0], f, c, len(y))
 	} else {
-		accumulate64AVX2(&v[0], &m[0], &b[0], f, len(v))
+		rescale64AVX2(&y[0], &z[0], &lam[0], &inv[0], f, c, len(y))
 	}
 }
 
@@ -145,11 +145,11 @@ func (l Level) scale32Blocks(y, z []float32, a []float64, c float64) {
 	}
 }
 
-func (l Level) accumulate32Blocks(v []float64, m, b []float32, f float64) {
+func (l Level) rescale32Blocks(y, z []float32, lam, inv []float64, f, c float64) {
 	if l == AVX512 {
-		accumulate32AVX512(&v[0], &m[0], &b[0], f, len(v))
+		rescale32AVX512(&y[0], &z[0], &lam[0], &inv[0], f, c, len(y))
 	} else {
-		accumulate32AVX2(&v[0], &m[0], &b[0], f, len(v))
+		rescale32AVX2(&y[0], &z[0], &lam[0], &inv[0], f, c, len(y))
 	}
 }
 

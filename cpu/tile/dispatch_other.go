@@ -28,12 +28,12 @@ func (l Level) directBlocks(_, _ []float64, _ int, _ *[4]float64, _ []float64, _
 func (l Level) variancesBlocks(_, _ []float64, _, _ float64, _ *[4]float64) { panic(never) }
 func (l Level) ratiosBlocks(_, _, _ []float64, _, _ float64)                { panic(never) }
 
-func (l Level) centre64Blocks(_, _, _ []float64, _ float64)               { panic(never) }
-func (l Level) scale64Blocks(_, _ []float64, _ []float64, _ float64)      { panic(never) }
-func (l Level) accumulate64Blocks(_ []float64, _, _ []float64, _ float64) { panic(never) }
-func (l Level) centre32Blocks(_, _, _ []float32, _ float64)               { panic(never) }
-func (l Level) scale32Blocks(_, _ []float32, _ []float64, _ float64)      { panic(never) }
-func (l Level) accumulate32Blocks(_ []float64, _, _ []float32, _ float64) { panic(never) }
+func (l Level) centre64Blocks(_, _, _ []float64, _ float64)                  { panic(never) }
+func (l Level) scale64Blocks(_, _ []float64, _ []float64, _ float64)         { panic(never) }
+func (l Level) rescale64Blocks(_, _ []float64, _, _ []float64, _, _ float64) { panic(never) }
+func (l Level) centre32Blocks(_, _, _ []float32, _ float64)                  { panic(never) }
+func (l Level) scale32Blocks(_, _ []float32, _ []float64, _ float64)         { panic(never) }
+func (l Level) rescale32Blocks(_, _ []float32, _, _ []float64, _, _ float64) { panic(never) }
 
 func (l Level) less64Blocks(_, _, _ []float64)                                     { panic(never) }
 func (l Level) less32Blocks(_, _ []float32, _ []float64)                           { panic(never) }

@@ -39,7 +39,7 @@ func centre64AVX2(y *float64, x *float64, m *float64, alpha float64, n int)
 func scale64AVX2(y *float64, z *float64, a *float64, c float64, n int)
 
 //go:noescape
-func accumulate64AVX2(v *float64, m *float64, b *float64, f float64, n int)
+func rescale64AVX2(y *float64, z *float64, l *float64, inv *float64, f float64, c float64, n int)
 
 //go:noescape
 func less64AVX2(y *float64, x *float64, m *float64, n int)
@@ -87,7 +87,7 @@ func centre32AVX2(y *float32, x *float32, m *float32, alpha float64, n int)
 func scale32AVX2(y *float32, z *float32, a *float64, c float64, n int)
 
 //go:noescape
-func accumulate32AVX2(v *float64, m *float32, b *float32, f float64, n int)
+func rescale32AVX2(y *float32, z *float32, l *float64, inv *float64, f float64, c float64, n int)
 
 //go:noescape
 func less32AVX2(y *float32, x *float32, m *float64, n int)
@@ -213,7 +213,7 @@ func centre64AVX512(y *float64, x *float64, m *float64, alpha float64, n int)
 func scale64AVX512(y *float64, z *float64, a *float64, c float64, n int)
 
 //go:noescape
-func accumulate64AVX512(v *float64, m *float64, b *float64, f float64, n int)
+func rescale64AVX512(y *float64, z *float64, l *float64, inv *float64, f float64, c float64, n int)
 
 //go:noescape
 func less64AVX512(y *float64, x *float64, m *float64, n int)
@@ -261,7 +261,7 @@ func centre32AVX512(y *float32, x *float32, m *float32, alpha float64, n int)
 func scale32AVX512(y *float32, z *float32, a *float64, c float64, n int)
 
 //go:noescape
-func accumulate32AVX512(v *float64, m *float32, b *float32, f float64, n int)
+func rescale32AVX512(y *float32, z *float32, l *float64, inv *float64, f float64, c float64, n int)
 
 //go:noescape
 func less32AVX512(y *float32, x *float32, m *float64, n int)

@@ -647,34 +647,40 @@ done:
 	VZEROUPPER
 	RET
 
-// func accumulate64AVX2(v *float64, m *float64, b *float64, f float64, n int)
+// func rescale64AVX2(y *float64, z *float64, l *float64, inv *float64, f float64, c float64, n int)
 // Requires: AVX, AVX2, FMA3, SSE2
-TEXT ·accumulate64AVX2(SB), NOSPLIT, $0-40
-	MOVQ         v+0(FP), AX
-	MOVQ         m+8(FP), CX
-	MOVQ         b+16(FP), DX
-	MOVSD        f+24(FP), X0
+TEXT ·rescale64AVX2(SB), NOSPLIT, $0-56
+	MOVQ         y+0(FP), AX
+	MOVQ         z+8(FP), CX
+	MOVQ         l+16(FP), DX
+	MOVQ         inv+24(FP), BX
+	MOVSD        f+32(FP), X0
 	VBROADCASTSD X0, Y0
-	MOVQ         n+32(FP), BX
-	SHRQ         $0x03, BX
-	TESTQ        BX, BX
+	MOVSD        c+40(FP), X1
+	VBROADCASTSD X1, Y1
+	MOVQ         n+48(FP), SI
+	SHRQ         $0x03, SI
+	TESTQ        SI, SI
 	JE           done
 
 block:
+	VMOVUPD     (DX), Y3
+	VFMSUB213PD Y1, Y0, Y3
+	VMULPD      (BX), Y3, Y3
 	VMOVUPD     (CX), Y2
-	VMOVUPD     (DX), Y1
-	VFMADD231PD Y2, Y0, Y1
-	VADDPD      (AX), Y1, Y1
-	VMOVUPD     Y1, (AX)
+	VMULPD      Y3, Y2, Y2
+	VMOVUPD     Y2, (AX)
+	VMOVUPD     32(DX), Y3
+	VFMSUB213PD Y1, Y0, Y3
+	VMULPD      32(BX), Y3, Y3
 	VMOVUPD     32(CX), Y2
-	VMOVUPD     32(DX), Y1
-	VFMADD231PD Y2, Y0, Y1
-	VADDPD      32(AX), Y1, Y1
-	VMOVUPD     Y1, 32(AX)
+	VMULPD      Y3, Y2, Y2
+	VMOVUPD     Y2, 32(AX)
 	ADDQ        $0x40, AX
 	ADDQ        $0x40, CX
 	ADDQ        $0x40, DX
-	DECQ        BX
+	ADDQ        $0x40, BX
+	DECQ        SI
 	JNE         block
 
 done:
@@ -1491,34 +1497,42 @@ done:
 	VZEROUPPER
 	RET
 
-// func accumulate32AVX2(v *float64, m *float32, b *float32, f float64, n int)
+// func rescale32AVX2(y *float32, z *float32, l *float64, inv *float64, f float64, c float64, n int)
 // Requires: AVX, AVX2, FMA3, SSE2
-TEXT ·accumulate32AVX2(SB), NOSPLIT, $0-40
-	MOVQ         v+0(FP), AX
-	MOVQ         m+8(FP), CX
-	MOVQ         b+16(FP), DX
-	MOVSD        f+24(FP), X0
+TEXT ·rescale32AVX2(SB), NOSPLIT, $0-56
+	MOVQ         y+0(FP), AX
+	MOVQ         z+8(FP), CX
+	MOVQ         l+16(FP), DX
+	MOVQ         inv+24(FP), BX
+	MOVSD        f+32(FP), X0
 	VBROADCASTSD X0, Y0
-	MOVQ         n+32(FP), BX
-	SHRQ         $0x03, BX
-	TESTQ        BX, BX
+	MOVSD        c+40(FP), X1
+	VBROADCASTSD X1, Y1
+	MOVQ         n+48(FP), SI
+	SHRQ         $0x03, SI
+	TESTQ        SI, SI
 	JE           done
 
 block:
+	VMOVUPD     (DX), Y3
+	VFMSUB213PD Y1, Y0, Y3
+	VMULPD      (BX), Y3, Y3
 	VCVTPS2PD   (CX), Y2
-	VCVTPS2PD   (DX), Y1
-	VFMADD231PD Y2, Y0, Y1
-	VADDPD      (AX), Y1, Y1
-	VMOVUPD     Y1, (AX)
+	VMULPD      Y3, Y2, Y2
+	VCVTPD2PSY  Y2, X2
+	VMOVUPS     X2, (AX)
+	VMOVUPD     32(DX), Y3
+	VFMSUB213PD Y1, Y0, Y3
+	VMULPD      32(BX), Y3, Y3
 	VCVTPS2PD   16(CX), Y2
-	VCVTPS2PD   16(DX), Y1
-	VFMADD231PD Y2, Y0, Y1
-	VADDPD      32(AX), Y1, Y1
-	VMOVUPD     Y1, 32(AX)
-	ADDQ        $0x40, AX
+	VMULPD      Y3, Y2, Y2
+	VCVTPD2PSY  Y2, X2
+	VMOVUPS     X2, 16(AX)
+	ADDQ        $0x20, AX
 	ADDQ        $0x20, CX
-	ADDQ        $0x20, DX
-	DECQ        BX
+	ADDQ        $0x40, DX
+	ADDQ        $0x40, BX
+	DECQ        SI
 	JNE         block
 
 done:
@@ -6701,29 +6715,34 @@ done:
 	VZEROUPPER
 	RET
 
-// func accumulate64AVX512(v *float64, m *float64, b *float64, f float64, n int)
+// func rescale64AVX512(y *float64, z *float64, l *float64, inv *float64, f float64, c float64, n int)
 // Requires: AVX, AVX512F, SSE2
-TEXT ·accumulate64AVX512(SB), NOSPLIT, $0-40
-	MOVQ         v+0(FP), AX
-	MOVQ         m+8(FP), CX
-	MOVQ         b+16(FP), DX
-	MOVSD        f+24(FP), X0
+TEXT ·rescale64AVX512(SB), NOSPLIT, $0-56
+	MOVQ         y+0(FP), AX
+	MOVQ         z+8(FP), CX
+	MOVQ         l+16(FP), DX
+	MOVQ         inv+24(FP), BX
+	MOVSD        f+32(FP), X0
 	VBROADCASTSD X0, Z0
-	MOVQ         n+32(FP), BX
-	SHRQ         $0x03, BX
-	TESTQ        BX, BX
+	MOVSD        c+40(FP), X1
+	VBROADCASTSD X1, Z1
+	MOVQ         n+48(FP), SI
+	SHRQ         $0x03, SI
+	TESTQ        SI, SI
 	JE           done
 
 block:
+	VMOVUPD     (DX), Z3
+	VFMSUB213PD Z1, Z0, Z3
+	VMULPD      (BX), Z3, Z3
 	VMOVUPD     (CX), Z2
-	VMOVUPD     (DX), Z1
-	VFMADD231PD Z2, Z0, Z1
-	VADDPD      (AX), Z1, Z1
-	VMOVUPD     Z1, (AX)
+	VMULPD      Z3, Z2, Z2
+	VMOVUPD     Z2, (AX)
 	ADDQ        $0x40, AX
 	ADDQ        $0x40, CX
 	ADDQ        $0x40, DX
-	DECQ        BX
+	ADDQ        $0x40, BX
+	DECQ        SI
 	JNE         block
 
 done:
@@ -7614,29 +7633,35 @@ done:
 	VZEROUPPER
 	RET
 
-// func accumulate32AVX512(v *float64, m *float32, b *float32, f float64, n int)
+// func rescale32AVX512(y *float32, z *float32, l *float64, inv *float64, f float64, c float64, n int)
 // Requires: AVX, AVX512F, SSE2
-TEXT ·accumulate32AVX512(SB), NOSPLIT, $0-40
-	MOVQ         v+0(FP), AX
-	MOVQ         m+8(FP), CX
-	MOVQ         b+16(FP), DX
-	MOVSD        f+24(FP), X0
+TEXT ·rescale32AVX512(SB), NOSPLIT, $0-56
+	MOVQ         y+0(FP), AX
+	MOVQ         z+8(FP), CX
+	MOVQ         l+16(FP), DX
+	MOVQ         inv+24(FP), BX
+	MOVSD        f+32(FP), X0
 	VBROADCASTSD X0, Z0
-	MOVQ         n+32(FP), BX
-	SHRQ         $0x03, BX
-	TESTQ        BX, BX
+	MOVSD        c+40(FP), X1
+	VBROADCASTSD X1, Z1
+	MOVQ         n+48(FP), SI
+	SHRQ         $0x03, SI
+	TESTQ        SI, SI
 	JE           done
 
 block:
+	VMOVUPD     (DX), Z3
+	VFMSUB213PD Z1, Z0, Z3
+	VMULPD      (BX), Z3, Z3
 	VCVTPS2PD   (CX), Z2
-	VCVTPS2PD   (DX), Z1
-	VFMADD231PD Z2, Z0, Z1
-	VADDPD      (AX), Z1, Z1
-	VMOVUPD     Z1, (AX)
-	ADDQ        $0x40, AX
+	VMULPD      Z3, Z2, Z2
+	VCVTPD2PS   Z2, Y2
+	VMOVUPS     Y2, (AX)
+	ADDQ        $0x20, AX
 	ADDQ        $0x20, CX
-	ADDQ        $0x20, DX
-	DECQ        BX
+	ADDQ        $0x40, DX
+	ADDQ        $0x40, BX
+	DECQ        SI
 	JNE         block
 
 done:

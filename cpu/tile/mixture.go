@@ -28,50 +28,76 @@ func SumLog(x []float64) float64 {
 	return sum + float64(exp)*math.Ln2
 }
 
-// Variances sets inv_j = 1/D_j with D_j = a2 l_j + s2, and returns sum_j ln D_j.
-func (l Level) Variances(inv, lam []float64, a2, s2 float64) (logDet float64) {
+// logRows is how many rows' products of mantissas are taken logarithms of together.
+const logRows = 16
+
+// Variances sets inv_kj = 1/D_kj with D_kj = a2 l_kj + s2, and logDet_k = sum_j ln D_kj, for rows of equal length.
+func (l Level) Variances(inv, lam, logDet []float64, a2, s2 float64) {
 	inv = inv[:len(lam)]
-	if l == Plain || len(lam) < Block {
-		return variances(inv, lam, a2, s2)
+	d := len(lam) / max(1, len(logDet))
+	for len(logDet) > 0 {
+		var product [logRows]float64
+		n := min(logRows, len(logDet))
+		for k := range n {
+			product[k], logDet[k] = l.variances(inv[:d], lam[:d], a2, s2)
+			inv, lam = inv[d:], lam[d:]
+		}
+		l.Log(product[:n], product[:n])
+		for k, v := range product[:n] {
+			logDet[k] += v
+		}
+		logDet = logDet[n:]
 	}
+}
+
+// variances is Variances of one row, where sum_j ln D_j is rest + ln product.
+func (l Level) variances(inv, lam []float64, a2, s2 float64) (product, rest float64) {
+	product = 1
 	for n := l.split(len(lam)); n > 0; n = l.split(len(lam)) {
 		n = min(n, logRun)
 		var res [4]float64 // product of mantissas; sum, least and largest of the exponents
 		l.variancesBlocks(inv[:n], lam[:n], a2, s2, &res)
+		p, e := res[0], res[1]*math.Ln2
 		if res[2] <= -1023 || res[3] > 1023 {
-			logDet += variances(inv[:n], lam[:n], a2, s2)
-		} else {
-			logDet += math.Log(res[0]) + res[1]*math.Ln2
+			p, e = variances(inv[:n], lam[:n], a2, s2)
 		}
+		if product *= p; product > 0x1p500 {
+			rest += math.Log(product)
+			product = 1
+		}
+		rest += e
 		inv, lam = inv[n:], lam[n:]
 	}
-	if len(lam) > 0 {
-		logDet += variances(inv, lam, a2, s2)
+	p, e := variances(inv, lam, a2, s2)
+	if product *= p; product > 0x1p500 {
+		rest += math.Log(product)
+		product = 1
 	}
-	return logDet
+	return product, rest + e
 }
 
-// variances is Variances in plain Go.
-func variances(inv, lam []float64, a2, s2 float64) (logDet float64) {
+// variances is the same in plain Go.
+func variances(inv, lam []float64, a2, s2 float64) (product, rest float64) {
 	inv = inv[:len(lam)]
-	p, exp := 1.0, 0
+	product = 1
+	exp := 0
 	for j, v := range lam {
 		d := a2*v + s2
 		inv[j] = 1 / d
 		b := math.Float64bits(d)
 		e := int(b >> 52)
 		if e == 0 || e >= 0x7ff { // zero, subnormal, infinite, NaN or negative
-			logDet += Ln(d)
+			rest += Ln(d)
 			continue
 		}
 		exp += e - 1023
-		p *= math.Float64frombits(b&(1<<52-1) | 1023<<52)
-		if p > 0x1p500 {
-			logDet += math.Log(p)
-			p = 1
+		product *= math.Float64frombits(b&(1<<52-1) | 1023<<52)
+		if product > 0x1p500 {
+			rest += math.Log(product)
+			product = 1
 		}
 	}
-	return logDet + math.Log(p) + float64(exp)*math.Ln2
+	return product, rest + float64(exp)*math.Ln2
 }
 
 // Ratios sets a_j = (f l_j - c) inv_j.
@@ -123,21 +149,21 @@ func Scale[T Float](l Level, y, z []T, a []float64, c float64) {
 	}
 }
 
-// Accumulate adds f m_j + b_j to v_j.
-func Accumulate[T Float](l Level, v []float64, m, b []T, f float64) {
-	m, b = m[:len(v)], b[:len(v)]
-	n := l.split(len(v))
+// Rescale sets y_j = (f l_j - c) inv_j z_j.
+func Rescale[T Float](l Level, y, z []T, lam, inv []float64, f, c float64) {
+	z, lam, inv = z[:len(y)], lam[:len(y)], inv[:len(y)]
+	n := l.split(len(y))
 	for i := 0; i < n; i += longest {
 		end := min(i+longest, n)
-		switch m := any(m).(type) {
+		switch y := any(y).(type) {
 		case []float64:
-			l.accumulate64Blocks(v[i:end], m[i:], any(b).([]float64)[i:], f)
+			l.rescale64Blocks(y[i:end], any(z).([]float64)[i:], lam[i:], inv[i:], f, c)
 		case []float32:
-			l.accumulate32Blocks(v[i:end], m[i:], any(b).([]float32)[i:], f)
+			l.rescale32Blocks(y[i:end], any(z).([]float32)[i:], lam[i:], inv[i:], f, c)
 		}
 	}
-	for j := n; j < len(v); j++ {
-		v[j] += f*float64(m[j]) + float64(b[j])
+	for j := n; j < len(y); j++ {
+		y[j] = T((f*lam[j] - c) * inv[j] * float64(z[j]))
 	}
 }
 

@@ -10,21 +10,25 @@ func TestVariances(t *testing.T) {
 	each(t, func(t *testing.T, l Level) {
 		rnd := rand.New(rand.NewPCG(11, 2))
 		for _, n := range lengths {
-			lam, inv, a := make([]float64, n), make([]float64, n), make([]float64, n)
+			const rows = logRows + 3 // more than are worked on together
+			lam, inv, a, logDet := make([]float64, rows*n), make([]float64, rows*n), make([]float64, rows*n), make([]float64, rows)
 			for j := range lam {
 				lam[j] = math.Exp(20 * rnd.NormFloat64())
 			}
-			got := l.Variances(inv, lam, .3, .01)
+			l.Variances(inv, lam, logDet, .3, .01)
 			l.Ratios(a, lam, inv, .7, .2)
-			var want, size float64
-			for j, v := range lam {
-				d := .3*v + .01
-				want += math.Log(d)
-				size += 1 + math.Abs(math.Log(d))
-				near(t, "1/D", inv[j]*d, 1, 1, 1)
-				near(t, "ratio", a[j]*d, .7*v-.2, .7*v+.2, 2)
+			for k, got := range logDet {
+				var want, size float64
+				for j := k * n; j < (k+1)*n; j++ {
+					v := lam[j]
+					d := .3*v + .01
+					want += math.Log(d)
+					size += 1 + math.Abs(math.Log(d))
+					near(t, "1/D", inv[j]*d, 1, 1, 1)
+					near(t, "ratio", a[j]*d, .7*v-.2, .7*v+.2, 2)
+				}
+				near(t, "ln det", got, want, size, n)
 			}
-			near(t, "ln det", got, want, size, n)
 		}
 	})
 }
@@ -63,7 +67,9 @@ func TestVariancesEnds(t *testing.T) {
 					lam[j] = 1
 				}
 				lam[n/2] = c.lam
-				got := l.Variances(inv, lam, 1, 0)
+				var logDet [1]float64
+				l.Variances(inv, lam, logDet[:], 1, 0)
+				got := logDet[0]
 				if !(math.Abs(got-c.want) <= 1e-12*math.Abs(c.want)) && got != c.want && !(got != got && c.want != c.want) {
 					t.Fatalf("%d numbers, one %g: ln det %g, want %g", n, c.lam, got, c.want)
 				}
@@ -94,15 +100,15 @@ func testMixtureVectors[T Float](t *testing.T, l Level, eps float64) {
 	for _, n := range append(lengths, 2100) {
 		x, m, a, v := typed(normals(rnd, n)), typed(normals(rnd, n)), normals(rnd, n), normals(rnd, n)
 		// One number more stays as it is.
-		y, z, less, sum := make([]T, n+1), make([]T, n+1), make([]T, n+1), append(append([]float64{}, v...), 7)
-		y[n], z[n], less[n] = 7, 7, 7
+		y, z, less, turned := make([]T, n+1), make([]T, n+1), make([]T, n+1), make([]T, n+1)
+		y[n], z[n], less[n], turned[n] = 7, 7, 7, 7
 		Centre(l, y[:n], x, m, .3)
 		Scale(l, z[:n], x, a, -.7)
-		Accumulate(l, sum[:n], m, x, 1.7)
+		Rescale(l, turned[:n], x, a, v, 1.7, .4)
 		Less(l, less[:n], x, a)
 		more := append(append([]float64{}, v...), 7)
 		Add(l, more[:n], x)
-		if y[n] != 7 || z[n] != 7 || less[n] != 7 || sum[n] != 7 || more[n] != 7 {
+		if y[n] != 7 || z[n] != 7 || less[n] != 7 || turned[n] != 7 || more[n] != 7 {
 			t.Fatalf("n=%d: the number behind is overwritten", n)
 		}
 		for j := range n {
@@ -117,8 +123,8 @@ func testMixtureVectors[T Float](t *testing.T, l Level, eps float64) {
 			if less[j] != T(xj-a[j]) || more[j] != v[j]+xj {
 				t.Fatalf("n=%d: number %d less %g is %g, and with %g %g", n, j, a[j], less[j], v[j], more[j])
 			}
-			if d := math.Abs(sum[j] - (v[j] + (1.7*mj + xj))); !(d <= 2*0x1p-52*size) {
-				t.Fatalf("n=%d: sum %d is %g off", n, j, d)
+			if d := math.Abs(float64(turned[j]) - (1.7*a[j]-.4)*v[j]*xj); !(d <= 2*eps*(1.7*math.Abs(a[j])+.4)*math.Abs(v[j]*xj)) {
+				t.Fatalf("n=%d: rescaled %d is %g off", n, j, d)
 			}
 		}
 	}

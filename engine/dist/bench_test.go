@@ -18,7 +18,7 @@ func BenchmarkEval(b *testing.B) {
 		name string
 		bind func(e engine.Engine) (Field, error)
 	}{
-		{"digits/points", func(e engine.Engine) (Field, error) { return points.bind(e, engine.F64) }},
+		{"digits/points", func(e engine.Engine) (Field, error) { return points.bind(e, engine.F64, points.centre) }},
 		{"digits/mixture", func(e engine.Engine) (Field, error) { return mixture.bind(e, engine.F64) }},
 		{"copies", func(e engine.Engine) (Field, error) { return must(NewCopies(G1(), 128)).Bind(e, engine.F64) }},
 		{"product", func(e engine.Engine) (Field, error) { return must(NewProduct(factors...)).Bind(e, engine.F64) }},

@@ -1,6 +1,8 @@
 package dist
 
 import (
+	"slices"
+
 	"monge/engine"
 
 	"gorgonia.org/tensor"
@@ -72,9 +74,14 @@ func (g gaussianCopies) Apply(dst, x []float64, f func(l float64) float64) {
 
 // Bind binds the law once. The field is a Jumper where the law's is.
 func (c *copies) Bind(e engine.Engine, t engine.Dtype) (Field, error) {
-	of, err := c.of.Bind(e, t)
+	f, _, err := c.bind(e, t, asItIs)
+	return f, err
+}
+
+func (c *copies) bind(e engine.Engine, t engine.Dtype, bind binder) (Field, []float64, error) {
+	of, mean, err := bind(c.of, e, t)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return newCopiesField(newQueue(e, t), of, c.m), nil
+	return newCopiesField(newQueue(e, t), of, c.m), slices.Repeat(mean, c.m), nil
 }

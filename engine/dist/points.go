@@ -105,10 +105,13 @@ func (p *Points) Sample(seed uint64, n int) *tensor.Dense {
 // 1e-10 here. Beyond it the differences x - a y are formed one by one, as mixtures do.
 const maxReach = 1e3
 
+// far says that the points are beyond maxReach.
+func (p *Points) far() bool { return p.reach > maxReach*p.h }
+
 // Bind makes the softmax over dot products, or the mixture of N components where the points lie more than
 // 1000 h from their mean.
 func (p *Points) Bind(e engine.Engine, t engine.Dtype) (Field, error) {
-	if p.reach > maxReach*p.h {
+	if p.far() {
 		m, err := p.mixture()
 		if err != nil {
 			return nil, err
@@ -119,7 +122,7 @@ func (p *Points) Bind(e engine.Engine, t engine.Dtype) (Field, error) {
 		}
 		return f, nil
 	}
-	f, err := p.bind(e, t)
+	f, err := p.bind(e, t, p.centre)
 	if err != nil {
 		return nil, err
 	}

@@ -31,7 +31,8 @@ type pointsField struct {
 	unit engine.MixtureParams // N((0, -1), h^2 I): with (c1, c2) = (0, -1), at (1, 0), its velocity is (1/D, a/D)
 }
 
-func (p *Points) bind(e engine.Engine, t engine.Dtype) (*pointsField, error) {
+// bind makes the field of the law with its centre moved to the given place.
+func (p *Points) bind(e engine.Engine, t engine.Dtype, centre []float64) (*pointsField, error) {
 	f := &pointsField{queue: newQueue(e, t), d: p.d}
 	y := make([]float64, 0, p.n*p.d)
 	var u, w []float64
@@ -52,8 +53,8 @@ func (p *Points) bind(e engine.Engine, t engine.Dtype) (*pointsField, error) {
 	f.y = f.constant("y", t, 1, f.m, f.d, y)
 	f.u = f.constant("u", t, 1, f.m, 1, u)
 	f.w = f.constant("w", t, 1, f.m, 1, w)
-	f.c = f.constant("centre", t, 1, 1, f.d, p.centre)
-	f.row = append(make([]float64, 2*p.d, 3*p.d), p.centre...)
+	f.c = f.constant("centre", t, 1, 1, f.d, centre)
+	f.row = append(make([]float64, 2*p.d, 3*p.d), centre...)
 	zero := f.constant("zero", t, 1, 1, 1, []float64{0})
 	h2 := f.constant("h2", t, 1, 1, 1, []float64{p.h * p.h})
 	f.gain = engine.MixtureParams{LogW: zero, Mean: f.constant("gain", t, 1, 1, 3, []float64{0, 1, 1}), Var: h2}

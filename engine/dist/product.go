@@ -116,16 +116,26 @@ func (g gaussianProduct) Apply(dst, x []float64, f func(l float64) float64) {
 
 // Bind binds every factor. The field is a Jumper where all of theirs are.
 func (p *product) Bind(e engine.Engine, t engine.Dtype) (Field, error) {
+	f, _, err := p.bind(e, t, asItIs)
+	return f, err
+}
+
+func (p *product) bind(e engine.Engine, t engine.Dtype, bind binder) (Field, []float64, error) {
+	var mean []float64
 	var parts []Field
 	for _, law := range p.factors {
-		part, err := law.Bind(e, t)
+		part, m, err := bind(law, e, t)
 		if err != nil {
 			for _, f := range parts {
 				f.Free()
 			}
-			return nil, err
+			return nil, nil, err
 		}
+		if m == nil {
+			m = make([]float64, law.Dim())
+		}
+		mean = append(mean, m...)
 		parts = append(parts, part)
 	}
-	return newProductField(newQueue(e, t), parts), nil
+	return newProductField(newQueue(e, t), parts), mean, nil
 }

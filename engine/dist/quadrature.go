@@ -232,7 +232,7 @@ func bindSmooth(e engine.Engine, t engine.Dtype, p smooth, g *grid) (Field, erro
 	if err != nil {
 		return nil, err
 	}
-	far, err := atoms.bind(e, t)
+	far, err := atoms.bind(e, t, atoms.centre)
 	if err != nil {
 		return nil, err
 	}

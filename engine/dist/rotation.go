@@ -98,18 +98,28 @@ func (g gaussianRotation) Apply(dst, x []float64, f func(l float64) float64) {
 
 // Bind uploads R. The field is a Jumper where the law's is.
 func (l *rotation) Bind(e engine.Engine, t engine.Dtype) (Field, error) {
-	of, err := l.of.Bind(e, t)
+	f, _, err := l.bind(e, t, asItIs)
+	return f, err
+}
+
+func (l *rotation) bind(e engine.Engine, t engine.Dtype, bind binder) (Field, []float64, error) {
+	of, own, err := bind(l.of, e, t)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
+	}
+	var mean []float64
+	if own != nil {
+		mean = make([]float64, l.d)
+		l.apply(mean, own, 1)
 	}
 	q := newQueue(e, t)
 	r := q.constant("R", t, 1, l.d, l.d, l.r)
 	if err := q.done(); err != nil {
 		q.free()
 		of.Free()
-		return nil, fmt.Errorf("binding a rotation of %d dimensions: %w", l.d, err)
+		return nil, nil, fmt.Errorf("binding a rotation of %d dimensions: %w", l.d, err)
 	}
-	return newRotationField(q, of, r), nil
+	return newRotationField(q, of, r), mean, nil
 }
 
 // rotationField evaluates the law in its own frame: y = R^T x, v_x = R v_y. As rows, y = x R and v_x = v_y R^T.

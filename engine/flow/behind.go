@@ -20,7 +20,7 @@ func (a *adams) prepend(n int) error {
 	for i := range n {
 		t := &a.tracks[i]
 		if t.u > a.u0 && t.u < a.u1 {
-			t.h, t.order = a.spacing(t.u, j.search[i].l, beyond), min(3, a.maxOrder)
+			t.h, t.order = a.spacing(t.u, j.search[i].l, beyond), min(behind, a.maxOrder)
 		} else {
 			t.h = -t.h // marks the rows that did not jump until the slopes are there
 		}

@@ -70,11 +70,12 @@ func flow(ctx context.Context, e engine.Engine, t engine.Dtype, law dist.Distrib
 
 // everywhere takes the points through the flow in all dimensions of the law.
 func (w *work) everywhere(ctx context.Context, e engine.Engine, t engine.Dtype, law dist.Distribution) (*Result, error) {
-	f, err := law.Bind(e, t)
+	f, mean, err := dist.BindCentred(law, e, t)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Free()
+	w.mean = mean
 	w.results()
 	if err := w.all(ctx, e, t, f); err != nil {
 		return nil, err

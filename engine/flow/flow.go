@@ -30,8 +30,8 @@ type Settings struct {
 	Path   schedule.Path // nil = trigonometric
 	// Tau is the horizon: alpha = exp(-tau). 0 means the limit tau -> infinity.
 	Tau float64
-	// Rtol and Atol control each sample alone: the RMS over its coordinates of error / (atol + rtol |x|)
-	// is at most 1 in every step, for the point, for each tangent and for the density's integral. 0 means
+	// Rtol and Atol control each sample alone: the RMS over its coordinates of error / (atol + rtol |x|),
+	// with x from the law's mean if the law tells it ([dist.Centrer]), is at most 1 in every step, for the point, for each tangent and for the density's integral. 0 means
 	// 1e-8, a negative value exactly 0, for one of the two. What is below 64 roundoffs of the type (7e-15,
 	// or 4e-6 in float32) is raised to that: differences of slopes hold no more. The encoder expands by up
 	// to 1/h where the data are of width h, and so does its error.

@@ -76,10 +76,10 @@ func (j *jumper) follow(n int, f dist.Follow) (err error) {
 }
 
 // threshold is the logarithm of the share of the other components below which a row moves with its own
-// alone: a tenth of the tolerance, a hundredth where derivatives are carried, whose slopes weigh the others
+// alone: .3 of the tolerance, a hundredth where derivatives are carried, whose slopes weigh the others
 // by their distance.
 func (j *jumper) threshold() float64 {
-	part := .1
+	part := .3
 	if j.s > j.d {
 		part = .01
 	}
@@ -164,10 +164,10 @@ func (a *adams) leap(n int) (live int, err error) {
 // bracket searches, for the first n rows, the last grid time up to which the row's own component holds, and
 // leaves it in search.lo.
 func (j *jumper) bracket(n int) error {
-	grid, threshold := j.grid(), j.threshold()
+	threshold := j.threshold()
 	j.rows = j.rows[:0]
 	for i := range n {
-		j.search[i] = search{u: math.Min(8*grid, j.u1), hi: math.Inf(1)}
+		j.search[i] = search{u: math.Min(8*searchGrid*j.grid(), j.u1), hi: math.Inf(1)}
 		j.nfe[i] += .5
 		j.rows = append(j.rows, i)
 	}

@@ -3,6 +3,7 @@ package flow
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"monge/engine"
 	"monge/engine/dist"
@@ -27,7 +28,7 @@ func LogDensity(ctx context.Context, e engine.Engine, t engine.Dtype, law dist.D
 	if d != law.Dim() {
 		return nil, fmt.Errorf("flow: points in %d dimensions, the law is in %d: %w", d, law.Dim(), engine.ErrShape)
 	}
-	f, err := law.Bind(e, t)
+	f, mean, err := dist.BindCentred(law, e, t)
 	if err != nil {
 		return nil, fmt.Errorf("flow: %w", err)
 	}
@@ -49,7 +50,13 @@ func LogDensity(ctx context.Context, e engine.Engine, t engine.Dtype, law dist.D
 			return nil, fmt.Errorf("flow: %w", err)
 		}
 		m := min(rows, n-lo)
-		if err := e.Write(pts.base, 0, points[lo*d:(lo+m)*d]); err != nil {
+		part := slices.Clone(points[lo*d : (lo+m)*d])
+		for i := range part {
+			if mean != nil {
+				part[i] -= mean[i%d]
+			}
+		}
+		if err := e.Write(pts.base, 0, part); err != nil {
 			return nil, fmt.Errorf("flow: %w", err)
 		}
 		c, err := coef.push(e, m)

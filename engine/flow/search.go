@@ -2,6 +2,9 @@ package flow
 
 import "math"
 
+// searchGrid is the resolution of the search in steps of the time grid.
+const searchGrid = 2
+
 // search is the bracketing of the time up to which a row's closed form holds: secant on the logarithm of the
 // other components' share against 1/(tan^2 theta + l), in which it is a straight line for components of one
 // variance l far apart.
@@ -36,7 +39,7 @@ func (s *search) observe(r *run, latent, threshold, log, logDet float64) {
 	a, sg, _, _ := r.Path.At(s.u)
 	s.l = variance(a, sg, logDet, r.d)
 	s.tries++
-	grid := r.grid()
+	grid := searchGrid * r.grid()
 	first := s.tries == 1
 	s.p, s.q = s.q, seen{math.Atan2(sg, a), log}
 	if first {

@@ -17,6 +17,7 @@ type work struct {
 	n, d, p  int // p tangents a row: first those given, then the identity
 	given    int
 	points   []float64 // [N, D]
+	mean     []float64 // what is taken off the law, so that states are x - alpha mean; nil = 0
 	tangents []float64 // [N, given, D]
 
 	x, tan, jac, logp []float64
@@ -135,10 +136,14 @@ func (w *work) one(ctx context.Context, r *run, s solver, lo, hi int) error {
 	if r.dir < 0 {
 		scale = w.norm()
 	}
+	alpha, _, _, _ := w.Path.At(r.start())
 	for i := range n {
 		state := host[i*r.s:]
 		for k, v := range w.points[(lo+i)*w.d : (lo+i+1)*w.d] {
 			state[k] = scale * v
+		}
+		for k, m := range w.mean {
+			state[k] -= alpha * m
 		}
 		tan := state[w.d:]
 		for k, v := range w.tangents[(lo+i)*w.given*w.d : (lo+i+1)*w.given*w.d] {
@@ -168,12 +173,16 @@ func (w *work) one(ctx context.Context, r *run, s solver, lo, hi int) error {
 	if r.dir > 0 {
 		scale = 1 / w.norm()
 	}
+	alpha, _, _, _ = w.Path.At(r.end())
 	for i := range n {
 		state := host[i*r.s : (i+1)*r.s]
 		for _, v := range state {
 			if math.IsNaN(v) || math.IsInf(v, 0) {
 				return r.diverged(i, w.Steps, r.end())
 			}
+		}
+		for k, m := range w.mean {
+			state[k] += alpha * m
 		}
 		w.unpack(lo+i, state, scale)
 		if w.LogP { // d log p_t(x_t) = -div v dt along the flow

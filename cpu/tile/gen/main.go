@@ -135,7 +135,7 @@ func main() {
 			s.weighted(f64)
 			s.centre(f64)
 			s.scale(f64)
-			s.accumulate(f64)
+			s.rescale(f64)
 			s.less(f64)
 			s.combine(f64)
 			s.errors(f64)

@@ -140,22 +140,23 @@ func (s isa) scale(f64 bool) {
 	RET()
 }
 
-// accumulate writes v += f m + b.
-func (s isa) accumulate(f64 bool) {
-	size := s.typed("accumulate", f64, "func(v *float64, m, b *T, f float64, n int)")
-	v, m, b := Load(Param("v"), GP64()), Load(Param("m"), GP64()), Load(Param("b"), GP64())
-	f, n := s.splat("f"), Load(Param("n"), GP64())
+// rescale writes y = (f l - c) inv z.
+func (s isa) rescale(f64 bool) {
+	size := s.typed("rescale", f64, "func(y, z *T, l, inv *float64, f, c float64, n int)")
+	y, z, l, inv := Load(Param("y"), GP64()), Load(Param("z"), GP64()), Load(Param("l"), GP64()), Load(Param("inv"), GP64())
+	f, c, n := s.splat("f"), s.splat("c"), Load(Param("n"), GP64())
 	loop(n, func() {
-		for j, x := range s.block() {
-			mean := s.vector()
-			s.widen(f64, m, j, mean)
-			s.widen(f64, b, j, x)
-			VFMADD231PD(mean, f, x)
-			VADDPD(s.at(v, j), x, x)
-			VMOVUPD(x, s.at(v, j))
+		for j, v := range s.block() {
+			x := s.vector()
+			VMOVUPD(s.at(l, j), x)
+			VFMSUB213PD(c, f, x)
+			VMULPD(s.at(inv, j), x, x)
+			s.widen(f64, z, j, v)
+			VMULPD(x, v, v)
+			s.round(f64, v, y, j)
 		}
-		advance(64, v)
-		advance(size, m, b)
+		advance(size, y, z)
+		advance(64, l, inv)
 	})
 	VZEROUPPER()
 	RET()
