@@ -130,7 +130,7 @@ func TestOverride(t *testing.T) {
 func TestParseErrors(t *testing.T) {
 	for _, c := range []struct{ text, want string }{
 		{"", "command: missing"},
-		{"command = 3", "line 1"},
+		{"command = 3", "command: 3: want a string"},
 		{"command = \"a\"\nother = 1", "other"},
 		{"command = \"a\"\n[grid]\nm = 3", "grid.m: 3"},
 		{"command = \"a\"\n[grid]\nm = []", "grid.m: no values"},
