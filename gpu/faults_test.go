@@ -82,7 +82,8 @@ var operations = []struct {
 		f := fixture{e: e}
 		defer f.free()
 		x := f.numbers(engine.F32, 1, 3, leastDims)
-		a := engine.Softmax{Q: x, K: x, Scale: 1e-3, Mean: f.zeros(engine.F32, 1, 3, leastDims), ColSum: f.zeros(engine.F32, 1, 3, 1)}
+		v := f.numbers(engine.F32, 1, 3, leastValues)
+		a := engine.Softmax{Q: x, K: x, V: v, Scale: 1e-3, Mean: f.zeros(engine.F32, 1, 3, leastValues), ColSum: f.zeros(engine.F32, 1, 3, 1)}
 		f.do(func() error { return e.Softmax(&a) })
 		return f.read(a.Mean, a.ColSum)
 	}},
