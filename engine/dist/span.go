@@ -13,14 +13,15 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// Span is a law of points in few of their dimensions: those that the points span about their mean c. With the
+// Span is a law of points in few of their dimensions: those that the points span about one of them, c. With the
 // pivoted Cholesky factorisation G = UᵀU of the Gram matrix of y_j - c, the rows of U⁻ᵀ (y - c) are an orthonormal basis
 // q_1 .. q_r, in which the law is one of points again, with the columns of U for its points, and orthogonal to which
 // it is N(0, h² I). The flow keeps the two apart. The basis is never formed: coordinates and their inverse are one
 // product with the points each, whatever is done with the coordinates in between.
 type Span struct {
-	Law    *Points   // of the coordinates [N, R]
-	Centre []float64 // c [D]
+	Law *Points // of the coordinates [N, R]
+	// Origin is c [D], the point nearest the mean. About the mean the points would be dependent but for its rounding.
+	Origin []float64
 
 	of   *Points
 	rows []int // points that the basis is made of
@@ -51,7 +52,7 @@ func (p *Points) Span(ctx context.Context, e engine.Engine) (*Span, error) {
 	if 2*p.n > p.d || p.n*p.d < spanWork || p.reach > maxReach*p.h {
 		return nil, nil
 	}
-	s := &Span{Centre: p.centre, of: p, rows: make([]int, p.n)}
+	s := &Span{Origin: p.row(p.middle()), of: p, rows: make([]int, p.n)}
 	for j := range s.rows {
 		s.rows[j] = j
 	}
@@ -88,6 +89,21 @@ func (p *Points) Span(ctx context.Context, e engine.Engine) (*Span, error) {
 	return s, err
 }
 
+// middle returns the point nearest the mean.
+func (p *Points) middle() (nearest int) {
+	least := math.Inf(1)
+	for j := range p.n {
+		square := 0.0
+		for t, v := range p.row(j) {
+			square += (v - p.centre[t]) * (v - p.centre[t])
+		}
+		if square < least {
+			nearest, least = j, square
+		}
+	}
+	return nearest
+}
+
 // Span is that of the same law as [Points], for isotropic components of one variance.
 func (m *Mixture) Span(ctx context.Context, e engine.Engine) (*Span, error) {
 	if p := m.points(); p != nil {
@@ -96,22 +112,38 @@ func (m *Mixture) Span(ctx context.Context, e engine.Engine) (*Span, error) {
 	return nil, nil
 }
 
-// holds says whether the points that are not of the basis lie in the span, up to the rounding of their coordinates.
+// holds says whether the points that are not of the basis lie in the span, up to the rounding of their coordinates, which it
+// refines: the factor leaves an error of the Gram matrix's condition.
 func (s *Span) holds(ctx context.Context, e engine.Engine, coordinates []float64, others []int) (bool, error) {
 	p, r := s.of, len(s.rows)
 	at, left := make([]float64, 0, len(others)*r), make([]float64, 0, len(others)*p.d)
 	for _, j := range others {
 		at = append(at, coordinates[j*r:(j+1)*r]...)
 		for t, v := range p.row(j) {
-			left = append(left, s.Centre[t]-v)
+			left = append(left, s.Origin[t]-v)
 		}
 	}
 	if err := s.Lift(ctx, e, left, 1, at); err != nil {
 		return false, err
 	}
+	rest, err := s.Coordinates(ctx, e, left, 0)
+	if err != nil {
+		return false, err
+	}
+	for k, j := range others {
+		for l := range r {
+			coordinates[j*r+l] -= rest[k*r+l]
+		}
+	}
+	for l := range rest {
+		rest[l] = -rest[l]
+	}
+	if err := s.Lift(ctx, e, left, 1, rest); err != nil {
+		return false, err
+	}
 	const roundings = 64
 	first, last := s.u.Data[0], s.u.Data[(r-1)*s.u.Stride+r-1]
-	bound := roundings * engine.F64.Eps() * (math.Sqrt(float64(p.n))*first/last*p.reach + norm(s.Centre))
+	bound := roundings * engine.F64.Eps() * (math.Sqrt(float64(p.n))*first/last*p.reach + norm(s.Origin))
 	for k := range others {
 		if norm(left[k*p.d:(k+1)*p.d]) > bound {
 			return false, nil
@@ -168,7 +200,7 @@ func (s *Span) products(ctx context.Context, e engine.Engine, out, x []float64, 
 	return s.blocks(ctx, q, len(x)/d, func(points engine.Buffer, from, k, lo, m int) {
 		for i := range m {
 			for t, v := range x[(lo+i)*d+from:][:k] {
-				rows[i*k+t] = v - shift*s.Centre[from+t]
+				rows[i*k+t] = v - shift*s.Origin[from+t]
 			}
 		}
 		w := q.buf("rows", 1, m, k)
@@ -194,7 +226,7 @@ func (s *Span) blocks(ctx context.Context, q *queue, rows int, f func(points eng
 		k := min(s.width(), d-from)
 		for e, j := range s.rows {
 			for t, v := range s.of.y[j*d+from:][:k] {
-				host[e*k+t] = v - s.Centre[from+t]
+				host[e*k+t] = v - s.Origin[from+t]
 			}
 		}
 		points := q.buf("points", 1, r, k)

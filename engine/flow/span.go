@@ -11,8 +11,8 @@ import (
 )
 
 // inSpan takes the points through the flow of a law of few points in many dimensions: in their span, where the law
-// is one of points in fewer dimensions, and by a factor orthogonal to it, where it is N(0, h² I). What moves with the mean
-// c alone, alpha c, is taken out before and added again. The result is nil where the law has no such span. Tolerances
+// is one of points in fewer dimensions, and by a factor orthogonal to it, where it is N(0, h² I). What moves with the
+// origin c alone, alpha c, is taken out before and added again. The result is nil where the law has no such span. Tolerances
 // hold for the coordinates in the span, which are fewer and no smaller than those of the points.
 func (w *work) inSpan(ctx context.Context, e engine.Engine, t engine.Dtype, law dist.Distribution, s *Settings) (*Result, error) {
 	spanner, ok := law.(dist.Spanner)
@@ -60,13 +60,13 @@ func (w *work) inSpan(ctx context.Context, e engine.Engine, t engine.Dtype, law 
 	}
 	x := make([]float64, len(w.points))
 	for i, v := range w.points {
-		x[i] = v - first*span.Centre[i%w.d]
+		x[i] = v - first*span.Origin[i%w.d]
 	}
 	if err := lift(ctx, e, span, x, factor, moved, points); err != nil {
 		return nil, err
 	}
 	for i := range x {
-		x[i] += last * span.Centre[i%w.d]
+		x[i] += last * span.Origin[i%w.d]
 	}
 	out.X = engine.Points(x, w.n, w.d)
 	if w.Tangents != nil {
@@ -119,7 +119,7 @@ func (w *work) orthogonalDensity(span *dist.Span, i int, shift, factor float64, 
 	r := span.Law.Dim()
 	square := 0.0
 	for t, v := range w.points[i*w.d : (i+1)*w.d] {
-		v -= shift * span.Centre[t]
+		v -= shift * span.Origin[t]
 		square += v * v
 	}
 	for _, c := range coordinates[i*r : (i+1)*r] {

@@ -51,7 +51,7 @@ func TestSpan(t *testing.T) {
 	if err != nil || span == nil {
 		t.Fatal(span, err)
 	}
-	// Centring takes a dimension, and so do the repeated point and the one between two others.
+	// The origin takes a dimension, and so do the repeated point and the one between two others.
 	if r := span.Law.Dim(); r != n-3 {
 		t.Errorf("%d dimensions, want %d", r, n-3)
 	}
@@ -134,6 +134,11 @@ func TestNoSpan(t *testing.T) {
 	y := make([]float64, n*d)
 	rng.Normals(y, 5, 0, 0)
 	nearly := append([]float64(nil), y...)
+	wide := make([]float64, 500*1100) // uniform, off the origin: G's least eigenvalue is a 500th of the others
+	rng.Normals(wide, 6, 0, 0)
+	for i := range wide {
+		wide[i] = 10 + math.Erf(wide[i])
+	}
 	for k := range d { // off by 1e-6: the Gram matrix does not know where
 		nearly[k] = nearly[d+k] + 1e-6*nearly[k]
 	}
@@ -144,6 +149,7 @@ func TestNoSpan(t *testing.T) {
 		span bool
 	}{
 		"spanned":         {y, d, 1, true},
+		"many points":     {wide, 1100, 4, true},
 		"few dimensions":  {y, 40, 1, false},
 		"narrow":          {y, d, .01, false},
 		"nearly repeated": {nearly, d, 1, false},
