@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"gonum.org/v1/gonum/blas/blas64"
+	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/mat"
 )
 
@@ -12,6 +13,7 @@ import (
 // Source: Walker and Ni, SIAM J. Numer. Anal. 49 (2011).
 type anderson struct {
 	depth        int
+	reach        float64   // of an iterate from the next: the spread of the changes of g that can be sound
 	weight       []float64 // square roots of w
 	g, r         []float64 // the iterate before and its step
 	dg, dr       [][]float64
@@ -19,8 +21,8 @@ type anderson struct {
 	bestG, bestR []float64
 }
 
-func newAnderson(depth int, w []float64) *anderson {
-	a := &anderson{depth: depth, weight: make([]float64, len(w))}
+func newAnderson(depth int, reach float64, w []float64) *anderson {
+	a := &anderson{depth: depth, reach: reach, weight: make([]float64, len(w))}
 	for j, v := range w {
 		a.weight[j] = math.Sqrt(v)
 	}
@@ -34,10 +36,11 @@ func (a *anderson) reset() {
 }
 
 // next replaces g by the next iterate, from its step r and that step's size. Where the size has grown to
-// three times the least one it goes on from there, by the plain iteration, and forgets the rest; the plain
-// iteration's size does not grow.
+// three times the least one, or is not a number, it goes on from there, by the plain iteration, and forgets the rest;
+// the plain iteration's size does not grow. So it does from g where the combination leads out of reach, as that of steps
+// that differ by no more than their rounding.
 func (a *anderson) next(g, r []float64, size float64) {
-	if size > 3*a.best {
+	if !(size <= 3*a.best) && a.bestG != nil {
 		g0, r0 := a.bestG, a.bestR
 		size = a.best
 		a.reset()
@@ -52,15 +55,28 @@ func (a *anderson) next(g, r []float64, size float64) {
 		a.remember(g, r)
 	}
 	a.g, a.r = append(a.g[:0], g...), append(a.r[:0], r...)
-	gamma := a.combination(r)
-	for j, v := range r {
-		g[j] += v
-	}
-	for p, c := range gamma {
+	change := append([]float64(nil), r...)
+	for p, c := range a.combination(r) {
 		for j, v := range a.dg[p] {
-			g[j] -= c * (v + a.dr[p][j])
+			change[j] -= c * (v + a.dr[p][j])
 		}
 	}
+	if !(a.spread(change) <= a.reach) {
+		copy(change, r)
+		a.dg, a.dr = nil, nil
+	}
+	floats.Add(g, change)
+}
+
+// spread is the difference of the largest and the least number among those with weight.
+func (a *anderson) spread(v []float64) float64 {
+	least, most := math.Inf(1), math.Inf(-1)
+	for j, w := range a.weight {
+		if w > 0 {
+			least, most = min(least, v[j]), max(most, v[j]) // NaN stays
+		}
+	}
+	return most - least
 }
 
 // remember adds the differences to the iterate before, in the place of the oldest where depth is reached.

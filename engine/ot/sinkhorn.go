@@ -100,7 +100,8 @@ func Sinkhorn(ctx context.Context, e engine.Engine, c Clouds, s *SinkhornSetting
 	limit, tol := s.limits()
 	k.schedule(k.scheduled(s, limit))
 	if tol >= 0 && !s.NoSchedule {
-		k.mixing, k.retry = newAnderson(mixingDepth, k.b), math.Inf(1)
+		// Potentials of an iteration differ by no more than 2 <x, y - y'>, hence two of them by 4 k.scale.
+		k.mixing, k.retry = newAnderson(mixingDepth, 4*k.scale, k.b), math.Inf(1)
 	}
 	k.keep = s.Keep
 	if s.Resume != nil {
@@ -243,7 +244,10 @@ func newSinkhorn(c Clouds, s *SinkhornSettings) (*sinkhorn, error) {
 		}
 	}
 	k.scale = 2 * k.mx.radius * k.my.radius
-	if !(k.eps > k.scale*engine.F64.Eps()) || math.IsInf(k.scale/k.eps, 0) || math.IsInf(2/k.eps, 0) {
+	if math.IsInf(2/k.eps, 0) {
+		return nil, fmt.Errorf("ot: sinkhorn: eps = %v has no reciprocal in float64: scale the points up: %w", k.eps, ErrSettings)
+	}
+	if !(k.eps > k.scale*engine.F64.Eps()) || math.IsInf(k.scale/k.eps, 0) {
 		return nil, fmt.Errorf("ot: sinkhorn: eps = %v is below the rounding of the cost, whose scale is %.3g: %w", k.eps, k.scale, ErrSettings)
 	}
 	for _, w := range []struct {

@@ -54,7 +54,7 @@ const (
 // newtonStep sets k.g to the next iterate of Newton's method, from potentials k.g and k.f after their rows' half, the
 // plain iteration's k.step and the residual, or says false where it is not, or no longer, under way.
 func (k *sinkhorn) newtonStep(ctx context.Context, e engine.Engine, size float64) (bool, error) {
-	if k.mixed++; k.rough.on || k.mixed < newtonAfter || k.newton == nil && size > k.retry {
+	if k.mixed++; k.rough.on || k.mixed < newtonAfter || k.newton == nil && !(size < k.retry) {
 		return false, nil
 	}
 	if k.newton == nil || k.newton.far(k) {
