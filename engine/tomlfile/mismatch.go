@@ -25,7 +25,7 @@ func mismatch(t reflect.Type, v any, key string) (at, want string) {
 			if !ok {
 				continue
 			}
-			if at, want := mismatch(inner, x[k], strings.TrimPrefix(key+"."+k, ".")); at != "" {
+			if at, want := mismatch(inner, x[k], inside(key, k)); at != "" {
 				return at, want
 			}
 		}

@@ -18,6 +18,7 @@ import (
 //
 //	s.toml: line 3: grid.n.steps: unknown key; did you mean step?
 //	s.toml: grid.n: "x": want a whole number
+//	s.toml: grid.tau[2]: 1e400: beyond the range of float64
 //	s.toml: line 3, column 7: ...
 func Decode(file string, text []byte, v any) error {
 	err := toml.NewDecoder(bytes.NewReader(text)).DisallowUnknownFields().Decode(v)
@@ -33,13 +34,16 @@ func Decode(file string, text []byte, v any) error {
 		hint := nearest.Hint(key[len(key)-1], keys(reflect.TypeOf(v), key[:len(key)-1]))
 		return fmt.Errorf("%s: line %d: %s: unknown key%s", file, line, strings.Join(key, "."), hint)
 	case errors.As(err, &decode):
+		line, column := decode.Position()
+		if at, value := beyond(text, line, column); at != "" {
+			return fmt.Errorf("%s: %s: %s", file, at, value)
+		}
 		var plain map[string]any
 		if toml.Unmarshal(text, &plain) == nil {
 			if at, want := mismatch(reflect.TypeOf(v), plain, ""); at != "" {
 				return fmt.Errorf("%s: %s: want %s", file, at, want)
 			}
 		}
-		line, column := decode.Position()
 		return fmt.Errorf("%s: line %d, column %d: %s", file, line, column, strings.TrimPrefix(decode.Error(), "toml: "))
 	}
 	return fmt.Errorf("%s: %s", file, strings.TrimPrefix(err.Error(), "toml: "))
