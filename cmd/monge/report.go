@@ -122,7 +122,7 @@ func suiteSections(dir string) (string, []report.Section, error) {
 	if !ok || err != nil {
 		return "", nil, err
 	}
-	g := &report.Grid{Head: []string{"case", "number", "expected", "measured", "tolerance", "verdict", "note"}, Numeric: []bool{false, false, true, true, true}}
+	g := &report.Grid{Head: []string{"case", "quantity", "expected", "measured", "tolerance", "verdict", "note"}, Numeric: []bool{false, false, true, true, true}}
 	for _, c := range j.Cases {
 		if len(c.Rows) == 0 {
 			g.Rows = append(g.Rows, []string{c.ID, c.Title, "", "", "", string(c.Status), c.Reason})
@@ -174,7 +174,7 @@ func compareSections(dir string) (string, []report.Section, error) {
 	if err != nil {
 		return "", nil, err
 	}
-	g := &report.Grid{Head: []string{"number", "value"}}
+	g := &report.Grid{Head: []string{"quantity", "value"}}
 	if err := sweep.Flatten(whole, func(name, value string) { g.Rows = append(g.Rows, []string{name, value}) }); err != nil {
 		return "", nil, usagef("%s: %w", path, err)
 	}

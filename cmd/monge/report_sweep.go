@@ -176,7 +176,7 @@ func (v *view) expectation(column string) *sweep.Expectation {
 
 // expected holds the means beside the values that the specification expects; nil without any.
 func (v *view) expected() *report.Grid {
-	g := &report.Grid{Head: []string{"number", "at", "expected", "measured", "off by", "in standard errors"}, Numeric: []bool{false, false, true, true, true, true}}
+	g := &report.Grid{Head: []string{"quantity", "at", "expected", "measured", "off by", "in standard errors"}, Numeric: []bool{false, false, true, true, true, true}}
 	for _, e := range v.store.Plan.Spec.Expect {
 		series, err := v.series(e.Column)
 		if err != nil {

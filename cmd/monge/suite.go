@@ -242,7 +242,7 @@ func (j *suiteJSON) add(r *study.CaseResult) {
 
 func (j *suiteJSON) table(colour bool) *report.Table {
 	right := func(head string) report.Column { return report.Column{Head: head, Align: report.Right} }
-	t := &report.Table{Columns: []report.Column{{Head: "case"}, {Head: "number"}, right("expected"), right("measured"), right("tolerance"), {Head: "verdict"}, {Head: "note"}}, Colour: colour}
+	t := &report.Table{Columns: []report.Column{{Head: "case"}, {Head: "quantity"}, right("expected"), right("measured"), right("tolerance"), {Head: "verdict"}, {Head: "note"}}, Colour: colour}
 	for _, c := range j.Cases {
 		head := fmt.Sprintf("%s %s: %s (%.3g s)", c.ID, c.Status, c.Title, float64(c.Seconds))
 		if c.Reason != "" {
