@@ -1,9 +1,6 @@
 package cpu
 
-import (
-	"monge/cpu/tile"
-	"monge/engine"
-)
+import "monge/engine"
 
 // Log implements engine.Engine.
 func (e *Engine) Log(out, x engine.Buffer) error {
@@ -33,6 +30,6 @@ func logs[T float](e *Engine, out, x engine.Buffer) {
 
 func (p *logTask[T]) do(_ *worker, item int) {
 	for i := item * segment; i < min((item+1)*segment, len(p.out)); i++ {
-		p.out[i] = T(tile.Ln(float64(p.x[i])))
+		p.out[i] = T(engine.Ln(float64(p.x[i])))
 	}
 }

@@ -1,6 +1,10 @@
 package tile
 
-import "math"
+import (
+	"math"
+
+	"monge/engine"
+)
 
 // logRun is how many mantissas in [1, 2) are multiplied: their product stays finite.
 const logRun = 512
@@ -16,7 +20,7 @@ func SumLog(x []float64) float64 {
 			b := math.Float64bits(v)
 			e := int(b >> 52)
 			if e == 0 || e >= 0x7ff { // zero, subnormal, infinite, NaN or negative
-				sum += Ln(v)
+				sum += engine.Ln(v)
 				continue
 			}
 			exp += e - 1023
@@ -87,7 +91,7 @@ func variances(inv, lam []float64, a2, s2 float64) (product, rest float64) {
 		b := math.Float64bits(d)
 		e := int(b >> 52)
 		if e == 0 || e >= 0x7ff { // zero, subnormal, infinite, NaN or negative
-			rest += Ln(d)
+			rest += engine.Ln(d)
 			continue
 		}
 		exp += e - 1023

@@ -1,6 +1,13 @@
 package tile
 
-import "math"
+import (
+	"math"
+
+	"monge/engine"
+)
+
+// normal is the least normal float64.
+const normal = 0x1p-1022
 
 // longest is how many numbers one call of the assembly passes over, as it cannot be preempted. Sums are
 // made of sums of so many.
@@ -48,10 +55,10 @@ func (l Level) Log(dst, x []float64) {
 		l.logBlocks(dst[j:k], x[j:k])
 	}
 	for _, o := range others {
-		dst[o.at] = Ln(o.x)
+		dst[o.at] = engine.Ln(o.x)
 	}
 	for j := n; j < len(x); j++ {
-		dst[j] = Ln(x[j])
+		dst[j] = engine.Ln(x[j])
 	}
 }
 

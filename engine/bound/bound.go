@@ -17,6 +17,8 @@ package bound
 import (
 	"math"
 
+	"monge/engine"
+
 	"gonum.org/v1/gonum/floats"
 )
 
@@ -79,14 +81,14 @@ func (p *Process) side(factor, loss float64, c Curves) (s Side) {
 	growth, whole := p.Cumulate(rate)
 	main, square := make([]float64, n), make([]float64, n)
 	for k, g := range growth {
-		w := math.Log(p.weights[k])
-		main[k] = w + g + math.Log(c.Error[k])/2
-		square[k] = w + 2*g - math.Log(c.weight(k))
+		w := engine.Ln(p.weights[k])
+		main[k] = w + g + engine.Ln(c.Error[k])/2
+		square[k] = w + 2*g - engine.Ln(c.weight(k))
 	}
-	s.LogOffset = whole + math.Log(c.Start)
+	s.LogOffset = whole + engine.Ln(c.Start)
 	s.LogIntercept = math.Log(factor) + (math.Ln2+logSum(square))/2
 	s.LogTheorem = logAdd(math.Log(factor)+logSum(main), s.LogOffset)
-	s.LogCorollary = logAdd(s.LogIntercept+math.Log(loss)/2, s.LogOffset)
+	s.LogCorollary = logAdd(s.LogIntercept+engine.Ln(loss)/2, s.LogOffset)
 	s.Theorem, s.Corollary, s.Offset = math.Exp(s.LogTheorem), math.Exp(s.LogCorollary), math.Exp(s.LogOffset)
 	return s
 }

@@ -160,12 +160,12 @@ func (s exponentials) newGrid() (*grid, error) {
 func (s exponentials) logp(y, grad, hess []float64) float64 {
 	d := s.d
 	if len(s.terms) == 1 {
-		return math.Log(s.terms[0].Weight) + polynomial(s.terms[0].Poly, y, grad, hess)
+		return engine.Ln(s.terms[0].Weight) + polynomial(s.terms[0].Poly, y, grad, hess)
 	}
 	l := make([]float64, len(s.terms))
 	top := math.Inf(-1)
 	for i, t := range s.terms {
-		l[i] = math.Log(t.Weight) + polynomial(t.Poly, y, nil, nil)
+		l[i] = engine.Ln(t.Weight) + polynomial(t.Poly, y, nil, nil)
 		top = math.Max(top, l[i])
 	}
 	if math.IsInf(top, -1) { // so far out that every term underflows

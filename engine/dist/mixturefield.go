@@ -2,8 +2,6 @@ package dist
 
 import (
 	"fmt"
-	"math"
-
 	"monge/engine"
 )
 
@@ -24,7 +22,7 @@ func (m *Mixture) bind(e engine.Engine, t engine.Dtype) (*mixtureField, error) {
 	f := &mixtureField{queue: newQueue(e, t), d: m.d, k: len(m.w)}
 	logw := make([]float64, f.k)
 	for k, w := range m.w {
-		logw[k] = math.Log(w)
+		logw[k] = engine.Ln(w)
 	}
 	f.p.LogW = f.constant("logw", t, 1, f.k, 1, logw)
 	f.p.Mean = f.constant("mean", t, 1, f.k, f.d, m.means)

@@ -46,7 +46,7 @@ func (p *Points) bind(e engine.Engine, t engine.Dtype, centre []float64) (*point
 			y = append(y, v)
 			s += v * v
 		}
-		u = append(u, math.Log(weight)-float64(p.d)/2*math.Log(2*math.Pi))
+		u = append(u, engine.Ln(weight)-float64(p.d)/2*math.Log(2*math.Pi))
 		w = append(w, -s/2)
 	}
 	f.m = len(u)

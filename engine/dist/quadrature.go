@@ -251,7 +251,7 @@ func hermite(q int) (z, lw []float64) {
 	quad.Hermite{}.FixedLocations(z, lw, math.Inf(-1), math.Inf(1))
 	for k := range z { // The rule is for the weight exp(-x^2): z = sqrt(2) x.
 		z[k] *= math.Sqrt2
-		lw[k] = math.Log(lw[k] / math.Sqrt(math.Pi))
+		lw[k] = engine.Ln(lw[k] / math.Sqrt(math.Pi))
 	}
 	return z, lw
 }

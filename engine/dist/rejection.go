@@ -4,6 +4,7 @@ import (
 	"math"
 	"sort"
 
+	"monge/engine"
 	"monge/engine/rng"
 )
 
@@ -112,7 +113,7 @@ func (s *rejection) logq(y []float64) float64 {
 		}
 		sum += math.Exp(g.logp[index] - e/2)
 	}
-	return math.Log(sum)
+	return engine.Ln(sum)
 }
 
 func (s *rejection) sample(y []float64, r *rng.Source) {

@@ -285,7 +285,7 @@ func (e *plain) Log(out, x engine.Buffer) error {
 	}
 	s := make([]float64, engine.Len(out))
 	for i, v := range host(x).x {
-		s[i] = logarithm(v)
+		s[i] = engine.Ln(v)
 	}
 	store(e, "Log", "out", out, s)
 	return nil

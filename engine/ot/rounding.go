@@ -89,7 +89,7 @@ func finishAll(ctx context.Context, e engine.Engine, runs []*sinkhorn, results [
 		k.planCost(results[b], p.lse[b*n:][:n], p.score[b*n:][:n])
 		for j, c := range p.columns[b*m:][:m] {
 			if c > k.b[j] {
-				u[b*m+j] += k.logB[j] - math.Log(c)
+				u[b*m+j] += k.logB[j] - engine.Ln(c)
 			}
 		}
 		for i, w := range k.a {

@@ -294,7 +294,7 @@ func (k *sinkhorn) shifts() {
 func logs(w []float64) []float64 {
 	l := make([]float64, len(w))
 	for i, v := range w {
-		l[i] = math.Log(v)
+		l[i] = engine.Ln(v)
 	}
 	return l
 }

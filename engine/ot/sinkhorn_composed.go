@@ -279,7 +279,7 @@ func (c *composed) update(b int, eps float64) error {
 		case v < least:
 			again = append(again, j)
 		default:
-			g[j] += eps * (logB[j] - math.Log(v))
+			g[j] += eps * (logB[j] - engine.Ln(v))
 		}
 	}
 	if again == nil {
