@@ -2,6 +2,7 @@ package dist
 
 import (
 	"errors"
+	"math"
 	"slices"
 	"testing"
 
@@ -151,5 +152,25 @@ func TestMemory(t *testing.T) {
 		if free := e.Info().Free; free != limit {
 			t.Errorf("%s: %d bytes are not given back", c.name, limit-free)
 		}
+	}
+}
+
+// TestTinyWeights: where the component of a weight near the end of the range alone counts, the density has its weight.
+func TestTinyWeights(t *testing.T) {
+	const tiny, far = 5e-324, 100.0 // ln p at far from the other component is -5000
+	e := openEngine(t)
+	weights, unit := []float64{1, tiny}, must(Isotropic(1, 1))
+	for name, law := range map[string]Distribution{
+		"mixture": must(NewMixture(weights, [][]float64{{0}, {far}}, []*Covariance{unit})),
+		"points":  must(NewPoints(engine.Points([]float64{0, far}, 2, 1), weights, 1)),
+	} {
+		f := must(law.Bind(e, engine.F64))
+		defer f.Free()
+		r := &Request{Coef: upload(t, e, 1, 1, 4, []float64{1, 0, 0, 1}), X: upload(t, e, 1, 1, 1, []float64{far}), LogP: zeros(t, e, 1, 1, 1)}
+		if err := f.Eval(r); err != nil {
+			t.Fatal(err)
+		}
+		// The three terms are rounded once each, with a unit of 1e-13 in the logarithm of 2^-1074.
+		checkClose(t, name, download(t, e, r.LogP), []float64{-1074*math.Ln2 - math.Log(2*math.Pi)/2}, 1e-14)
 	}
 }
