@@ -2,10 +2,8 @@ package sweep
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -122,7 +120,8 @@ func (s *Store) Execute(ctx context.Context, set RunSettings) (*Summary, error) 
 		wg.Add(1)
 		go func() {
 			defer wg.Done()
-			if err := s.work(ctx, i, set, take, note); err != nil {
+			h := &hand{store: s, set: &set, number: i, note: note}
+			if err := h.work(ctx, take); err != nil {
 				cancel(err)
 			}
 		}()
@@ -154,130 +153,4 @@ func (set *RunSettings) launches(queue []Run) [][]Run {
 		out = append(out, []Run{r})
 	}
 	return out
-}
-
-// work does runs on one worker, which is made anew where it is lost. Results are written while the next runs are done.
-func (s *Store) work(ctx context.Context, i int, set RunSettings, take func() []Run, note func(Run, *Record)) (err error) {
-	var w Worker
-	var writing chan error // nil = nothing is being written
-	settle := func() error {
-		if writing == nil {
-			return nil
-		}
-		err := <-writing
-		writing = nil
-		return err
-	}
-	defer func() {
-		err = errors.Join(err, settle())
-		if w != nil {
-			err = errors.Join(err, w.Close())
-		}
-	}()
-	host, _ := os.Hostname() // a name for people alone
-	var again []Run          // of a launch that came to nothing, to be done one by one
-	for {
-		var runs []Run
-		if len(again) > 0 && ctx.Err() == nil {
-			runs, again = again[:1], again[1:]
-		} else if runs = take(); runs == nil {
-			return nil
-		}
-		if w == nil {
-			if w, err = set.Open(i); err != nil {
-				return fmt.Errorf("sweep: worker %d: %w", i, err)
-			}
-		}
-		lines := make([]Request, len(runs))
-		for k, r := range runs {
-			lines[k] = Request{append(slices.Clone(r.Args), "--json"), s.checkpoint(r)}
-			again, err := s.begin(r)
-			if err != nil {
-				return err
-			}
-			if again { // what it wrote then is its own to write over
-				lines[k].Args = append(lines[k].Args, "--force")
-			}
-		}
-		limit := set.Timeout * time.Duration(len(runs))
-		started := time.Now().UTC()
-		one, stop := ctx, context.CancelFunc(func() {})
-		if limit > 0 {
-			one, stop = context.WithTimeout(ctx, limit)
-		}
-		out, err := w.Run(one, lines)
-		late := one.Err() != nil && ctx.Err() == nil
-		stop()
-		if err != nil {
-			w = discard(w)
-		}
-		if ctx.Err() != nil && err != nil {
-			return nil
-		}
-		if (err != nil || late) && len(runs) > 1 {
-			again = runs
-			continue
-		}
-		if err != nil {
-			out = make([]Outcome, 1)
-		}
-		records := make([]*Record, len(runs))
-		for k, r := range runs {
-			rec := &Record{
-				Schema: recordSchema, ID: r.ID, Args: r.Args, Version: set.Version, Host: host, Started: started,
-				Seconds: time.Since(started).Seconds() / float64(len(runs)), PeakBytes: out[k].PeakBytes, Code: out[k].Code,
-			}
-			switch {
-			case late:
-				rec.Error = fmt.Sprintf("it took longer than %v", set.Timeout)
-			case err != nil:
-				rec.Error = err.Error()
-			case rec.Code != 0 && rec.Code != codeNotConverged:
-				rec.Error = lastLine(out[k].Stderr, fmt.Sprintf("exit code %d", rec.Code))
-			case !json.Valid(out[k].Stdout):
-				rec.Error = "its output is no JSON"
-			default:
-				rec.Result = out[k].Stdout
-			}
-			records[k] = rec
-		}
-		if err := settle(); err != nil {
-			return err
-		}
-		written := make(chan error, 1)
-		writing = written
-		go func() {
-			for k, r := range runs {
-				if err := s.keep(r, records[k], out[k].Stderr); err != nil {
-					written <- err
-					return
-				}
-				note(r, records[k])
-			}
-			written <- nil
-		}()
-		if set.FailFast {
-			if err := settle(); err != nil {
-				return err
-			}
-		}
-	}
-}
-
-// codeNotConverged is the exit code of commands that are done without something having converged.
-const codeNotConverged = 3
-
-// discard closes a worker that is of no more use; what it says then is of none either.
-func discard(w Worker) Worker {
-	_ = w.Close()
-	return nil
-}
-
-// lastLine returns the last line of a command's messages.
-func lastLine(stderr []byte, none string) string {
-	lines := strings.Split(strings.TrimSpace(string(stderr)), "\n")
-	if last := lines[len(lines)-1]; last != "" {
-		return strings.TrimPrefix(last, "monge: ")
-	}
-	return none
 }
