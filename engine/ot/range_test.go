@@ -60,6 +60,11 @@ func TestRange(t *testing.T) {
 			if got := r.Cost / size / size; math.Abs(got-one.Cost) > 1e-5*one.Cost || r.Status != one.Status {
 				t.Errorf("%s at size %g: cost %g size^2, %s; want %g, %s", name, size, got, r.Status, one.Cost, one.Status)
 			}
+			// The bracket scales as the cost does, but for the same rounding of the iterates.
+			lower, upper := r.Lower/size/size, r.Upper/size/size
+			if name != "sliced" && !(math.Abs(lower-one.Lower) <= 1e-4*one.Cost && math.Abs(upper-one.Upper) <= 1e-4*one.Cost) {
+				t.Errorf("%s at size %g: [%g, %g] size^2, want [%g, %g]", name, size, lower, upper, one.Lower, one.Upper)
+			}
 		}
 		for _, size := range []float64{1e160, 1e200, 1e308 / 4} {
 			if _, err := solve(clouds(size)); !errors.Is(err, ot.ErrNotFinite) {

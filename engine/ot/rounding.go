@@ -197,7 +197,7 @@ func (k *sinkhorn) completed(kept, score, columns []float64, t engine.Dtype) (up
 		missingB[j] = max(0, b-fit*columns[j])
 	}
 	mean := meanCost(k.mx, k.my)
-	rounding = k.productRounding(t) * math.Sqrt(k.mx.square*k.my.square)
+	rounding = k.productRounding(t) * math.Sqrt(k.mx.square) * math.Sqrt(k.my.square)
 	return cost.sum() + productCost(k.moved, missingA, k.my.centred, missingB, k.d) + rounding +
 		float64(k.d+16)*engine.F64.Eps()*(mean+math.Sqrt(mean)*extent(k.mx, k.my)), rounding
 }
