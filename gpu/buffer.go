@@ -64,7 +64,7 @@ func (e *Engine) Alloc(t engine.Dtype, b, n, d int) (engine.Buffer, error) {
 	if t != engine.F64 && t != engine.F32 && t != engine.I32 {
 		return nil, fmt.Errorf("gpu: allocation of %v: %w", t, engine.ErrDtype)
 	}
-	leave, err := e.enter(operation{"Alloc", "BND", [6]int{b, n, d}})
+	leave, err := e.enter(operation{"Alloc", "BND", [6]int{b, n, d}}, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -14,10 +14,7 @@ func (e *Engine) CopyRows(dst, dstRows, src, srcRows engine.Buffer) error {
 	if err != nil {
 		return err
 	}
-	if err := e.own(dst, dstRows, src, srcRows); err != nil {
-		return err
-	}
-	leave, err := e.enter(operation{"CopyRows", "ND", [6]int{pairs, d}})
+	leave, err := e.enter(operation{"CopyRows", "ND", [6]int{pairs, d}}, reads{dstRows, src, srcRows}, dst)
 	if err != nil {
 		return err
 	}
@@ -35,10 +32,7 @@ func (e *Engine) Copy2D(dst engine.Buffer, dstOff, dstStride int, src engine.Buf
 	if err := engine.CheckCopy2D(dst, dstOff, dstStride, src, srcOff, srcStride, rows, cols); err != nil {
 		return err
 	}
-	if err := e.own(dst, src); err != nil {
-		return err
-	}
-	leave, err := e.enter(operation{"Copy2D", "ND", [6]int{rows, cols}})
+	leave, err := e.enter(operation{"Copy2D", "ND", [6]int{rows, cols}}, reads{src}, dst)
 	if err != nil {
 		return err
 	}

@@ -12,11 +12,8 @@ func (e *Engine) Axpby(out engine.Buffer, alpha float64, x engine.Buffer, beta f
 	if err := engine.CheckAxpby(out, alpha, x, y); err != nil {
 		return err
 	}
-	if err := e.own(out, x, y); err != nil {
-		return err
-	}
 	n := engine.Len(out)
-	leave, err := e.enter(operation{"Axpby", "N", [6]int{n}})
+	leave, err := e.enter(operation{"Axpby", "N", [6]int{n}}, reads{x, y}, out)
 	if err != nil {
 		return err
 	}
@@ -33,11 +30,8 @@ func (e *Engine) Log(out, x engine.Buffer) error {
 	if err := engine.CheckLog(out, x); err != nil {
 		return err
 	}
-	if err := e.own(out, x); err != nil {
-		return err
-	}
 	n := engine.Len(out)
-	leave, err := e.enter(operation{"Log", "N", [6]int{n}})
+	leave, err := e.enter(operation{"Log", "N", [6]int{n}}, reads{x}, out)
 	if err != nil {
 		return err
 	}

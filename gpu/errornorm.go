@@ -13,10 +13,7 @@ func (e *Engine) ErrorNorm(out, coef, x engine.Buffer, group int, atol, rtol flo
 	if err != nil {
 		return err
 	}
-	if err := e.own(out, coef, x); err != nil {
-		return err
-	}
-	leave, err := e.enter(operation{"ErrorNorm", "NEKD", [6]int{n, ne, k, d}})
+	leave, err := e.enter(operation{"ErrorNorm", "NEKD", [6]int{n, ne, k, d}}, reads{coef, x}, out)
 	if err != nil {
 		return err
 	}

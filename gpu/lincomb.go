@@ -13,10 +13,7 @@ func (e *Engine) LinComb(out, coef, x engine.Buffer) error {
 	if err != nil {
 		return err
 	}
-	if err := e.own(out, coef, x); err != nil {
-		return err
-	}
-	leave, err := e.enter(operation{"LinComb", "NKD", [6]int{n, k, d}})
+	leave, err := e.enter(operation{"LinComb", "NKD", [6]int{n, k, d}}, reads{coef, x}, out)
 	if err != nil {
 		return err
 	}

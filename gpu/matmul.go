@@ -13,10 +13,7 @@ func (e *Engine) MatMul(out, x, y engine.Buffer, transY bool) error {
 	if err != nil {
 		return err
 	}
-	if err := e.own(out, x, y); err != nil {
-		return err
-	}
-	leave, err := e.enter(operation{"MatMul", "BNKM", [6]int{s.B, s.N, s.K, s.M}})
+	leave, err := e.enter(operation{"MatMul", "BNKM", [6]int{s.B, s.N, s.K, s.M}}, reads{x, y}, out)
 	if err != nil {
 		return err
 	}

@@ -23,13 +23,8 @@ func (e *Engine) Mixture(a *engine.Mixture) error {
 	if err != nil {
 		return err
 	}
-	if err := e.own(a.Coef, a.X, a.T, a.V, a.TV, a.Div, a.LogP, a.LogR); err != nil {
-		return err
-	}
-	if err := e.own(a.P.LogW, a.P.Mean, a.P.Var, a.P.Basis, a.P.Reflect); err != nil {
-		return err
-	}
-	leave, err := e.enter(operation{"Mixture", "NDKPR", [6]int{s.N, s.D, s.K, s.P, s.R}})
+	leave, err := e.enter(operation{"Mixture", "NDKPR", [6]int{s.N, s.D, s.K, s.P, s.R}},
+		reads{a.P.LogW, a.P.Mean, a.P.Var, a.P.Basis, a.P.Reflect, a.Coef, a.X, a.T}, a.V, a.TV, a.Div, a.LogP, a.LogR)
 	if err != nil {
 		return err
 	}
@@ -136,13 +131,8 @@ func (e *Engine) MixtureFollow(a *engine.MixtureFollow) error {
 	if err != nil {
 		return err
 	}
-	if err := e.own(a.Branch, a.From, a.To, a.X, a.T, a.Y, a.V, a.TY, a.LogDet, a.Others); err != nil {
-		return err
-	}
-	if err := e.own(a.P.LogW, a.P.Mean, a.P.Var, a.P.Basis, a.P.Reflect); err != nil {
-		return err
-	}
-	leave, err := e.enter(operation{"MixtureFollow", "NDKPR", [6]int{s.N, s.D, s.K, s.P, s.R}})
+	leave, err := e.enter(operation{"MixtureFollow", "NDKPR", [6]int{s.N, s.D, s.K, s.P, s.R}},
+		reads{a.P.LogW, a.P.Mean, a.P.Var, a.P.Basis, a.P.Reflect, a.Branch, a.From, a.To, a.X, a.T}, a.Y, a.V, a.TY, a.LogDet, a.Others)
 	if err != nil {
 		return err
 	}

@@ -34,9 +34,10 @@ type mma struct {
 	grouped bool  // scans are those of softmax_wgmma.cu
 	state   int64 // bytes of partial states a row
 	held    []cu.DevicePtr
+	splits  []*splitCloud
 }
 
-// newMMA splits the keys of a call and prepares their biases, with those of a rank-one bias where tilt. Of rows of all
+// newMMA has the keys of a call split and prepares their biases, with those of a rank-one bias where tilt. Of rows of all
 // problems that are alike it makes one problem, unless problems may end. A chunk of the rows is as wide as chunks at least.
 func newMMA(r *softmax, np precision, factor float64, chunks int64, tilt bool) (*mma, error) {
 	a, s := r.a, r.s
@@ -99,6 +100,15 @@ func (m *mma) scratch(what string, size int, sizes ...int64) (C.uint64_t, error)
 	return C.uint64_t(x), err
 }
 
+// free gives everything back; the clouds stay for whoever has the same keys or values next.
+func (m *mma) free() {
+	for _, c := range m.splits {
+		m.e.keep(c)
+	}
+	m.splits = nil
+	m.release(0)
+}
+
 // release gives back the scratch from number n on.
 func (m *mma) release(n int) {
 	for _, x := range m.held[n:] {
@@ -111,40 +121,10 @@ func (m *mma) launch(file, op string, blocks, threads int64, p *C.split_params) 
 	return launch(m.e, kernel{file, op, "f32"}, blocks, threads, p)
 }
 
-func (m *mma) splitKeys() (err error) {
-	p := &m.p
-	n, cols := int64(p.kproblems), int64(p.cols)
-	if p.keys, err = m.scratch("split keys", C.SPLIT_CHUNK, n, cols, int64(p.chunks)); err != nil {
-		return err
-	}
-	if p.ratio, err = m.scratch("ratios of keys", 4, n, cols); err != nil {
-		return err
-	}
-	if p.odd, err = m.scratch("marks of keys", 4, n, cols/C.SPLIT_ROWS); err != nil {
-		return err
-	}
-	if p.extent, err = m.scratch("extents of keys", 8, n); err != nil {
-		return err
-	}
-	if err := check(cu.MemsetD8Async(cu.DevicePtr(p.extent), 0, 8*n, m.e.stream)); err != nil {
-		return err
-	}
-	split := C.split_params{
-		x: p.k, extent: p.extent, cloud: p.keys, ratio: p.ratio, odd: p.odd,
-		problems: p.kproblems, n: p.m, rows: p.cols, d: p.d, chunks: p.chunks, xstride: p.m * p.d, products: C.int64_t(m.np),
-	}
-	if err := m.launch("split", "split_extent", n*ceilDiv(int64(p.m), C.SPLIT_ROWS), C.SPLIT_THREADS, &split); err != nil {
-		return err
-	}
-	return m.launch("split", "split_keys", n*cols/C.SPLIT_ROWS, C.SPLIT_THREADS, &split)
-}
-
 func (m *mma) prepareBiases(tilt bool) (err error) {
 	p := &m.p
-	if p.bias == 0 {
-		if p.bias, err = m.scratch("biases", 4, int64(p.bproblems), 2, int64(p.cols)); err != nil {
-			return err
-		}
+	if p.bias, err = m.scratch("biases", 4, int64(p.bproblems), 2, int64(p.cols)); err != nil {
+		return err
 	}
 	bias := C.bias_params{
 		out: p.bias, x: p.u, ratio: p.ratio, problems: p.bproblems, n: p.m, rows: p.cols, stride: 2 * p.cols,

@@ -12,18 +12,15 @@ func (e *Engine) Normal(out engine.Buffer, seed, stream, offset uint64) error {
 	if err := engine.CheckNormal(out); err != nil {
 		return err
 	}
-	if err := e.own(out); err != nil {
-		return err
-	}
 	n := engine.Len(out)
-	if n == 0 {
-		return nil
-	}
-	leave, err := e.enter(operation{"Normal", "N", [6]int{n}})
+	leave, err := e.enter(operation{"Normal", "N", [6]int{n}}, nil, out)
 	if err != nil {
 		return err
 	}
 	defer leave()
+	if n == 0 {
+		return nil
+	}
 	p := C.normal_params{
 		out: addr(out), seed: C.uint64_t(seed), stream: C.uint64_t(stream), offset: C.uint64_t(offset), n: C.int64_t(n),
 	}

@@ -135,7 +135,7 @@ func (e *Engine) Info() engine.Info {
 	if e.without != "" {
 		i.Device += " without wgmma: " + e.without
 	}
-	if leave, err := e.enter(operation{name: "Info"}); err == nil {
+	if leave, err := e.enter(operation{name: "Info"}, nil); err == nil {
 		defer leave()
 		i.Free = e.freeBytes()
 	}
@@ -144,7 +144,7 @@ func (e *Engine) Info() engine.Info {
 
 // Sync implements engine.Engine.
 func (e *Engine) Sync() error {
-	leave, err := e.enter(operation{name: "Sync"})
+	leave, err := e.enter(operation{name: "Sync"}, nil)
 	if err != nil {
 		return err
 	}

@@ -22,6 +22,7 @@ type pool struct {
 	limit, used, idle int64
 	free              map[int64][]cu.DevicePtr
 	live              map[cu.DevicePtr]int64 // bytes
+	splits            []*splitCloud          // in idle memory, the one that was used longest ago first
 }
 
 // get returns memory of any content for numbers of size bytes each, 0 for none. what is what it is for. Where
@@ -86,6 +87,10 @@ func (e *Engine) put(ptr cu.DevicePtr) error {
 	}
 	delete(p.live, ptr)
 	p.used -= bytes
+	p.forget(ptr, bytes)
+	if err := e.makeRoom(bytes); err != nil {
+		return err
+	}
 	if p.idle+bytes <= p.limit/pooled {
 		p.free[bytes] = append(p.free[bytes], ptr)
 		p.idle += bytes
@@ -112,8 +117,11 @@ func (p *pool) drain() error {
 			errs = append(errs, check(cu.MemFree(ptr)))
 		}
 	}
+	for _, c := range p.splits {
+		errs = append(errs, c.free())
+	}
 	clear(p.free)
-	p.idle = 0
+	p.splits, p.idle = nil, 0
 	return errors.Join(errs...)
 }
 

@@ -29,8 +29,19 @@ func (o operation) String() string {
 
 var errClosed = errors.New("gpu: the engine is closed")
 
-// enter begins an operation on a thread that has the engine's context.
-func (e *Engine) enter(o operation) (leave func(), err error) {
+// reads are the buffers of an operation that it does not change.
+type reads []engine.Buffer
+
+// enter begins an operation on a thread that has the engine's context. It names all of the operation's buffers: to be safe an
+// operation changes, in any of their numbers, those that are not among reads. Whatever was made of changed ones and kept for later
+// calls is forgotten on leaving.
+func (e *Engine) enter(o operation, in reads, changed ...engine.Buffer) (leave func(), err error) {
+	if err := e.own(in...); err != nil {
+		return nil, err
+	}
+	if err := e.own(changed...); err != nil {
+		return nil, err
+	}
 	if e.closed {
 		return nil, errClosed
 	}
@@ -38,10 +49,19 @@ func (e *Engine) enter(o operation) (leave func(), err error) {
 		return nil, e.broken
 	}
 	e.op = o
-	if leave, err = e.current(); err != nil {
+	release, err := e.current()
+	if err != nil {
 		return nil, e.fail(fmt.Errorf("context: %w", err))
 	}
-	return leave, nil
+	return func() {
+		for _, x := range changed {
+			if x != nil {
+				b := x.(*buffer)
+				e.pool.forget(b.ptr, int64(engine.Len(b)*b.t.Size()))
+			}
+		}
+		release()
+	}, nil
 }
 
 // fail wraps an error of the running operation. The failure of a device may come from whatever was queued

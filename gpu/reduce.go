@@ -13,10 +13,7 @@ func (e *Engine) Reduce(out engine.Buffer, op engine.ReduceOp, x, y engine.Buffe
 	if err != nil {
 		return err
 	}
-	if err := e.own(out, x, y); err != nil {
-		return err
-	}
-	leave, err := e.enter(operation{"Reduce", "BN", [6]int{b, n}})
+	leave, err := e.enter(operation{"Reduce", "BN", [6]int{b, n}}, reads{x, y}, out)
 	if err != nil {
 		return err
 	}

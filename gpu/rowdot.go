@@ -13,10 +13,7 @@ func (e *Engine) RowDot(out, x, y engine.Buffer) error {
 	if err != nil {
 		return err
 	}
-	if err := e.own(out, x, y); err != nil {
-		return err
-	}
-	leave, err := e.enter(operation{"RowDot", "ND", [6]int{rows, d}})
+	leave, err := e.enter(operation{"RowDot", "ND", [6]int{rows, d}}, reads{x, y}, out)
 	if err != nil {
 		return err
 	}

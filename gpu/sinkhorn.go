@@ -28,10 +28,7 @@ func (e *Engine) Sinkhorn(ctx context.Context, a *engine.Sinkhorn) error {
 	if err != nil {
 		return err
 	}
-	if err := e.own(a.X, a.Y, a.LogA, a.LogB, a.Eps, a.F, a.G, a.State, a.Trace); err != nil {
-		return err
-	}
-	leave, err := e.enter(operation{"Sinkhorn", "BNMD", [6]int{s.B, s.N, s.M, s.D}})
+	leave, err := e.enter(operation{"Sinkhorn", "BNMD", [6]int{s.B, s.N, s.M, s.D}}, reads{a.X, a.Y, a.LogA, a.LogB, a.Eps}, a.F, a.G, a.State, a.Trace)
 	if err != nil {
 		return err
 	}
@@ -55,22 +52,10 @@ type sinkhorn struct {
 	held   []cu.DevicePtr
 	queued int64 // work since the host last waited
 
-	// split holds the points as the tensor cores read them: a call's points stay as they are.
-	split map[splitPoints]*mma
-
 	u, v, s, scale, lse, lsec *buffer // scratch
 }
 
-// splitPoints names the points of some problems, from problem b on.
-type splitPoints struct {
-	points engine.Buffer
-	b      int
-}
-
 func (k *sinkhorn) free() {
-	for _, m := range k.split {
-		m.release(0)
-	}
 	for _, x := range k.held {
 		k.e.put(x)
 	}
@@ -226,7 +211,7 @@ func (k *sinkhorn) half(a *engine.Softmax, ended engine.Buffer) error {
 			if err := k.spend(int64(count) * int64(some) * row); err != nil {
 				return err
 			}
-			if err := k.softmax(&part, ended.View(2*b, count, 2, 1), splitPoints{a.K, b}); err != nil {
+			if err := k.softmax(&part, ended.View(2*b, count, 2, 1)); err != nil {
 				return err
 			}
 		}
@@ -235,22 +220,13 @@ func (k *sinkhorn) half(a *engine.Softmax, ended engine.Buffer) error {
 }
 
 // softmax queues a reduction over problems that have not ended.
-func (k *sinkhorn) softmax(a *engine.Softmax, ended engine.Buffer, keys splitPoints) error {
+func (k *sinkhorn) softmax(a *engine.Softmax, ended engine.Buffer) error {
 	s, err := engine.CheckSoftmax(a)
 	if err != nil {
 		return err
 	}
-	kept := k.split[keys]
-	r := softmax{e: k.e, a: a, s: s, t: k.t, ended: ended, kept: &kept}
-	defer func() {
-		if kept != nil {
-			if k.split == nil {
-				k.split = make(map[splitPoints]*mma)
-			}
-			k.split[keys] = kept
-		}
-		r.free()
-	}()
+	r := softmax{e: k.e, a: a, s: s, t: k.t, ended: ended}
+	defer r.free()
 	if k.a.Fast {
 		return r.run(fast)
 	}

@@ -20,10 +20,8 @@ func (e *Engine) softmax(a *engine.Softmax, np precision) error {
 	if err != nil {
 		return err
 	}
-	if err := e.own(a.Q, a.K, a.V, a.S, a.U, a.C, a.W, a.Skip, a.T, a.A, a.LSE, a.Mean, a.Second, a.TMean, a.ColSum, a.Max, a.Arg); err != nil {
-		return err
-	}
-	leave, err := e.enter(operation{"Softmax", "BNMDVP", [6]int{s.B, s.N, s.M, s.D, s.Dv, s.P}})
+	leave, err := e.enter(operation{"Softmax", "BNMDVP", [6]int{s.B, s.N, s.M, s.D, s.Dv, s.P}},
+		reads{a.Q, a.K, a.V, a.S, a.U, a.C, a.W, a.Skip, a.T, a.A}, a.LSE, a.Mean, a.Second, a.TMean, a.ColSum, a.Max, a.Arg)
 	if err != nil {
 		return err
 	}
@@ -46,15 +44,12 @@ type softmax struct {
 	held  []cu.DevicePtr // scratch
 	keys  *mma           // split keys, where the tensor cores multiply panels
 	split *mma           // and split values
-	// kept is where an outer loop, which knows that the keys stay as they are, keeps them split from one log-sum-exp to
-	// the next; nil = nowhere.
-	kept **mma
 }
 
 func (r *softmax) free() {
 	for _, m := range []*mma{r.keys, r.split} {
 		if m != nil {
-			m.release(0)
+			m.free()
 		}
 	}
 	for _, x := range r.held {

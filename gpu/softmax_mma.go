@@ -43,21 +43,7 @@ func (r *softmax) scanTensor(np precision) error {
 			return err
 		}
 	} else if r.a.LSE != nil {
-		products := "x3_"
-		if np == fast {
-			products = "x1_"
-		}
-		m, err := r.sums(np)
-		if r.kept == nil {
-			defer m.release(0)
-		}
-		if err == nil {
-			if r.e.groups {
-				m.group()
-			}
-			err = m.pass(r.a, "softmax_mma", "softmax_mma_"+products+m.form+tilt, "softmax_states")
-		}
-		if err != nil {
+		if err := r.sums(np, tilt); err != nil {
 			return err
 		}
 	}
@@ -65,7 +51,7 @@ func (r *softmax) scanTensor(np precision) error {
 		return nil
 	}
 	m, err := newMMA(r, full, 1, 2, true)
-	defer m.release(0)
+	defer m.free()
 	if err != nil {
 		return err
 	}
@@ -75,18 +61,21 @@ func (r *softmax) scanTensor(np precision) error {
 	return m.pass(r.a, "softmax_mma_max", "softmax_mma_max_"+m.form, "softmax_maxima")
 }
 
-// sums returns the split keys and biases for log-sum-exps.
-func (r *softmax) sums(np precision) (m *mma, err error) {
-	if r.kept == nil || *r.kept == nil {
-		m, err = newMMA(r, np, math.Log2E, 1, r.a.C != nil)
-		if r.kept != nil {
-			*r.kept = m
-		}
-		return m, err
+// sums computes LSE.
+func (r *softmax) sums(np precision, tilt string) error {
+	products := "x3_"
+	if np == fast {
+		products = "x1_"
 	}
-	m = *r.kept
-	m.p.q, m.p.s, m.p.u, m.p.ended, m.p.total = addr(r.a.Q), addr(r.a.S), addr(r.a.U), addr(r.ended), C.int64_t(r.s.N)
-	return m, m.prepareBiases(r.a.C != nil)
+	m, err := newMMA(r, np, math.Log2E, 1, r.a.C != nil)
+	defer m.free()
+	if err != nil {
+		return err
+	}
+	if r.e.groups {
+		m.group()
+	}
+	return m.pass(r.a, "softmax_mma", "softmax_mma_"+products+m.form+tilt, "softmax_states")
 }
 
 // pass goes over all keys for all rows, panel by panel, and merges the states of parts.

@@ -115,15 +115,12 @@ func (e *Engine) Write(dst engine.Buffer, off int, src []float64) error {
 	if err := engine.CheckRange("Write", dst, off, len(src)); err != nil {
 		return err
 	}
-	if err := e.own(dst); err != nil {
-		return err
-	}
-	x, s := dst.(*buffer), &e.stage
-	leave, err := e.enter(operation{"Write", "N", [6]int{len(src)}})
+	leave, err := e.enter(operation{"Write", "N", [6]int{len(src)}}, nil, dst)
 	if err != nil {
 		return err
 	}
 	defer leave()
+	x, s := dst.(*buffer), &e.stage
 	most := stageBytes / x.t.Size()
 	for len(src) > 0 {
 		n := min(most, len(src))
@@ -157,15 +154,12 @@ func (e *Engine) Read(dst []float64, src engine.Buffer, off int) error {
 	if err := engine.CheckRange("Read", src, off, len(dst)); err != nil {
 		return err
 	}
-	if err := e.own(src); err != nil {
-		return err
-	}
-	x, s := src.(*buffer), &e.stage
-	leave, err := e.enter(operation{"Read", "N", [6]int{len(dst)}})
+	leave, err := e.enter(operation{"Read", "N", [6]int{len(dst)}}, reads{src})
 	if err != nil {
 		return err
 	}
 	defer leave()
+	x, s := src.(*buffer), &e.stage
 	// The parts of earlier writes are free in the order of the stream.
 	most := stageBytes / x.t.Size()
 	queued := 0 // numbers that a copy is queued for

@@ -35,7 +35,7 @@ func (e *Engine) AdamsStep(a *engine.AdamsStep) error {
 	if err != nil {
 		return err
 	}
-	leave, err := e.step("AdamsStep", s, &a.Rows, a.F, a.Z, a.Coef)
+	leave, err := e.step("AdamsStep", s, &a.Rows, reads{a.F}, a.Z, a.Coef)
 	if err != nil {
 		return err
 	}
@@ -53,7 +53,7 @@ func (e *Engine) RungeKuttaStage(a *engine.RungeKuttaStage) error {
 	if err != nil {
 		return err
 	}
-	leave, err := e.step("RungeKuttaStage", s, &a.Rows, a.F, a.Z, a.Coef)
+	leave, err := e.step("RungeKuttaStage", s, &a.Rows, reads{a.F}, a.Z, a.Coef)
 	if err != nil {
 		return err
 	}
@@ -99,7 +99,7 @@ func (e *Engine) Trajectories(a *engine.Trajectory) error {
 	if !e.HasTrajectories(dims.D, dims.K, dims.BasisK > 1, s.S, stages) {
 		return fmt.Errorf("gpu: Trajectories of %d components in %d dimensions, %d numbers a state: %w", dims.K, dims.D, s.S, engine.ErrUnsupported)
 	}
-	leave, err := e.step("Trajectories", s, &a.Rows, a.P.LogW, a.P.Mean, a.P.Var, a.P.Basis, a.P.Reflect)
+	leave, err := e.step("Trajectories", s, &a.Rows, reads{a.P.LogW, a.P.Mean, a.P.Var, a.P.Basis, a.P.Reflect})
 	if err != nil {
 		return err
 	}
@@ -125,7 +125,7 @@ func (e *Engine) AdamsTrajectories(a *engine.AdamsTrajectory) error {
 	if !e.HasTrajectories(dims.D, dims.K, dims.BasisK > 1, s.S, 0) {
 		return fmt.Errorf("gpu: AdamsTrajectories of %d components in %d dimensions: %w", dims.K, dims.D, engine.ErrUnsupported)
 	}
-	leave, err := e.step("AdamsTrajectories", s, &a.Rows, a.P.LogW, a.P.Mean, a.P.Var, a.P.Basis, a.P.Reflect)
+	leave, err := e.step("AdamsTrajectories", s, &a.Rows, reads{a.P.LogW, a.P.Mean, a.P.Var, a.P.Basis, a.P.Reflect})
 	if err != nil {
 		return err
 	}
@@ -156,11 +156,8 @@ func (e *Engine) AdamsTrajectories(a *engine.AdamsTrajectory) error {
 }
 
 // step begins an operation on rows.
-func (e *Engine) step(name string, s engine.StepDims, r *engine.Rows, xs ...engine.Buffer) (leave func(), err error) {
-	if err := e.own(append(xs, r.Track, r.Status, r.Hist, r.Out, r.Counts)...); err != nil {
-		return nil, err
-	}
-	return e.enter(operation{name, "NSK", [6]int{s.N, s.S, s.Slots}})
+func (e *Engine) step(name string, s engine.StepDims, r *engine.Rows, in reads, changed ...engine.Buffer) (leave func(), err error) {
+	return e.enter(operation{name, "NSK", [6]int{s.N, s.S, s.Slots}}, in, append(changed, r.Track, r.Status, r.Hist, r.Out, r.Counts)...)
 }
 
 func stepRows(r *engine.Rows, s engine.StepDims) C.step_rows {

@@ -39,7 +39,7 @@ func (e *Engine) Time(f func() error) (took time.Duration, err error) {
 	if err := e.mark(&marks[1]); err != nil {
 		return 0, err
 	}
-	leave, err := e.enter(operation{name: "Time"})
+	leave, err := e.enter(operation{name: "Time"}, nil)
 	if err != nil {
 		return 0, err
 	}
@@ -56,7 +56,7 @@ func (e *Engine) Time(f func() error) (took time.Duration, err error) {
 
 // mark makes an event and queues it.
 func (e *Engine) mark(m *cu.Event) error {
-	leave, err := e.enter(operation{name: "Time"})
+	leave, err := e.enter(operation{name: "Time"}, nil)
 	if err != nil {
 		return err
 	}
