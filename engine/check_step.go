@@ -28,7 +28,7 @@ func (c *checker) rows(r *Rows, slots int) (s StepDims) {
 }
 
 func (c *checker) control(p *StepControl) {
-	if p.Group < 1 || !(p.Atol >= 0) || !(p.Rtol >= 0) || p.Curve.Kind > CurveCosine || !(p.Start < p.End || p.Start > p.End) {
+	if p.Group < 1 || !(p.Atol >= 0) || !(p.Rtol >= 0) || p.Curve.Kind > CurveCosine || !(p.Start < p.End || p.Start > p.End) || !(p.Reach >= 0) || p.Reach > 0 && !(p.Floor > 0) {
 		c.failf(ErrShape, "control %+v", *p)
 	}
 }

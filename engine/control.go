@@ -10,9 +10,13 @@ func (c *StepControl) direction() float64 {
 	return -1
 }
 
-// Land returns the end of a step of length h > 0 from u: End where the step reaches it but for a billionth, else the
-// last time of the grid before u + h, unless that keeps less than .6 of the step or there is no grid.
+// Land returns the end of a step of length h > 0 from u, or of the longest that Reach allows where that is shorter: End
+// where the step reaches it but for a billionth, else the last time of the grid before u + h, unless that keeps less
+// than .6 of the step or there is no grid.
 func (c *StepControl) Land(u, h float64) float64 {
+	if c.Reach > 0 {
+		h = math.Min(h, c.Reach*math.Max(u, c.Floor))
+	}
 	if math.Abs(c.End-u) <= h*(1+1e-9) {
 		return c.End
 	}

@@ -44,7 +44,9 @@ type Curve struct {
 
 // StepControl is how rows choose their steps, each row by itself. A step of length h from u ends at End if it
 // reaches it but for a billionth, else at u + h in the direction of End; with Grid > 0 at the last multiple of Grid
-// before, within a billionth, unless that keeps less than .6 of the step. Its error is the RMS over Group
+// before, within a billionth, unless that keeps less than .6 of the step. With Reach > 0, for times from the data at
+// 0 on, no step is longer than Reach max(u, Floor): steps grow with the time, as what a law shows of itself does, and
+// Floor > 0 is where its smallest detail shows. Its error is the RMS over Group
 // coordinates of error / (Atol + Rtol |x|), the largest of the groups, as in Engine.ErrorNorm. The next length
 // is the step's times Safety err^(-1/(order+1)) clipped to [Shrink, Grow], at most 1 after a rejection, and
 // at most Retry for a step that is rejected, which is one of error above 1 or NaN. A rejected step shorter than Least
@@ -53,6 +55,7 @@ type StepControl struct {
 	Curve                       Curve
 	Start, End                  float64
 	Grid, Least                 float64
+	Reach, Floor                float64
 	Atol, Rtol                  float64
 	Group                       int
 	Safety, Shrink, Grow, Retry float64

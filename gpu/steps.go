@@ -171,6 +171,7 @@ func stepControl(c *engine.StepControl) C.step_control {
 	return C.step_control{
 		curve: [2]C.double{C.double(c.Curve.P[0]), C.double(c.Curve.P[1])}, kind: C.int64_t(c.Curve.Kind),
 		start: C.double(c.Start), end: C.double(c.End), grid: C.double(c.Grid), least: C.double(c.Least),
+		reach: C.double(c.Reach), floor: C.double(c.Floor),
 		atol: C.double(c.Atol), rtol: C.double(c.Rtol), group: C.int64_t(c.Group),
 		safety: C.double(c.Safety), shrink: C.double(c.Shrink), grow: C.double(c.Grow), retry: C.double(c.Retry),
 	}

@@ -63,8 +63,9 @@ template <class T> DEV void put_time(uint64_t coef, int64_t row, const Time &c) 
 	to[0] = (T)c.alpha, to[1] = (T)c.sigma, to[2] = (T)c.c1, to[3] = (T)c.c2;
 }
 
-// land returns the end of a step of length h from u.
+// land returns the end of a step of length h from u, or of the longest that p.reach allows.
 DEV double land(const step_control &p, double u, double h) {
+	if (p.reach > 0) h = fmin(h, p.reach * fmax(u, p.floor));
 	const double dir = p.end > p.start ? 1 : -1;
 	if (fabs(p.end - u) <= h * (1 + 1e-9)) return p.end;
 	const double next = u + dir * h;

@@ -7,7 +7,7 @@
 // whatever the DTYPE) and engine.Tableau.
 typedef struct {
 	double curve[2];
-	double start, end, grid, least, atol, rtol;
+	double start, end, grid, least, reach, floor, atol, rtol;
 	double safety, shrink, grow, retry;
 	int64_t kind, group; // group at least 1
 } step_control;

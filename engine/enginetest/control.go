@@ -169,6 +169,7 @@ func (s *stepping) land() error {
 	for _, c := range []engine.StepControl{
 		{End: 1}, {Start: 1}, {Start: -3, End: 1e3, Grid: .7}, {End: math.Pi / 2, Grid: math.Pi / 2048},
 		{Start: math.Pi / 2, Grid: math.Pi / 2048}, {Start: 1, Grid: 1e-9}, {End: 1, Grid: 10},
+		{Start: 1, Reach: .121, Floor: 1e-9}, {Start: math.Pi / 2, Grid: math.Pi / 2048, Reach: .3, Floor: .1}, {End: 1, Reach: 1.5, Floor: 1e-4},
 	} {
 		c.Atol, c.Group = 1, 1
 		span := c.End - c.Start
@@ -188,6 +189,8 @@ func (s *stepping) land() error {
 				t[engine.TrackH] = left * (1 - 9e-10*s.g.Float64())
 			case 3:
 				t[engine.TrackH] = []float64{1e-300, 1e300, 1e-16}[i/8%3]
+			case 6: // near the data
+				t[engine.TrackU] = c.Start + span*[]float64{0, 1}[i/8%2] + math.Copysign(math.Pow(10, -12*s.g.Float64()), span)*[]float64{1, -1}[i/8%2]
 			case 4: // on the grid
 				if c.Grid > 0 {
 					t[engine.TrackU] = math.Round(t[engine.TrackU]/c.Grid) * c.Grid

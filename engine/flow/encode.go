@@ -75,7 +75,7 @@ func (w *work) everywhere(ctx context.Context, e engine.Engine, t engine.Dtype, 
 		return nil, err
 	}
 	defer f.Free()
-	w.mean = mean
+	w.mean, w.width = mean, dist.Width(law)
 	w.results()
 	if err := w.all(ctx, e, t, f); err != nil {
 		return nil, err

@@ -22,6 +22,7 @@ type plan struct {
 	Settings
 	u0, u1 float64 // the path's ends: data, and the horizon
 	theta1 float64 // angle of the horizon
+	width  float64 // the law's least, 0 = not known
 	dir    float64 // +1 encodes (u0 to u1), -1 decodes
 }
 
