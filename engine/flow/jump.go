@@ -22,7 +22,7 @@ type jumper struct {
 	tan, ty        array   // [N, P, D]
 	logDet, others staging // [1, N, 1]
 	index          staging // I32 [1, N, 1]: the rows below, on the engine
-	rows           []int   // of the chunk, for the batch at hand
+	rows, all      []int   // of the chunk, for the batch at hand
 	search         []search
 }
 
@@ -38,7 +38,7 @@ func newJumper(r *run, f dist.Jumper) (*jumper, error) {
 	}
 	j.logDet, j.others = m.stage(r.t, n, 0, 1), m.stage(r.t, n, 0, 1)
 	j.index = m.stage(engine.I32, n, 0, 1)
-	j.rows, j.search = make([]int, 0, n), make([]search, n)
+	j.rows, j.all, j.search = make([]int, 0, n), make([]int, 0, n), make([]search, n)
 	if m.err != nil {
 		return nil, m.err
 	}

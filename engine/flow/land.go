@@ -106,21 +106,63 @@ func (a *adams) touch(n int) error {
 	if err := j.others.pull(a.e, m); err != nil {
 		return err
 	}
-	rest := j.rows[:0]
-	for i, row := range j.rows {
+	near, all := j.rows[:0], append(j.all[:0], j.rows...)
+	for i, row := range all {
 		t, log := &a.tracks[row], j.others.host[i]
 		if log <= threshold {
-			rest = append(rest, row)
+			near = append(near, row)
 			continue
 		}
 		t.landing.known = log < 0 // else another component may have come to the front
 		a.look(&t.landing, a.theta(t.u), log, threshold)
+	}
+	j.all, j.rows = all, near
+	rest, err := a.lasting(threshold)
+	if err != nil {
+		return err
 	}
 	j.rows = rest
 	if len(rest) == 0 {
 		return nil
 	}
 	return a.finish(len(rest))
+}
+
+// lasting returns those of the rows j.rows whose own component still has all but the threshold's share where it takes
+// them to the data. Between components of different widths the share of a wider one falls and then grows again, far
+// from both. The others ask again halfway to the data in tan^2 theta, for the component that is then in front.
+func (a *adams) lasting(threshold float64) ([]int, error) {
+	j, m := a.jump, len(a.jump.rows)
+	if m == 0 {
+		return nil, nil
+	}
+	if err := a.collect(m); err != nil {
+		return nil, err
+	}
+	for i, row := range j.rows {
+		t := &a.tracks[row]
+		a.at(&j.from, i, t.u)
+		a.at(&j.to, i, a.u0)
+		j.takeBranch(i, t.row)
+	}
+	if err := j.follow(m, dist.Follow{Others: j.others.rows(m)}); err != nil {
+		return nil, err
+	}
+	if err := j.others.pull(a.e, m); err != nil {
+		return nil, err
+	}
+	rest := j.rows[:0]
+	for i, row := range j.rows {
+		t := &a.tracks[row]
+		a.nfe[t.row] += .5
+		if j.others.host[i] <= threshold {
+			rest = append(rest, row)
+			continue
+		}
+		t.landing.known = false
+		t.landing.u = a.Path.U(math.Atan(math.Tan(a.theta(t.u)) / math.Sqrt2))
+	}
+	return rest, nil
 }
 
 // finish takes the rows j.rows to the data in closed form.
