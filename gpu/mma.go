@@ -30,9 +30,9 @@ type mma struct {
 	factor  float64 // of the biases and scales
 	form    string  // of the kernels
 	threads int64
-	shared  int64 // bytes a block
-	grouped bool  // scans are those of softmax_wgmma.cu
-	state   int64 // bytes of partial states a row
+	shared  int64  // bytes a block
+	grouped string // the family of warpgroups that scans instead of the one for all cards, or ""
+	state   int64  // bytes of partial states a row
 	held    []cu.DevicePtr
 	splits  []*splitCloud
 }
@@ -206,8 +206,8 @@ func (m *mma) scan(at *C.softmax_mma_params, file, op string) (err error) {
 	if err := m.launch("split", "split_queries", batch*int64(at.rows)/C.SPLIT_ROWS, C.SPLIT_THREADS, &q); err != nil {
 		return err
 	}
-	if m.grouped {
-		file, op = "softmax_wgmma", strings.Replace(op, "_mma_", "_wgmma_", 1)
+	if m.grouped != "" {
+		file, op = m.grouped, strings.Replace(op, "_mma_", "_wgmma_", 1)
 	}
 	// Blocks enough for every multiprocessor, as far as there are parts to share out.
 	at.groups = C.int64_t(max(1, min(int64(at.parts), ceilDiv(m.e.workers/4, batch*tiles))))

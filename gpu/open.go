@@ -20,8 +20,9 @@ type Engine struct {
 	capability int    // times ten
 	workers    int64  // blocks that a launch of any size is given at most
 	groups     bool   // log-sum-exp and maxima multiply by warpgroups
+	groupMeans bool   // means do
 	scalar     bool   // float32 goes without the tensor cores, which are held to it
-	without    string // why not, where the device has them
+	without    string // what goes without warpgroups and why, where the device has them
 
 	ctx     cu.CUContext
 	stream  cu.Stream
@@ -67,14 +68,14 @@ func Open(o Options) (*Engine, error) {
 	if err != nil || e.capability != groupCapability {
 		return e, err
 	}
-	reason := e.tryGroups()
+	groups, means, without := e.tryGroups()
 	if e.broken != nil { // by the trial: its context is given up with it
 		_ = e.stop()
 		if e, err = begin(d, o); err != nil {
 			return nil, err
 		}
 	}
-	e.groups, e.without = reason == "", reason
+	e.groups, e.groupMeans, e.without = groups, means, without
 	return e, nil
 }
 
@@ -133,7 +134,7 @@ func (e *Engine) current() (leave func(), err error) {
 func (e *Engine) Info() engine.Info {
 	i := engine.Info{Name: Kind, Device: e.name, Memory: e.memory}
 	if e.without != "" {
-		i.Device += " without wgmma: " + e.without
+		i.Device += " without " + e.without
 	}
 	if leave, err := e.enter(operation{name: "Info"}, nil); err == nil {
 		defer leave()

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"testing"
 
 	"monge/engine"
@@ -115,10 +116,11 @@ func testTensorPrecision(t *testing.T, e *Engine) {
 
 // TestTensorMeans: means and second moments by the tensor cores are as exact as float32 arithmetic, over many keys too, with
 // values of any width; columns, and rows of values, of other sizes keep their digits.
-func TestTensorMeans(t *testing.T) {
-	e := open(t, Options{})
+func TestTensorMeans(t *testing.T) { testTensorMeans(t, open(t, Options{})) }
+
+func testTensorMeans(t *testing.T, e *Engine) {
 	const n = 5
-	for _, c := range []struct{ m, d, dv int }{{4500, 16, 0}, {300, 33, 7}, {130, 64, 0}, {130, 70, 129}, {130, 3, 200}, {300, 128, 0}, {333, 130, 0}, {1700, 200, 40}} {
+	for _, c := range []struct{ m, d, dv int }{{4500, 16, 0}, {130, 20, 0}, {300, 33, 7}, {130, 64, 0}, {130, 70, 129}, {130, 3, 200}, {300, 128, 0}, {333, 130, 0}, {1700, 200, 40}} {
 		scale := .3 / math.Sqrt(float64(c.d))
 		q, k := cloud(5, n, c.d), cloud(6, c.m, c.d)
 		v, dv := k, c.d
@@ -169,10 +171,54 @@ func TestTensorMeans(t *testing.T) {
 		if worst > 2*plain+0x1p-23 || worst2 > 2*plain2+0x1p-23 { // the contract's rule
 			t.Errorf("m = %d, d = %d, dv = %d: means are off by %.3g, the plain formula by %.3g; second moments by %.3g, %.3g", c.m, c.d, dv, worst, plain, worst2, plain2)
 		}
+		if c.m <= 300 && c.d <= 64 {
+			testMeanForms(t, e, engine.Softmax{Q: qb, K: kb, V: vb, Scale: scale, Mean: mean}, v, got)
+		}
 		for _, b := range []engine.Buffer{qb, kb, mean, second, vb} {
 			if b != nil {
 				b.Free()
 			}
+		}
+	}
+}
+
+// testMeanForms: means alone, which kernels of their own make, have the bits of those with second moments, and biases that are a
+// row of ones times a column act as the column.
+func testMeanForms(t *testing.T, e *Engine, a engine.Softmax, v, want []float64) {
+	t.Helper()
+	_, n, dv := a.Mean.Shape()
+	_, m, d := a.K.Shape()
+	got := make([]float64, n*dv)
+	run := func() []float64 {
+		if err := errors.Join(e.Softmax(&a), e.Read(got, a.Mean, 0)); err != nil {
+			t.Fatal(err)
+		}
+		return slices.Clone(got)
+	}
+	if plain := run(); !slices.Equal(plain, want) {
+		t.Errorf("d = %d, dv = %d: means without second moments have other bits", d, dv)
+	}
+	bias, ones := make([]float64, m), make([]float64, n)
+	for j := range bias {
+		bias[j] = float64(j % 5)
+	}
+	for i := range ones {
+		ones[i] = 1
+	}
+	u, c := array(t, e, engine.F32, 1, m, 1, bias), array(t, e, engine.F32, 1, n, 1, ones)
+	defer u.Free()
+	defer c.Free()
+	a.U = u
+	by := run()
+	a.U, a.C, a.W = nil, c, u
+	for i, x := range run() {
+		most := 0. // of the column
+		for j := i % dv; j < len(v); j += dv {
+			most = max(most, math.Abs(v[j]))
+		}
+		// The biases, below 2^3 in base 2, are rounded in another order, to some 2^-21 of a weight.
+		if !(math.Abs(x-by[i]) <= 0x1p-19*most) {
+			t.Errorf("d = %d, dv = %d: mean %d is %g by biases, %g by factors", d, dv, i, by[i], x)
 		}
 	}
 }

@@ -16,37 +16,90 @@ import (
 // groupCapability is the compute capability, times ten, that has the instructions of softmax_wgmma.cu. No other has them.
 const groupCapability = 90
 
+// groupChunks is the most chunks of 32 dimensions that means by warpgroups have: registers hold no more sums.
+const groupChunks = 2
+
 // group has softmax_wgmma.cu scan in place of softmax_mma.cu or softmax_mma_max.cu. A part has four states a row in all forms.
 func (m *mma) group() {
 	streaming := C.int(0)
 	if m.form == "any" {
 		streaming = 1
 	}
-	m.grouped, m.threads, m.shared = true, C.WGMMA_THREADS, int64(C.wgmma_shared(m.p.chunks, streaming))
+	m.grouped, m.threads, m.shared = "softmax_wgmma", C.WGMMA_THREADS, int64(C.wgmma_shared(m.p.chunks, streaming))
 	m.p.slots = 4 * m.p.parts
 }
 
-// tryGroups decides whether the engine multiplies by warpgroups: where their scans give what those by mma.sync give, on
-// problems whose products are exact both ways. It returns why they do not, "" where they do.
-func (e *Engine) tryGroups() (reason string) {
+// tryGroups decides what the engine multiplies by warpgroups: scans and then means where theirs give what those by mma.sync
+// give, on problems whose products of clouds are exact both ways. without says what does not and why.
+func (e *Engine) tryGroups() (scans, means bool, without string) {
 	for _, c := range []struct {
 		d  int // each of the forms d32, d64 and any
 		np precision
 	}{{20, full}, {60, full}, {150, full}, {60, fast}, {100, fast}, {150, fast}} {
-		if err := e.tryGroup(c.d, c.np); err != nil {
-			return fmt.Sprintf("%d coordinates, %d products: %v", c.d, c.np, err)
+		if err := e.tryScan(c.d, c.np); err != nil {
+			return false, false, fmt.Sprintf("wgmma: %d coordinates, %d products: %v", c.d, c.np, err)
 		}
 	}
-	return ""
+	for _, d := range []int{20, 60} { // d32 and d64
+		for _, second := range []bool{false, true} {
+			if err := e.tryMeans(d, second); err != nil {
+				return true, false, fmt.Sprintf("wgmma in means: %d coordinates: %v", d, err)
+			}
+		}
+	}
+	return true, true, ""
 }
 
-// tryGroup compares the scans on a problem of two tiles of keys and rows in both warpgroups.
+// tryScan compares log-sum-exps, and with three products maxima. Those are equal; of log-sum-exp, the exponentials and the
+// order of their sum may differ: exponentials of either are good to 2^-22 of themselves and sums of 200 keys to some 2^-21.
+func (e *Engine) tryScan(d int, np precision) error {
+	got, err := e.bothWays(d, np, func(a *engine.Softmax, out func(engine.Dtype, int) engine.Buffer) {
+		a.LSE = out(engine.F32, 1)
+		if np == full {
+			a.Max, a.Arg = out(engine.F32, 1), out(engine.I32, 1)
+		}
+	})
+	if err != nil {
+		return err
+	}
+	err = differ("log-sum-exp", got[0][0], got[1][0], 0x1p-19, 0x1p-19)
+	if np == full {
+		err = errors.Join(err, differ("maximum", got[0][1], got[1][1], 0, 0), differ("key of the maximum", got[0][2], got[1][2], 0, 0))
+	}
+	return err
+}
+
+// tryMeans compares means and, where asked for, second moments. Their weights are the same numbers but for the order of sums; a
+// sum of weights times values is cut off at 2^-24 of the sum of their sizes or less each time that it grows, 12 times for 64
+// keys, while a product with the rest of a weight or of a value that is missing counts 2^-12.
+func (e *Engine) tryMeans(d int, second bool) error {
+	got, err := e.bothWays(d, full, func(a *engine.Softmax, out func(engine.Dtype, int) engine.Buffer) {
+		a.LSE, a.Mean = out(engine.F32, 1), out(engine.F32, d)
+		if second {
+			a.Second = out(engine.F32, 1)
+		}
+	})
+	if err != nil {
+		return err
+	}
+	err = errors.Join(differ("log-sum-exp", got[0][0], got[1][0], 0x1p-19, 0x1p-19), differ("mean", got[0][1], got[1][1], 0, 0x1p-18*trialSize))
+	if second {
+		err = errors.Join(err, differ("second moment", got[0][2], got[1][2], 0x1p-19, 0))
+	}
+	return err
+}
+
+// Of a problem of two tiles of keys and rows in both warpgroups.
+const (
+	trialRows, trialKeys = 70, 200
+	trialSize            = 4097 // of a coordinate, at most
+)
+
+// bothWays returns what a call gives by mma.sync and by warpgroups: of each the outputs in the order in which call made them.
 //
 // Its coordinates are 4,096 a + b with a = ±1 and b in {-1, 0, 1}, which split into fp16 with a rest, and all sums of
-// products with the rests are multiples of 2^12 below 2^32: exact in float32 in any order. So the maxima are equal; of
-// log-sum-exp, the exponentials and the order of their sum may differ.
-func (e *Engine) tryGroup(d int, np precision) (err error) {
-	const n, m, scale = 70, 200, 1. / (1 << 26)
+// products with the rests are multiples of 2^12 below 2^32: exact in float32 in any order.
+func (e *Engine) bothWays(d int, np precision, call func(a *engine.Softmax, out func(t engine.Dtype, width int) engine.Buffer)) (got [2][][]float64, err error) {
 	var held []engine.Buffer
 	defer func() {
 		for _, x := range held {
@@ -74,48 +127,38 @@ func (e *Engine) tryGroup(d int, np precision) (err error) {
 		}
 		return buf
 	}
-	q, k := cloud(n, 1), cloud(m, 2)
-	var got [2][3][]float64 // by mma.sync and by warpgroups: log-sum-exp, maximum, its key
+	q, k := cloud(trialRows, 1), cloud(trialKeys, 2)
 	for grouped := range got {
-		out := [3]engine.Buffer{alloc(engine.F32, n, 1), alloc(engine.F32, n, 1), alloc(engine.I32, n, 1)}
+		var outs []engine.Buffer
+		a := &engine.Softmax{Q: q, K: k, Scale: 0x1p-26}
+		call(a, func(t engine.Dtype, width int) engine.Buffer {
+			outs = append(outs, alloc(t, trialRows, width))
+			return outs[len(outs)-1]
+		})
 		if err != nil {
-			return err
+			return got, err
 		}
-		a := &engine.Softmax{Q: q, K: k, Scale: scale, LSE: out[0]}
-		if np == full {
-			a.Max, a.Arg = out[1], out[2]
-		}
-		e.groups = grouped == 1
+		e.groups, e.groupMeans = grouped == 1, grouped == 1
 		err = e.softmax(a, np)
-		e.groups = false
-		for i, x := range out {
+		e.groups, e.groupMeans = false, false
+		for _, x := range outs {
 			if err != nil {
-				return err
+				return got, err
 			}
-			got[grouped][i] = make([]float64, n)
-			if i == 0 || np == full {
-				err = e.Read(got[grouped][i], x, 0)
-			}
+			_, n, width := x.Shape()
+			y := make([]float64, n*width)
+			err = e.Read(y, x, 0)
+			got[grouped] = append(got[grouped], y)
 		}
 	}
-	if err != nil {
-		return err
-	}
-	return sameScans(got[0], got[1])
+	return got, err
 }
 
-// sameScans says where the results of two scans differ by more than the exponentials of log-sum-exp may.
-func sameScans(want, got [3][]float64) error {
-	for i := range want[0] {
-		// Exponentials of either are good to 2^-22 of themselves and sums of 200 keys to some 2^-21.
-		if x, y := want[0][i], got[0][i]; !(math.Abs(x-y) <= 0x1p-19*max(1, math.Abs(x))) {
-			return fmt.Errorf("row %d has the log-sum-exp %g by mma.sync, %g by wgmma", i, x, y)
-		}
-		if x, y := want[1][i], got[1][i]; x != y {
-			return fmt.Errorf("row %d has the maximum %g by mma.sync, %g by wgmma", i, x, y)
-		}
-		if x, y := want[2][i], got[2][i]; x != y {
-			return fmt.Errorf("row %d has its maximum at key %g by mma.sync, %g by wgmma", i, x, y)
+// differ says where an output of the two ways differs by more than it may: relative to its size, and absolute.
+func differ(what string, want, got []float64, relative, absolute float64) error {
+	for i, x := range want {
+		if y := got[i]; !(math.Abs(x-y) <= relative*math.Abs(x)+absolute) {
+			return fmt.Errorf("%s %d is %g by mma.sync, %g by wgmma", what, i, x, y)
 		}
 	}
 	return nil

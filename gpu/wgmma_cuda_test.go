@@ -10,6 +10,6 @@ func openOther(t *testing.T) *Engine {
 	if !e.groups {
 		t.Skipf("%s: no warpgroups, other tests multiply by mma.sync", e.Info().Device)
 	}
-	e.groups = false
+	e.groups, e.groupMeans = false, false
 	return e
 }

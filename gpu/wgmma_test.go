@@ -12,15 +12,19 @@ import (
 // TestOtherProducts runs what the tensor cores multiply in float32 by the kinds of product that TestEngine does not use:
 // of mma.sync and warpgroups the other, and fused multiply-adds.
 func TestOtherProducts(t *testing.T) {
-	scan := "softmax_mma"
+	scan, means := "softmax_mma", "softmax_mma_mean"
 	e := openOther(t)
 	if e.groups {
-		scan = "softmax_wgmma"
+		scan, means = "softmax_wgmma", "softmax_wgmma_mean"
 	}
 	// Scans of log-sum-exps by three products and by one, and all others, come from cases and not from what opening tried.
 	otherProducts(t, e, "Softmax", scan, "x3_d32", "x3_d64", "x3_any", "x3_d64_tilt")
+	demand(t, e, means, "d32_second", "d64_second")
 	otherProducts(t, e, "Sinkhorn", scan, "x3_d32", "x3_d64", "x3_any", "x1_d32", "x1_d64", "x1_any")
 	t.Run("precision", func(t *testing.T) { testTensorPrecision(t, e) })
+	t.Run("means", func(t *testing.T) { testTensorMeans(t, e) })
+	demand(t, e, means, "d32", "d64", "d32_tilt", "d64_tilt")
+	t.Run("means non-finite", func(t *testing.T) { testMeansNonFinite(t, e, 17, 1) })
 	t.Run("parts", func(t *testing.T) { testTensorParts(t, e) })
 	t.Run("non-finite", func(t *testing.T) { testTensorNonFinite(t, e) })
 
@@ -31,7 +35,7 @@ func TestOtherProducts(t *testing.T) {
 		otherProducts(t, e, "Sinkhorn", "softmax", "scan", "scan_thin")
 	})
 	for k := range e.code.functions {
-		if k.file == scan || k.file == "softmax_mma" || k.file == "split" {
+		if k.file == scan || k.file == means || k.file == "softmax_mma" || k.file == "split" {
 			t.Errorf("%v is there without tensor cores", k)
 		}
 	}
@@ -51,9 +55,15 @@ func otherProducts(t *testing.T, e *Engine, op, file string, forms ...string) {
 			}
 		}
 	})
+	demand(t, e, file, forms...)
+}
+
+// demand demands that kernels FILE_FORM were used.
+func demand(t *testing.T, e *Engine, file string, forms ...string) {
+	t.Helper()
 	for _, form := range forms {
 		if _, ok := e.code.functions[kernel{file, file + "_" + form, "f32"}]; !ok {
-			t.Errorf("no case of %s comes to %s_%s", op, file, form)
+			t.Errorf("no case comes to %s_%s", file, form)
 		}
 	}
 }

@@ -1,7 +1,7 @@
 #!/bin/sh
 # build.sh TOOLKIT OUT: every NAME.cu of this folder becomes OUT/NAME.fatbin and fatbin/NAME.fatbin beside it: cubins
-# for sm_80, sm_90 and sm_100, and PTX of sm_80 for the rest; of OPERATION_wgmma.cu a cubin for sm_90a, which alone has its
-# instructions. OUT/NAME.SM.log keeps what ptxas says of registers.
+# for sm_80, sm_90 and sm_100, and PTX of sm_80 for the rest; of the families named for wgmma a cubin for sm_90a, which
+# alone has its instructions. OUT/NAME.SM.log keeps what ptxas says of registers.
 # The PTX version is lowered so that drivers from 525 on take it; ptxas refuses an instruction that needs a later one.
 # Spills and stack frames fail the build. An installed nvcc too old for an architecture leaves that one out.
 # As many compilers run side by side as there are processors, or JOBS; families that are up to date are left alone.
@@ -22,7 +22,7 @@ done
 # serves, since nothing in the sources asks which of the two it is.
 virtuals() {
 	targets='80:8.0:80,90 100:8.7:100'
-	case $1 in *_wgmma) targets=90a:8.0:90a ;; esac
+	case $1 in *_wgmma | *_wgmma_*) targets=90a:8.0:90a ;; esac
 	for target in $targets; do
 		virtual=${target%%:*} sms=
 		for sm in $(echo "${target##*:}" | tr , ' '); do

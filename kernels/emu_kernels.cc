@@ -35,6 +35,7 @@ namespace { // their functions concern nobody else
 #include "softmax_panel.cu"
 #include "softmax_small.cu"
 #include "softmax_wgmma.cu"
+#include "softmax_wgmma_mean.cu"
 #include "split.cu"
 #include "trajectory.cu"
 } // namespace

@@ -317,6 +317,13 @@ typedef struct {
 //	                               mean_threads(chunks), batch panels (rows / MMA_TILE) groups
 //	softmax_means_f32              WARP_THREADS, ceil_div(batch n, WARP_ROWS): lse, mean, second
 //
+// softmax_wgmma_mean.cu, on devices of compute capability 9.0 alone: the forms d32 and d64 by warpgroups, with
+// wgmma_mean_shared() of shared memory:
+//
+//	softmax_wgmma_mean_d32_f32, softmax_wgmma_mean_d32_tilt_f32, softmax_wgmma_mean_d32_second_f32,
+//	softmax_wgmma_mean_d64_f32, softmax_wgmma_mean_d64_tilt_f32, softmax_wgmma_mean_d64_second_f32:
+//	                               WGMMA_THREADS, batch panels (rows / MMA_TILE) groups
+//
 // softmax_mma_panel.cu: in place of softmax_logits and softmax_tangents, n rows of each problem of a panel,
 //
 //	softmax_mma_logits_d64_f32, softmax_mma_logits_any_f32: as x3 with tilt, factor 1: e
@@ -383,6 +390,11 @@ PARAMS_INLINE int64_t wgmma_shared(int64_t chunks, int any) {
 PARAMS_INLINE int64_t mean_shared(int64_t chunks) {
 	const int64_t keys = chunks == 4 ? MEAN_KEYS / 2 : MEAN_KEYS;
 	return 2 * keys * chunks * SPLIT_CHUNK + MEAN_BIASES * keys * 4 + MMA_TILE * (chunks * SPLIT_CHUNK + MEAN_ROW) + MEAN_BLOCK;
+}
+
+// wgmma_mean_shared returns the same for softmax_wgmma_mean.cu.
+PARAMS_INLINE int64_t wgmma_mean_shared(int64_t chunks) {
+	return WGMMA_STAGES * MEAN_KEYS * (2 * chunks * SPLIT_CHUNK + MEAN_BIASES * 4) + MMA_TILE * (chunks * SPLIT_CHUNK + MEAN_ROW) + MEAN_BLOCK;
 }
 
 // ---- softmax_mma_values.cu ----

@@ -23,9 +23,6 @@ template <bool TILT, class Rows> DEV void fold_tile(const softmax_mma_params &p,
 	}
 }
 
-// warpgroup_id is the same for the whole warp, and the compiler sees that.
-DEV int warpgroup_id() { return __shfl_sync(ALL_LANES, (int)threadIdx.x / 128, 0); }
-
 // scan_group_resident: chunks = DC. The queries stay in shared memory.
 template <template <int, int, bool> class Rows, int NP, int DC, bool TILT> DEV void scan_group_resident(const softmax_mma_params &p) {
 	constexpr int T = WGMMA_THREADS, KEYS = MMA_TILE, CHUNK = MMA_TILE * ROW_BYTES, KEY_BYTES = DC * CHUNK, STAGE = KEY_BYTES + 2 * KEYS * 4;

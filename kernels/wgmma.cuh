@@ -29,9 +29,9 @@ DEV void wgmma_fence() { asm volatile("wgmma.fence.sync.aligned;" ::: "memory");
 DEV void wgmma_commit() { asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory"); }
 template <int PENDING> DEV void wgmma_wait() { asm volatile("wgmma.wait_group.sync.aligned %0;" ::"n"(PENDING) : "memory"); }
 // wgmma_landed keeps the compiler from moving the use of accumulators above the wait for them: it sees no tie between the two.
-DEV void wgmma_landed(float (&d)[64]) {
+template <int N> DEV void wgmma_landed(float (&d)[N]) {
 #pragma unroll
-	for (int v = 0; v < 64; v++) asm volatile("" : "+f"(d[v])::"memory");
+	for (int v = 0; v < N; v++) asm volatile("" : "+f"(d[v])::"memory");
 }
 DEV void proxy_fence() { asm volatile("fence.proxy.async.shared::cta;" ::: "memory"); }
 
@@ -47,44 +47,98 @@ DEV void wgmma_64x128(float (&d)[64], uint64_t a, uint64_t b, bool add) {
 	             : WGMMA_8(0), WGMMA_8(8), WGMMA_8(16), WGMMA_8(24), WGMMA_8(32), WGMMA_8(40), WGMMA_8(48), WGMMA_8(56)
 	             : "l"(a), "l"(b), "r"((int)add));
 }
+// wgmma_64x64 is the same for 64 rows b.
+DEV void wgmma_64x64(float (&d)[32], uint64_t a, uint64_t b, bool add) {
+	asm volatile("{.reg .pred p; setp.ne.b32 p, %34, 0; wgmma.mma_async.sync.aligned.m64n64k16.f32.f16.f16 "
+	             "{%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, "
+	             "%16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31}, "
+	             "%32, %33, p, 1, 1, 0, 0;}"
+	             : WGMMA_8(0), WGMMA_8(8), WGMMA_8(16), WGMMA_8(24)
+	             : "l"(a), "l"(b), "r"((int)add));
+}
+// wgmma_columns starts d = a b, with add d += a b, of 64 rows a of 16 numbers, a warp's quarter in its registers, and 16 rows b
+// of 64 or 32 numbers. The registers of a have to stay as they are until the wait.
+DEV void wgmma_columns(float (&d)[32], const uint32_t (&a)[4], uint64_t b, bool add) {
+	asm volatile("{.reg .pred p; setp.ne.b32 p, %37, 0; wgmma.mma_async.sync.aligned.m64n64k16.f32.f16.f16 "
+	             "{%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, "
+	             "%16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31}, "
+	             "{%32, %33, %34, %35}, %36, p, 1, 1, 1;}"
+	             : WGMMA_8(0), WGMMA_8(8), WGMMA_8(16), WGMMA_8(24)
+	             : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b), "r"((int)add));
+}
+DEV void wgmma_columns(float (&d)[16], const uint32_t (&a)[4], uint64_t b, bool add) {
+	asm volatile("{.reg .pred p; setp.ne.b32 p, %21, 0; wgmma.mma_async.sync.aligned.m64n32k16.f32.f16.f16 "
+	             "{%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15}, "
+	             "{%16, %17, %18, %19}, %20, p, 1, 1, 1;}"
+	             : WGMMA_8(0), WGMMA_8(8)
+	             : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b), "r"((int)add));
+}
 #endif
 
 constexpr int GROUP_ROWS = 64;            // of a warpgroup's product
 constexpr uint64_t STEP16 = 32 >> 4;      // what 16 numbers further on add to a descriptor
 constexpr uint64_t LOW_HALF = 64 >> 4;    // from hi to lo
-constexpr uint64_t CHUNK128 = MMA_TILE * ROW_BYTES >> 4; // from a chunk of 128 rows to the next
+template <int ROWS> constexpr uint64_t NEXT_CHUNK = ROWS * ROW_BYTES >> 4; // from a chunk of so many rows to the next
+
+// warpgroup_id is the same for the whole warp, and the compiler sees that.
+DEV int warpgroup_id() { return __shfl_sync(ALL_LANES, (int)threadIdx.x / 128, 0); }
 
 // wgmma_descriptor describes rows of 128 bytes, swizzled, from a multiple of 1,024 bytes on.
 DEV uint64_t wgmma_descriptor(const void *rows) {
 	return (uint64_t)((shared_address(rows) & 0x3ffff) >> 4) | (uint64_t)1 << 16 | (uint64_t)(BLOCK8 >> 4) << 32 | (uint64_t)1 << 62;
 }
 
-// start_group starts to set acc to the products of a warpgroup's 64 queries with 128 keys over DC chunks, each of 128 rows.
-// The small products come first, since the tensor cores cut their sums off: over two chunks nothing is lost by that.
-template <int NP, int DC> DEV void start_group(float (&acc)[64], uint64_t q, uint64_t k) {
+DEV void wgmma_keys(float (&d)[64], uint64_t q, uint64_t k, bool add) { wgmma_64x128(d, q, k, add); }
+DEV void wgmma_keys(float (&d)[32], uint64_t q, uint64_t k, bool add) { wgmma_64x64(d, q, k, add); }
+
+// start_group starts to set acc to the products of a warpgroup's 64 queries with 2 V keys over DC chunks, of 128 queries and
+// of the keys. The small products come first, since the tensor cores cut their sums off: over two chunks nothing is lost by
+// that.
+template <int NP, int DC, int V> DEV void start_group(float (&acc)[V], uint64_t q, uint64_t k) {
+	constexpr uint64_t QUERIES = NEXT_CHUNK<MMA_TILE>, KEYS = NEXT_CHUNK<2 * V>;
 	wgmma_fence();
 	if constexpr (NP == 3) {
 #pragma unroll
 		for (int c = 0; c < DC; c++)
 #pragma unroll
 			for (int t = 0; t < STEPS<NP>; t++) {
-				const uint64_t at = c * CHUNK128 + t * STEP16;
-				wgmma_64x128(acc, q + at + LOW_HALF, k + at, c + t > 0);
-				wgmma_64x128(acc, q + at, k + at + LOW_HALF, true);
+				const uint64_t qt = q + c * QUERIES + t * STEP16, kt = k + c * KEYS + t * STEP16;
+				wgmma_keys(acc, qt + LOW_HALF, kt, c + t > 0);
+				wgmma_keys(acc, qt, kt + LOW_HALF, true);
 			}
 	}
 #pragma unroll
 	for (int c = 0; c < DC; c++)
 #pragma unroll
-		for (int t = 0; t < STEPS<NP>; t++) {
-			const uint64_t at = c * CHUNK128 + t * STEP16;
-			wgmma_64x128(acc, q + at, k + at, NP == 3 || c + t > 0);
-		}
+		for (int t = 0; t < STEPS<NP>; t++)
+			wgmma_keys(acc, q + c * QUERIES + t * STEP16, k + c * KEYS + t * STEP16, NP == 3 || c + t > 0);
+	wgmma_commit();
+}
+
+// values_descriptor describes 16 rows of 32 DC numbers, swizzled over the bytes of a row, from a multiple of 1,024 bytes on, for
+// the right factor of wgmma_columns: "MN-major", so that the stride leads from 8 rows to the next 8.
+template <int DC> DEV uint64_t values_descriptor(const void *rows) {
+	static_assert(DC == 1 || DC == 2, "rows of 64 or 128 bytes, as wide as a pattern");
+	return (uint64_t)((shared_address(rows) & 0x3ffff) >> 4) | (uint64_t)1 << 16 | (uint64_t)(8 * DC * 64 >> 4) << 32 | (uint64_t)(3 - DC) << 62;
+}
+
+// start_values starts to set sum to the products of 64 rows of weights with 16 KS rows of 32 DC values, whose hi and lo are
+// described. The small products come first.
+template <int DC, int KS> DEV void start_values(float (&sum)[16 * DC], const SplitWeights<KS, 1> &weights, uint64_t hi, uint64_t lo) {
+	constexpr uint64_t NEXT = 16 * DC * 64 >> 4; // 16 rows
+	wgmma_fence();
+#pragma unroll
+	for (int t = 0; t < KS; t++) {
+		wgmma_columns(sum, weights.lo[t][0], hi + t * NEXT, t > 0);
+		wgmma_columns(sum, weights.hi[t][0], lo + t * NEXT, true);
+	}
+#pragma unroll
+	for (int t = 0; t < KS; t++) wgmma_columns(sum, weights.hi[t][0], hi + t * NEXT, true);
 	wgmma_commit();
 }
 
 // wait_group waits until products are there but for those that were started last, PENDING times.
-template <int PENDING> DEV void wait_group(float (&acc)[64]) {
+template <int PENDING, int V> DEV void wait_group(float (&acc)[V]) {
 	wgmma_wait<PENDING>();
 	wgmma_landed(acc);
 }

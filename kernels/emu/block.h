@@ -98,7 +98,7 @@ struct Launch {
 	dim3 grid, block;
 	size_t dynamic;
 	int capability; // of the device, times ten
-	bool products;  // wgmma's sums are wrong, on request
+	int products;   // which sums of wgmma are wrong, as faults.h says
 };
 
 // Worker runs the blocks of launches, one after another.

@@ -47,12 +47,15 @@ struct MatrixProduct {
 	float d[4];
 	uint32_t a[4], b[2];
 };
-// GroupProduct is a lane's part of wgmma.m64n128k16 of fp16 with float32 sums: d = a b^T, with add d += a b^T. The factors
-// are given by matrix descriptors. d is written by the wait.
+// GroupProduct is a lane's part of wgmma.m64nNk16 of fp16 with float32 sums: d = a b, with add d += a b. The factors
+// are given by matrix descriptors, a by its four registers where there are any; b lies by columns, with rows by rows.
+// d is written by the wait.
 struct GroupProduct {
 	float *d;
+	const uint32_t *registers; // of a, or null
 	uint64_t a, b;
-	bool add;
+	int columns; // N
+	bool rows, add;
 };
 } // namespace emu
 

@@ -47,6 +47,7 @@ type Faults struct {
 	Memory     int64  // bytes of the device, 0 = 8 GiB
 	Capability int    // of the device, times ten: 80 or 90; 0 = 80
 	Products   bool   // sums of wgmma are wrong
+	Columns    bool   // sums of wgmma are wrong whose right factor lies by rows
 	Function   string // a driver function that the library lacks
 	NoKernel   string // a kernel that its module lacks
 }
@@ -65,8 +66,11 @@ func Set(f Faults) {
 	if f.NoDevice {
 		c.no_device = 1
 	}
-	if f.Products {
+	switch {
+	case f.Products:
 		c.products = 1
+	case f.Columns:
+		c.products = 2
 	}
 	for i := 0; i < len(f.Function) && i < len(c.function)-1; i++ {
 		c.function[i] = C.char(f.Function[i])

@@ -14,7 +14,7 @@ typedef struct {
 	int64_t kernel;            // a launch faults as it runs
 	int64_t lost;              // the device is lost at a call, for all calls from then on
 	int64_t memory;            // bytes of the device; 0 = 8 GiB
-	int32_t products;          // wgmma's sums are wrong
+	int32_t products;          // wgmma's sums are wrong: 1 = of all, 2 = where the right factor lies by rows
 	int32_t capability;        // of the device, times ten; 0 = 80
 	char function[64], kernel_name[64]; // not there
 } mongeEmuFaults;

@@ -146,7 +146,7 @@ EMU_API emu_cuLaunchKernel(Function *f, unsigned gx, unsigned gy, unsigned gz, u
 	return call.context->enqueue([=, &d = call.d]() -> int {
 		static Worker worker; // under the driver's lock
 		Fault fault{LAUNCH_FAILED, std::string("kernel ") + kernel->name + ": fails on request"};
-		if (!faulty) fault = worker.run({kernel, bytes->data(), {gx, gy, gz}, {bx, by, bz}, dynamic, d.capability(), d.faults.products != 0});
+		if (!faulty) fault = worker.run({kernel, bytes->data(), {gx, gy, gz}, {bx, by, bz}, dynamic, d.capability(), d.faults.products});
 		if (fault.status) d.fault = fault.text;
 		return fault.status;
 	});

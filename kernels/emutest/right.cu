@@ -139,3 +139,38 @@ KERNEL(multiply_group, test_params, 128) {
 	for (int v = 0; v < 64; v++)
 		global<float>(p.c)[(warp_id() * 16 + (lane_id() >> 2) + 8 * (v >> 1 & 1)) * 128 + v / 4 * 8 + 2 * (lane_id() & 3) + (v & 1)] = d[v];
 }
+
+// multiply_columns: c [64, k] float = a [64, 64] b [64, k] of fp16 for k = 64 or 32, by a warpgroup that has a in registers; b lies
+// by rows, with the swizzle n of the matrix descriptor. 8 rows are m bytes from the next 8, where m is not 0, instead of
+// where they are.
+KERNEL(multiply_columns, test_params, 128) {
+	DYNAMIC_SHARED(uint8_t, s);
+	const int width = p.n ? 256 >> p.n : 16; // bytes of a row that lie together
+	const int mask = 0x70 & 0x70 >> (p.n - 1), units = (int)p.k / 8;
+	for (int i = threadIdx.x; i < 64 * units; i += 128) {
+		const int row = i / units, byte = i % units * 16;
+		int at = byte / width * 64 * width + row * width + byte % width;
+		if (p.n) at ^= at >> 3 & mask;
+		*reinterpret_cast<uint4 *>(s + at) = global<const uint4>(p.b)[i];
+	}
+	proxy_fence();
+	__syncthreads();
+	const uint64_t down = p.m ? p.m : 8 * width, across = 64 * width; // to the next 8 rows, and to what lies beside a pattern
+	const uint64_t lead = p.n ? across : down, stride = p.n ? down : across;
+	uint32_t a[4][4];
+	for (int step = 0; step < 4; step++)
+		for (int v = 0; v < 4; v++)
+			a[step][v] = global<const uint32_t>(p.a)[((warp_id() * 16 + (lane_id() >> 2) + 8 * (v & 1)) * 64 + step * 16 + 8 * (v >> 1) + 2 * (lane_id() & 3)) / 2];
+	float d[32];
+	float(&half)[16] = *reinterpret_cast<float(*)[16]>(d);
+	wgmma_fence();
+	for (int step = 0; step < 4; step++) {
+		const uint64_t b = (uint64_t)(shared_address(s + step * 16 * width) >> 4) | lead / 16 << 16 | stride / 16 << 32 | (uint64_t)p.n << 62;
+		if (p.k == 64) wgmma_columns(d, a[step], b, step > 0);
+		else wgmma_columns(half, a[step], b, step > 0);
+	}
+	wgmma_commit();
+	wgmma_wait<0>();
+	for (int v = 0; v < p.k / 2; v++)
+		global<float>(p.c)[(warp_id() * 16 + (lane_id() >> 2) + 8 * (v >> 1 & 1)) * p.k + v / 4 * 8 + 2 * (lane_id() & 3) + (v & 1)] = d[v];
+}

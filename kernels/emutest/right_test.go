@@ -249,6 +249,39 @@ func TestGroups(t *testing.T) {
 			t.Errorf("swizzle %d: a wrong stride makes %d numbers wrong", swizzle, wrong)
 		}
 	}
+	// With the left factor in registers, and the right one by rows.
+	for _, columns := range []int64{64, 32} {
+		b := make([]uint16, 64*columns)
+		for i := range b {
+			b[i] = halfOf(number(5+i%int(columns), i/int(columns)))
+		}
+		p := Params{A: p.A, B: upload(t, c, b), C: alloc(t, c, int(4*64*columns)), K: columns}
+		run := func(swizzle, stride int64) (wrong int64) {
+			p.N, p.M = swizzle, stride
+			launch(t, c, "multiply_columns", Dim{1, 1, 1}, Dim{128, 1, 1}, 64*128, p)
+			for at, got := range download[float32](t, c, p.C, int(64*columns)) {
+				want := 0
+				for k := range 64 {
+					want += number(at/int(columns), k) * number(5+at%int(columns), k)
+				}
+				if got != float32(want) {
+					wrong++
+				}
+			}
+			return wrong
+		}
+		for swizzle := range int64(4) {
+			if wrong := run(swizzle, 0); wrong != 0 {
+				t.Errorf("swizzle %d: %d numbers of %d columns by rows are wrong", swizzle, wrong, columns)
+			}
+			if columns < 64 {
+				continue // with gaps between the rows that a wrong stride would read
+			}
+			if wrong := run(swizzle, 64); wrong < 64*columns/2 {
+				t.Errorf("swizzle %d: a wrong stride makes %d numbers wrong by rows", swizzle, wrong)
+			}
+		}
+	}
 	emu.Set(emu.Faults{})
 	if err := c.Launch("multiply_group", Dim{1, 1, 1}, Dim{128, 1, 1}, 192*128, p); err != nil {
 		t.Fatal(err)

@@ -223,6 +223,18 @@ KERNEL(early_store, test_params, 256) {
 	if (threadIdx.x == 5) s[200] = make_uint4(0, 0, 0, 0);
 	wgmma_wait<0>();
 }
+// A factor in registers is written over before the wait.
+KERNEL(early_factor, test_params, 256) {
+	FACTORS(proxy_fence());
+	float sum[16];
+	uint32_t registers[4] = {1, 2, 3, 4};
+	wgmma_fence();
+	wgmma_64x128(d, a, b, false);
+	wgmma_columns(sum, registers, b, false);
+	wgmma_commit();
+	registers[p.n & 3] = 0;
+	wgmma_wait<0>();
+}
 // A copy to a factor begins before the wait.
 KERNEL(early_refill, test_params, 256) {
 	FACTORS(proxy_fence());

@@ -60,6 +60,7 @@ func TestMistakes(t *testing.T) {
 		{"uncommitted_sum", launchFailed, `reads an accumulator of the wgmma at .*wrong.cu:\d+, which no wait covers`},
 		{"forgotten_sum", launchFailed, `ends with a wgmma on its way`},
 		{"early_store", launchFailed, `thread \(5, 0, 0\): writes shared memory that a wgmma reads, which no wait covers`},
+		{"early_factor", launchFailed, `writes a factor of the wgmma at .*wrong.cu:\d+, which no wait covers`},
 		{"early_refill", launchFailed, `writes shared memory that a wgmma reads, which no wait covers`},
 		{"own_wait", launchFailed, `(races with thread \(\d+, 0, 0\): writes|writes shared memory that a wgmma reads)`},
 		{"no_proxy_fence", launchFailed, `reads by wgmma at .*wrong.cu:\d+ what thread \(\d+, 0, 0\) wrote to shared memory with no fence.proxy.async since`},
