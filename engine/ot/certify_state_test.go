@@ -18,6 +18,9 @@ import (
 // go: they end with the bits and the passes of certificates that nobody stopped, and an exact solve or line integrals that
 // are behind them are not made again.
 func TestCertifyResume(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the same passes many times")
+	}
 	const n, d = 120, 3
 	e := cpu.New(cpu.Options{})
 	defer e.Close()

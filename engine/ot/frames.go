@@ -6,7 +6,6 @@ import (
 	"math"
 
 	"monge/engine"
-	"monge/engine/rng"
 
 	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/mat"
@@ -20,9 +19,9 @@ type Frame struct {
 }
 
 const (
-	streamPrincipal = 0x70636178
 	principalExact  = 256 // dimensions up to which all principal axes are taken
 	principalAxes   = 64  // axes beyond
+	principalPowers = 3   // a marginal's bound is one in any directions
 )
 
 // Axes is the frame of the d coordinate axes.
@@ -53,8 +52,7 @@ func Directions(v []float64, d int) (Frame, error) {
 }
 
 // PrincipalAxes is the frame of the principal axes of both clouds together: all of them up to 256 dimensions, the
-// 64 leading ones beyond, from a randomised subspace iteration (Halko, Martinsson and Tropp, SIAM Review 53,
-// 2011) in O((n + m) d) memory. Where a map stretches along axes of its own they are often near these.
+// 64 leading ones beyond by [Leading], in O((n + m) d) memory. Where a map stretches along axes of its own they are often near these.
 func PrincipalAxes(ctx context.Context, c Clouds, seed uint64) (Frame, error) {
 	p, err := c.check()
 	if err != nil {
@@ -76,7 +74,7 @@ func PrincipalAxes(ctx context.Context, c Clouds, seed uint64) (Frame, error) {
 	if d <= principalExact {
 		v, err = eigenvectors(clouds, d)
 	} else {
-		v, err = leading(ctx, clouds, d, min(principalAxes, d), seed)
+		v, _, err = Leading(ctx, clouds, min(principalAxes, d), principalPowers, seed)
 	}
 	if err != nil {
 		return Frame{}, err
@@ -97,50 +95,6 @@ func eigenvectors(clouds []*mat.Dense, d int) ([]float64, error) {
 	}
 	e.VectorsTo(&q)
 	return mat.DenseCopyOf(q.T()).RawMatrix().Data, nil
-}
-
-// leading returns about the k leading eigenvectors of the sum of z^T z as rows [k, d].
-func leading(ctx context.Context, clouds []*mat.Dense, d, k int, seed uint64) ([]float64, error) {
-	v := make([]float64, k*d)
-	rng.Normals(v, seed, streamPrincipal, 0)
-	q := mat.NewDense(k, d, v)
-	const powers = 3
-	for range powers {
-		if err := ctx.Err(); err != nil {
-			return nil, fmt.Errorf("ot: %w", err)
-		}
-		next := mat.NewDense(k, d, nil)
-		for _, z := range clouds {
-			var image, back mat.Dense
-			image.Mul(q, z.T())
-			back.Mul(&image, z)
-			next.Add(next, &back)
-		}
-		q = next
-		orthonormalise(q.RawMatrix().Data, d)
-	}
-	return q.RawMatrix().Data, nil
-}
-
-// orthonormalise makes the rows of v [k, d] orthonormal; rows without anything of their own become random ones.
-func orthonormalise(v []float64, d int) {
-	for k := 0; k*d < len(v); k++ {
-		row := v[k*d : (k+1)*d]
-		for try := uint64(0); ; try++ {
-			before := floats.Norm(row, 2)
-			for range 2 { // once more for what rounding left
-				for l := range k {
-					w := v[l*d : (l+1)*d]
-					floats.AddScaled(row, -floats.Dot(w, row), w)
-				}
-			}
-			if norm := floats.Norm(row, 2); norm > 1e-12*before && norm > 0 {
-				floats.Scale(1/norm, row)
-				break
-			}
-			rng.Normals(row, try, streamPrincipal, uint64((k+1)*d))
-		}
-	}
 }
 
 // count returns how many directions the frame has.

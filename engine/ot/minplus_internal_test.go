@@ -79,6 +79,9 @@ func hardClouds(n, d int) map[string][2][]float64 {
 // The bound of a pass is below the minimum in exact arithmetic whatever the clouds, and by no more than the
 // rounding that it allows for.
 func TestMinPlusBoundIsProved(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a few rows, in one goroutine")
+	}
 	for _, shape := range [][2]int{{24, 3}, {13, 300}} {
 		n, d := shape[0], shape[1]
 		for name, clouds := range hardClouds(n, d) {

@@ -53,7 +53,7 @@ func Sliced(ctx context.Context, c Clouds, s *SlicedSettings) (*Result, error) {
 	// The means' distance is projected by itself, so that offsets of the clouds cost no digits.
 	x, y := momentsOf(p.x, p.a, p.d), momentsOf(p.y, p.b, p.d)
 	shift := separation(x, y)
-	theta, err := frames(ctx, count, p.d, s.Seed, s.Threads)
+	theta, err := RandomDirections(ctx, count, p.d, s.Seed, s.Threads)
 	if err != nil {
 		return nil, err
 	}
@@ -94,9 +94,9 @@ func Sliced(ctx context.Context, c Clouds, s *SlicedSettings) (*Result, error) {
 	return r, nil
 }
 
-// frames returns count unit vectors [count, d]: consecutive ones make orthonormal frames of d, each
-// uniform (Haar), the last one possibly incomplete.
-func frames(ctx context.Context, count, d int, seed uint64, threads int) ([]float64, error) {
+// RandomDirections returns count unit vectors [count, d]: consecutive ones make orthonormal frames of d, each uniform
+// (Haar), the last one possibly incomplete. Threads is as in [SlicedSettings]. The error is ctx's.
+func RandomDirections(ctx context.Context, count, d int, seed uint64, threads int) ([]float64, error) {
 	out := make([]float64, count*d)
 	for lo := 0; lo < count; lo += d {
 		if err := ctx.Err(); err != nil {

@@ -1,22 +1,21 @@
 package report
 
 import (
+	"context"
 	"math"
-	"math/rand/v2"
+
+	"monge/engine/ot"
 
 	"gonum.org/v1/gonum/mat"
 )
 
 const (
-	fitRows    = 4096 // rows that the axes are fitted to; a picture needs no more
-	oversample = 6    // directions iterated beyond the two wanted
-	rounds     = 24   // of subspace iteration
+	fitRows = 4096 // rows that the axes are fitted to; a picture needs no more
+	powers  = 24   // of the subspace iteration: an axis of 1.5 times the ninth's variance is right to 1e-4
 )
 
-// principalAxes returns the two leading principal axes of the rows of x [n, d], d >= 2, as unit rows, the
-// share of the variance along each, and nothing random: the start is fixed, and the largest entry of an
-// axis is positive. It is the subspace iteration of Halko, Martinsson and Tropp (SIAM Review 53, 2011):
-// O(n d) a round, where a full decomposition would take O(n d min(n, d)).
+// principalAxes returns the two leading principal axes of the rows of x [n, d], d >= 2, as unit rows of which the largest
+// entry is positive, and the share of the variance along each.
 func principalAxes(x []float64, n, d int) (axes [2][]float64, share [2]float64) {
 	rows := min(n, fitRows)
 	c := mat.NewDense(rows, d, nil)
@@ -36,56 +35,19 @@ func principalAxes(x []float64, n, d int) (axes [2][]float64, share [2]float64) 
 			total += v * v
 		}
 	}
-
-	k := min(d, 2+oversample)
-	src := rand.New(rand.NewPCG(1, 2))
-	q := mat.NewDense(d, k, nil)
-	for i := range d {
-		for j := range k {
-			q.Set(i, j, src.NormFloat64())
-		}
-	}
-	var cq, next mat.Dense
-	for range rounds {
-		orthonormalise(q)
-		cq.Mul(c, q)
-		next.Mul(c.T(), &cq)
-		q.Copy(&next)
-	}
-	orthonormalise(q)
-	cq.Mul(c, q)
-	var small mat.SymDense
-	small.SymOuterK(1, cq.T())
-	var eig mat.EigenSym
-	if !eig.Factorize(&small, true) {
-		// A cloud without finite variance has no axes; coordinates serve.
+	lead, squares, err := ot.Leading(context.Background(), []*mat.Dense{c}, 2, powers, 1)
+	if err != nil { // A cloud without finite variance has no axes; coordinates serve.
 		axes[0], axes[1] = unit(d, 0), unit(d, 1)
 		return axes, share
 	}
-	values := eig.Values(nil) // ascending
-	var vectors, lead mat.Dense
-	eig.VectorsTo(&vectors)
-	lead.Mul(q, &vectors)
 	for a := range axes {
-		axes[a] = mat.Col(nil, k-1-a, &lead)
+		axes[a] = lead[a*d : (a+1)*d]
 		orient(axes[a])
 		if total > 0 {
-			share[a] = math.Max(0, values[k-1-a]) / total
+			share[a] = squares[a] / total
 		}
 	}
 	return axes, share
-}
-
-// orthonormalise replaces the columns of q by an orthonormal basis of their span, completed where they
-// are dependent.
-func orthonormalise(q *mat.Dense) {
-	var svd mat.SVD
-	if !svd.Factorize(q, mat.SVDThinU) {
-		return
-	}
-	var u mat.Dense
-	svd.UTo(&u)
-	q.Copy(&u)
 }
 
 func orient(v []float64) {

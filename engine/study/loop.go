@@ -9,7 +9,7 @@ import (
 	"monge/engine"
 	"monge/engine/dist"
 	"monge/engine/flow"
-	"monge/engine/rng"
+	"monge/engine/ot"
 
 	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/mat"
@@ -61,7 +61,6 @@ const (
 	loopTolerance = 1e-9
 	loopPoints    = 4096
 	loopRadius    = .05
-	loopStream    = 0x6c6f6f70
 	powerSteps    = 1000
 )
 
@@ -94,7 +93,10 @@ func LoopCertificate(ctx context.Context, e engine.Engine, law dist.Distribution
 		s.Flow.Method, s.Flow.Steps = "", 0
 	}
 	s.Flow.Tangents, s.Flow.Jacobian, s.Flow.LogP, s.Flow.Progress = nil, false, false, nil
-	basis := loopBasis(d, s.Seed)
+	basis, err := loopBasis(ctx, d, s.Seed)
+	if err != nil {
+		return nil, err
+	}
 	j, err := projectedJacobian(ctx, e, law, &s, basis)
 	if err != nil {
 		return nil, err
@@ -115,31 +117,21 @@ func LoopCertificate(ctx context.Context, e engine.Engine, law dist.Distribution
 }
 
 // loopBasis returns the orthonormal directions [K][D] that the Jacobian is taken on: the axes, or random ones.
-func loopBasis(d int, seed uint64) [][]float64 {
-	k := d
-	if d > LoopExact {
-		k = max(leastProbes, min(loopProbes, probeNumbers/d))
-	}
-	v := make([][]float64, k)
-	data := make([]float64, k*d)
-	if k == d {
+func loopBasis(ctx context.Context, d int, seed uint64) ([][]float64, error) {
+	if d <= LoopExact {
+		v := make([][]float64, d)
 		for i := range v {
-			v[i] = data[i*d : (i+1)*d]
+			v[i] = make([]float64, d)
 			v[i][i] = 1
 		}
-		return v
+		return v, nil
 	}
-	rng.Normals(data, seed, loopStream, 0)
-	for i := range v {
-		v[i] = data[i*d : (i+1)*d]
-		for range 2 { // once more for what rounding left
-			for _, w := range v[:i] {
-				floats.AddScaled(v[i], -floats.Dot(w, v[i]), w)
-			}
-		}
-		floats.Scale(1/floats.Norm(v[i], 2), v[i])
+	k := max(leastProbes, min(loopProbes, probeNumbers/d))
+	data, err := ot.RandomDirections(ctx, k, d, seed, 0)
+	if err != nil {
+		return nil, fmt.Errorf("study: loop: %w", err)
 	}
-	return v
+	return slices.Collect(slices.Chunk(data, d)), nil
 }
 
 // projectedJacobian returns <v_k, J v_l> of the basis [K, K].
