@@ -32,8 +32,8 @@ type reduceTask[T float] struct {
 	op     engine.ReduceOp
 	x, y   []T
 	n      int
-	chunks int           // of a problem
-	parts  []compensated // [B, chunks]
+	chunks int                  // of a problem
+	parts  []engine.Compensated // [B, chunks]
 }
 
 func reduce[T float](e *Engine, out engine.Buffer, op engine.ReduceOp, x, y engine.Buffer, b, n int) {
@@ -41,22 +41,25 @@ func reduce[T float](e *Engine, out engine.Buffer, op engine.ReduceOp, x, y engi
 	chunks := (n + reduceChunk - 1) / reduceChunk
 	parts := p.parts
 	if cap(parts) < b*chunks {
-		parts = make([]compensated, b*chunks)
+		parts = make([]engine.Compensated, b*chunks)
 	}
 	*p = reduceTask[T]{op, data[T](x), data[T](y), n, chunks, parts[:b*chunks]}
 	e.run(p, b*chunks, 2*float64(b)*float64(n))
 	res := data[T](out)
 	for i := range res {
-		var total compensated
+		var total engine.Compensated
+		var most float64
 		for _, part := range p.parts[i*chunks : (i+1)*chunks] {
 			if op == engine.MaxAbs {
-				total.sum = worse(total.sum, part.sum)
+				most = worse(most, part.Value())
 			} else {
-				total.add(part.sum)
-				total.rest += part.rest
+				total.Merge(part)
 			}
 		}
-		res[i] = T(total.value())
+		if op == engine.MaxAbs {
+			total.Add(most)
+		}
+		res[i] = T(total.Value())
 	}
 	*p = reduceTask[T]{parts: p.parts}
 }
@@ -69,26 +72,28 @@ func (p *reduceTask[T]) do(_ *worker, item int) {
 	if p.y != nil {
 		y = p.y[lo:hi]
 	}
-	var s compensated
+	var s engine.Compensated
 	switch p.op {
 	case engine.Sum:
 		for _, v := range x {
-			s.add(float64(v))
+			s.Add(float64(v))
 		}
 	case engine.Dot:
 		for i, v := range x {
 			if v != 0 {
-				s.add(float64(v) * float64(y[i]))
+				s.Add(float64(v) * float64(y[i]))
 			}
 		}
 	case engine.SumAbsDiff:
 		for i, v := range x {
-			s.add(math.Abs(float64(v) - float64(y[i])))
+			s.Add(math.Abs(float64(v) - float64(y[i])))
 		}
 	case engine.MaxAbs:
+		var most float64
 		for _, v := range x {
-			s.sum = worse(s.sum, math.Abs(float64(v)))
+			most = worse(most, math.Abs(float64(v)))
 		}
+		s.Add(most)
 	}
 	p.parts[item] = s
 }
@@ -99,24 +104,4 @@ func worse(a, b float64) float64 {
 		return b
 	}
 	return a
-}
-
-// compensated is a sum with what its roundings lost.
-type compensated struct{ sum, rest float64 }
-
-func (s *compensated) add(x float64) {
-	t := s.sum + x
-	if math.Abs(s.sum) >= math.Abs(x) {
-		s.rest += (s.sum - t) + x
-	} else {
-		s.rest += (x - t) + s.sum
-	}
-	s.sum = t
-}
-
-func (s *compensated) value() float64 {
-	if math.IsInf(s.sum, 0) || math.IsNaN(s.sum) {
-		return s.sum // the rest is NaN beside an infinity
-	}
-	return s.sum + s.rest
 }

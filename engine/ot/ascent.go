@@ -192,7 +192,7 @@ func (a *ascent) evaluate(k int, r *SemiDiscreteResult) error {
 	n := len(a.b)
 	masses := make([]float64, n)
 	mean := dot(a.b, a.psi)
-	var cost, costs, key, keySquares accumulator
+	var cost, costs, key, keySquares engine.Compensated
 	const block = 1 << 14
 	for done := 0; done < k; done += block {
 		size := min(block, k-done)
@@ -202,10 +202,10 @@ func (a *ascent) evaluate(k int, r *SemiDiscreteResult) error {
 		}
 		for i, v := range keys {
 			c := v + a.psi[arg[i]]
-			cost.add(c)
-			costs.add(c * c)
-			key.add(v + mean)
-			keySquares.add((v + mean) * (v + mean))
+			cost.Add(c)
+			costs.Add(c * c)
+			key.Add(v + mean)
+			keySquares.Add((v + mean) * (v + mean))
 		}
 		for j, v := range m {
 			masses[j] += v * float64(size) / float64(k)
@@ -220,7 +220,7 @@ func (a *ascent) evaluate(k int, r *SemiDiscreteResult) error {
 	if n > 1 {
 		r.MassError = a.distance(masses, k)
 	}
-	r.Cost, r.CostError = cost.sum()/float64(k), stderr(cost.sum(), costs.sum())
-	r.Dual, r.DualError = key.sum()/float64(k), stderr(key.sum(), keySquares.sum())
+	r.Cost, r.CostError = cost.Value()/float64(k), stderr(cost.Value(), costs.Value())
+	r.Dual, r.DualError = key.Value()/float64(k), stderr(key.Value(), keySquares.Value())
 	return nil
 }

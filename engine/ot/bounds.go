@@ -29,11 +29,11 @@ func Marginal(ctx context.Context, c Clouds) (float64, error) {
 	if err != nil {
 		return 0, err
 	}
-	var s accumulator
+	var s engine.Compensated
 	for _, v := range axes {
-		s.add(v)
+		s.Add(v)
 	}
-	return s.sum(), nil
+	return s.Value(), nil
 }
 
 // MarginalAlong returns a lower bound of W2^2 between the clouds: the sum over the frame's directions of the
@@ -63,20 +63,20 @@ func MarginalAlong(ctx context.Context, c Clouds, f Frame, threads int) (float64
 	if err != nil {
 		return 0, err
 	}
-	var sum accumulator
+	var sum engine.Compensated
 	for k, v := range costs {
 		offset(along, k)
-		sum.add(v)
-		sum.add(along[0] * along[0])
+		sum.Add(v)
+		sum.Add(along[0] * along[0])
 	}
 	if f.count() < p.d {
 		rest, err := p.complement(ctx, f, threads, project, x, y, shift)
 		if err != nil {
 			return 0, err
 		}
-		sum.add(rest)
+		sum.Add(rest)
 	}
-	return max(0, sum.sum()/(1+f.excess)), nil
+	return max(0, sum.Value()/(1+f.excess)), nil
 }
 
 // complement bounds W2^2 of what is orthogonal to the frame from the moments there.

@@ -118,11 +118,11 @@ func (c *certifier) costOf(ctx context.Context, sigma []int32) (float64, error) 
 }
 
 func meanOf(v []float64) float64 {
-	var s accumulator
+	var s engine.Compensated
 	for _, t := range v {
-		s.add(t)
+		s.Add(t)
 	}
-	return s.sum() / float64(len(v))
+	return s.Value() / float64(len(v))
 }
 
 // trivial is the certificate of pairings that need none: cost 0, or one point.
@@ -144,15 +144,15 @@ func (c *certifier) preferGiven() {
 		if seen[start] {
 			continue
 		}
-		var gain accumulator
+		var gain engine.Compensated
 		length := 0
 		for i := start; !seen[i]; i = int(c.sigma[i]) {
 			seen[i] = true
-			gain.add(c.pair(i, i))
-			gain.add(-c.pair(i, int(c.sigma[i])))
+			gain.Add(c.pair(i, i))
+			gain.Add(-c.pair(i, int(c.sigma[i])))
 			length++
 		}
-		if gain.sum() > float64(length)*settledTolerance*c.scale {
+		if gain.Value() > float64(length)*settledTolerance*c.scale {
 			continue
 		}
 		for i := start; int(c.sigma[i]) != i; {
@@ -176,17 +176,17 @@ func (c *certifier) keepPairing(ctx context.Context) (err error) {
 // f_i the value is the pairing's cost less what f is lowered by, so nothing cancels: it is the cost itself where
 // every other pair has more slack than rounding. What remains is the rounding of the cost.
 func (c *certifier) keepBound() {
-	var loss accumulator
+	var loss engine.Compensated
 	slack := math.Inf(1)
 	for i, f := range c.f {
-		loss.add(max(0, f-c.low[i]))
+		loss.Add(max(0, f-c.low[i]))
 		slack = min(slack, max(0, c.low[i]-f))
 		if int(c.sigma[i]) != i {
 			slack = 0
 		}
 	}
 	unit := engine.F64.Eps()
-	lower := max(0, c.paired*(1-float64(c.d+8)*unit)-loss.sum()/float64(c.n)*(1+8*unit))
+	lower := max(0, c.paired*(1-float64(c.d+8)*unit)-loss.Value()/float64(c.n)*(1+8*unit))
 	c.current = false
 	// Potentials with room are worth a rounding error of the bound.
 	if lower < c.lower && !(slack > c.slack && lower >= c.lower*(1-settledTolerance)) || lower == c.lower && slack <= c.slack {
@@ -221,17 +221,17 @@ func (c *certifier) shorten() (rotated []int32) {
 		if i < 0 || mark[i] != int32(start)+1 {
 			continue
 		}
-		var gain accumulator
+		var gain engine.Compensated
 		cycle := []int32{}
 		for at := i; ; {
 			cycle = append(cycle, at)
-			gain.add(c.pair(int(at), int(c.sigma[at])))
-			gain.add(-c.pair(int(at), int(c.pred[at])))
+			gain.Add(c.pair(int(at), int(c.sigma[at])))
+			gain.Add(-c.pair(int(at), int(c.pred[at])))
 			if at = next(at); at == i {
 				break
 			}
 		}
-		if gain.sum() <= float64(len(cycle))*settledTolerance*c.scale {
+		if gain.Value() <= float64(len(cycle))*settledTolerance*c.scale {
 			continue
 		}
 		for _, at := range cycle {

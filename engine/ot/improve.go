@@ -201,11 +201,11 @@ func (c *certifier) below() (rows []int32) {
 
 // matters says whether what the rows take from the bound would count in a certificate.
 func (c *certifier) matters(rows []int32) bool {
-	var loss accumulator
+	var loss engine.Compensated
 	for _, i := range rows {
-		loss.add(c.f[i] - c.low[i])
+		loss.Add(c.f[i] - c.low[i])
 	}
-	return loss.sum()/float64(c.n) > 0.1*certifiedGap*c.upper
+	return loss.Value()/float64(c.n) > 0.1*certifiedGap*c.upper
 }
 
 // sharpen finds the slack of the settled potentials exactly where float32 left a margin for its rounding: rows

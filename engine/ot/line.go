@@ -5,6 +5,8 @@ import (
 	"math"
 	"slices"
 	"sync"
+
+	"monge/engine"
 )
 
 // line solves an instance with d = 1 by the monotone coupling: on the line (x - y)² is a Monge array,
@@ -26,7 +28,7 @@ func (in *instance) line(w *work) (*solution, error) {
 	// do not cancel.
 	x, y := in.x, in.y
 	left, right := in.a[0], in.b[0]
-	var v accumulator
+	var v engine.Compensated
 	for i, j := 0, 0; ; {
 		units := min(left, right)
 		s.plan = append(s.plan, flow{int32(i), int32(j), units})
@@ -37,13 +39,13 @@ func (in *instance) line(w *work) (*solution, error) {
 			// keeps it small where the clouds are near each other, or half way, where neither is tight.
 			most := (y[j+1] - y[j]) * ((y[j+1] - x[i]) + (y[j] - x[i]))
 			if left > 0 {
-				v.add(most)
+				v.Add(most)
 			} else if least := (y[j+1] - y[j]) * ((y[j+1] - x[i+1]) + (y[j] - x[i+1])); least > 0 || most < 0 {
-				v.add(least/2 + most/2)
+				v.Add(least/2 + most/2)
 			}
 			j++
 			right = in.b[j]
-			s.v[j] = v.sum()
+			s.v[j] = v.Value()
 		}
 		if left == 0 {
 			if i++; i == in.n {

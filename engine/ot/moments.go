@@ -3,6 +3,8 @@ package ot
 import (
 	"context"
 	"math"
+
+	"monge/engine"
 )
 
 // momentCoords and momentWork are the coordinates, and the numbers, that are worth a goroutine's while.
@@ -35,7 +37,7 @@ func momentsOf(x []float64, w []float64, d int) moments {
 	background := context.Background()
 	// Every coordinate has sums of its own.
 	_ = eachPanel(background, d, max(momentCoords, 1+momentWork/n), 0, func(lo, hi int) {
-		sums := make([]accumulator, hi-lo)
+		sums := make([]engine.Compensated, hi-lo)
 		mean, low := m.mean[lo:hi], m.low[lo:hi]
 		for range 3 {
 			clear(sums)
@@ -47,11 +49,11 @@ func momentsOf(x []float64, w []float64, d int) moments {
 					continue
 				}
 				for t, z := range x[i*d+lo : i*d+hi] {
-					sums[t].add(v * (z - mean[t]))
+					sums[t].Add(v * (z - mean[t]))
 				}
 			}
 			for t := range sums {
-				low[t] = sums[t].sum()
+				low[t] = sums[t].Value()
 			}
 		}
 	})
@@ -65,14 +67,14 @@ func momentsOf(x []float64, w []float64, d int) moments {
 			squares[i] = dot(row, row)
 		}
 	})
-	var square accumulator
+	var square engine.Compensated
 	for i, q := range squares {
 		if w[i] > 0 {
-			square.add(w[i] * q)
+			square.Add(w[i] * q)
 			m.radius = max(m.radius, math.Sqrt(q))
 		}
 	}
-	m.square = square.sum()
+	m.square = square.Value()
 	return m
 }
 

@@ -89,20 +89,20 @@ func couple(rows []int, a []float64, cols []int, b []float64, visit func(i, j in
 // lineCost returns W2^2 of two weighted sets of numbers; uniform is the case n = m with equal weights.
 // x and y are sorted in place where uniform; rows and cols are scratch otherwise.
 func lineCost(x, a, y, b []float64, uniform bool, rows, cols []int) (cost float64, scratchX, scratchY []int) {
-	var s accumulator
+	var s engine.Compensated
 	if uniform {
 		slices.Sort(x)
 		slices.Sort(y)
 		for i, v := range x {
 			v -= y[i]
-			s.add(v * v)
+			s.Add(v * v)
 		}
-		return s.sum() / float64(len(x)), rows, cols
+		return s.Value() / float64(len(x)), rows, cols
 	}
 	rows, cols = order(x, rows), order(y, cols)
 	couple(rows, a, cols, b, func(i, j int, mass float64) {
 		v := x[i] - y[j]
-		s.add(mass * v * v)
+		s.Add(mass * v * v)
 	})
-	return s.sum(), rows, cols
+	return s.Value(), rows, cols
 }

@@ -3,6 +3,8 @@ package ot
 import (
 	"math"
 
+	"monge/engine"
+
 	"monge/engine/dist"
 )
 
@@ -319,13 +321,13 @@ func (p *planar) psi(beta []float64) []float64 {
 
 // cost returns the cost of sending each cell to its atom, tr LLᵀ + Σ_j (m_j |y_j - c|² - 2 <M_j, q_j>).
 func (p *planar) cost(cells []cell) float64 {
-	var s accumulator
-	s.add(p.trace)
+	var s engine.Compensated
+	s.Add(p.trace)
 	for j, c := range cells {
-		s.add(c.mass * p.square[j])
+		s.Add(c.mass * p.square[j])
 		for t, v := range p.q[j] {
-			s.add(-2 * p.scale * c.moment[t] * v)
+			s.Add(-2 * p.scale * c.moment[t] * v)
 		}
 	}
-	return s.sum()
+	return s.Value()
 }

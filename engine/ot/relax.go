@@ -3,6 +3,8 @@ package ot
 import (
 	"context"
 	"math"
+
+	"monge/engine"
 )
 
 // polish betters the certificate of potentials that will not be changed further: unsettled ones in float64 and
@@ -32,14 +34,14 @@ func (c *certifier) raiseColumns(ctx context.Context) error {
 	if err := c.sweepColumns(ctx, c.bestF, nil, nil, v); err != nil {
 		return err
 	}
-	var gain accumulator
+	var gain engine.Compensated
 	for j := range v {
 		if better := v[j] - c.bestOff[j]; better > c.bestG[j] {
-			gain.add(better - c.bestG[j])
+			gain.Add(better - c.bestG[j])
 			c.bestG[j] = better
 		}
 	}
-	c.lower = min(c.lower+max(0, gain.sum()/float64(c.n)), c.upper)
+	c.lower = min(c.lower+max(0, gain.Value()/float64(c.n)), c.upper)
 	return nil
 }
 

@@ -163,18 +163,18 @@ func (k *sinkhorn) spareColumns(ctx context.Context, e engine.Engine) error {
 // planCost sets the plan's cost, the row marginal's error and the dual value, from the rows' log-sum-exps and scores
 // sum_j r_ij (|x_i|^2 - |x_i - y_j|^2), with x moved.
 func (k *sinkhorn) planCost(r *Result, lse, score []float64) {
-	var cost, total, residual accumulator
+	var cost, total, residual engine.Compensated
 	for i, a := range k.a {
 		if a == 0 {
 			continue
 		}
 		grow := math.Expm1(k.f[i]/k.eps + lse[i])
-		cost.add(a * (1 + grow) * max(0, k.shiftX[i]-score[i]))
-		total.add(a * grow)
-		residual.add(a * math.Abs(grow))
+		cost.Add(a * (1 + grow) * max(0, k.shiftX[i]-score[i]))
+		total.Add(a * grow)
+		residual.Add(a * math.Abs(grow))
 	}
-	r.Cost, r.MarginalError = cost.sum(), residual.sum()
-	r.Dual = k.dualValue(k.f, k.g) - k.eps*total.sum()
+	r.Cost, r.MarginalError = cost.Value(), residual.Value()
+	r.Dual = k.dualValue(k.f, k.g) - k.eps*total.Value()
 }
 
 // completed returns the cost of a plan with the given sums of rows, at most a, and of columns, completed to the marginals
@@ -187,10 +187,10 @@ func (k *sinkhorn) completed(kept, score, columns []float64, t engine.Dtype) (up
 			fit = min(fit, k.b[j]/c)
 		}
 	}
-	var cost accumulator
+	var cost engine.Compensated
 	missingA, missingB := make([]float64, k.n), make([]float64, k.m)
 	for i, a := range k.a {
-		cost.add(fit * kept[i] * max(0, k.shiftX[i]-score[i]))
+		cost.Add(fit * kept[i] * max(0, k.shiftX[i]-score[i]))
 		missingA[i] = max(0, a-fit*kept[i])
 	}
 	for j, b := range k.b {
@@ -198,7 +198,7 @@ func (k *sinkhorn) completed(kept, score, columns []float64, t engine.Dtype) (up
 	}
 	mean := meanCost(k.mx, k.my)
 	rounding = k.productRounding(t) * math.Sqrt(k.mx.square) * math.Sqrt(k.my.square)
-	return cost.sum() + productCost(k.moved, missingA, k.my.centred, missingB, k.d) + rounding +
+	return cost.Value() + productCost(k.moved, missingA, k.my.centred, missingB, k.d) + rounding +
 		float64(k.d+16)*engine.F64.Eps()*(mean+math.Sqrt(mean)*extent(k.mx, k.my)), rounding
 }
 
@@ -222,11 +222,11 @@ func productCost(x, a, y, b []float64, d int) float64 {
 
 // measure returns a measure's mass, mean and mean square about the mean.
 func measure(x, w []float64, d int) (mass float64, mean []float64, square float64) {
-	var m accumulator
+	var m engine.Compensated
 	for _, v := range w {
-		m.add(v)
+		m.Add(v)
 	}
-	mass = m.sum()
+	mass = m.Value()
 	mean = make([]float64, d)
 	if !(mass > 0) {
 		return 0, mean, 0
@@ -236,28 +236,28 @@ func measure(x, w []float64, d int) (mass float64, mean []float64, square float6
 			mean[t] += v / mass * z
 		}
 	}
-	var s accumulator
+	var s engine.Compensated
 	for i, v := range w {
-		s.add(v / mass * squaredDistance(x[i*d:i*d+d], mean))
+		s.Add(v / mass * squaredDistance(x[i*d:i*d+d], mean))
 	}
-	return mass, mean, s.sum()
+	return mass, mean, s.Value()
 }
 
 // dualValue returns <a, F> + <b, G> for shifted potentials.
 func (k *sinkhorn) dualValue(f, g []float64) float64 {
-	var s accumulator
-	s.add(meanCost(k.mx, k.my)) // <a, F - f> + <b, G - g>
+	var s engine.Compensated
+	s.Add(meanCost(k.mx, k.my)) // <a, F - f> + <b, G - g>
 	for i, a := range k.a {
 		if a > 0 {
-			s.add(a * f[i])
+			s.Add(a * f[i])
 		}
 	}
 	for j, b := range k.b {
 		if b > 0 {
-			s.add(b * g[j])
+			s.Add(b * g[j])
 		}
 	}
-	return s.sum()
+	return s.Value()
 }
 
 // lowerBound returns the dual value of the potentials f, -Inf where there is no weight, and g_j = -top_j, their

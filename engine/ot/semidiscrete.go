@@ -189,14 +189,14 @@ func (q *atoms) exactly(w *work, p *planar, s *SemiDiscreteSettings, r *SemiDisc
 
 // dual is Cost + Σ_j (b_j - m_j) ψ_j.
 func (r *SemiDiscreteResult) dual() float64 {
-	var v accumulator
-	v.add(r.Cost)
+	var v engine.Compensated
+	v.Add(r.Cost)
 	for j, b := range r.Weights {
 		if b > 0 {
-			v.add((b - r.Masses[j]) * r.Psi[j])
+			v.Add((b - r.Masses[j]) * r.Psi[j])
 		}
 	}
-	return v.sum()
+	return v.Value()
 }
 
 // Assign returns the atom of each row of x [N, D]; of atoms that tie, the first.

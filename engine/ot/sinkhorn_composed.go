@@ -240,24 +240,24 @@ func (c *composed) step(b int) error {
 
 // rowError returns the L1 error of the row marginal of the plan (f, g), from a reduction with g.
 func (c *composed) rowError(b int, eps float64) float64 {
-	var s accumulator
+	var s engine.Compensated
 	a := row(c.a, b, c.N)
 	for i, f := range row(c.f, b, c.N) {
 		if a[i] > 0 {
-			s.add(a[i] * math.Abs(math.Expm1(f/eps+c.lse[b*c.N+i])))
+			s.Add(a[i] * math.Abs(math.Expm1(f/eps+c.lse[b*c.N+i])))
 		}
 	}
-	return s.sum()
+	return s.Value()
 }
 
 // columnError returns the L1 error of the column marginal after the rows' half.
 func (c *composed) columnError(b int) float64 {
-	var s accumulator
+	var s engine.Compensated
 	w := row(c.b, b, c.M)
 	for j, v := range c.columns[b*c.M:][:c.M] {
-		s.add(math.Abs(v - w[j]))
+		s.Add(math.Abs(v - w[j]))
 	}
-	return s.sum()
+	return s.Value()
 }
 
 // update sets both potentials from a reduction's row and column sums.

@@ -6,6 +6,8 @@ import (
 	"math"
 	"time"
 
+	"monge/engine"
+
 	"monge/engine/rng"
 
 	"gonum.org/v1/gonum/blas"
@@ -62,31 +64,31 @@ func Sliced(ctx context.Context, c Clouds, s *SlicedSettings) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	var all, whole, frame, squares accumulator
+	var all, whole, frame, squares engine.Compensated
 	complete := 0
 	for k, v := range costs {
 		along := dot(theta[k*p.d:k*p.d+p.d], shift)
 		v += along * along
-		all.add(v)
-		frame.add(v)
+		all.Add(v)
+		frame.Add(v)
 		if (k+1)%p.d == 0 {
 			complete++
-			whole.add(frame.sum())
-			squares.add(frame.sum() * frame.sum())
-			frame = accumulator{}
+			whole.Add(frame.Value())
+			squares.Add(frame.Value() * frame.Value())
+			frame = engine.Compensated{}
 		}
 	}
 	r := &Result{
 		Solver: "sliced", Status: Estimate, Upper: math.NaN(), Dual: math.NaN(), Eps: math.NaN(), MarginalError: math.NaN(),
-		Cost:  float64(p.d) * all.sum() / float64(count),
-		Lower: frame.sum(),
+		Cost:  float64(p.d) * all.Value() / float64(count),
+		Lower: frame.Value(),
 	}
 	if complete > 0 {
-		r.Lower = whole.sum() / float64(complete)
+		r.Lower = whole.Value() / float64(complete)
 	}
 	if k := float64(complete); complete > 1 {
 		r.Note = fmt.Sprintf("%d directions; standard error %.2g", count,
-			math.Sqrt(max(0, squares.sum()-k*r.Lower*r.Lower)/(k*(k-1))))
+			math.Sqrt(max(0, squares.Value()-k*r.Lower*r.Lower)/(k*(k-1))))
 	} else {
 		r.Note = fmt.Sprintf("%d directions", count)
 	}

@@ -113,27 +113,14 @@ func Normalize(name string, w []float64, n int) (normalized []float64, uniform b
 	}
 	// Dividing by the largest first keeps the sum of weights near the ends of the range finite and normal.
 	_, e := math.Frexp(top)
-	var s accumulator
+	var s engine.Compensated
 	for i, v := range w {
 		normalized[i] = math.Ldexp(v, -e)
-		s.add(normalized[i])
+		s.Add(normalized[i])
 	}
-	total := s.sum()
+	total := s.Value()
 	for i := range normalized {
 		normalized[i] /= total
 	}
 	return normalized, uniform, nil
 }
-
-// accumulator is Neumaier's compensated sum: its error does not grow with the count of terms.
-type accumulator struct{ s, c float64 }
-
-// add adds v and, by Knuth's sum without a branch, what rounding leaves of it.
-func (k *accumulator) add(v float64) {
-	t := k.s + v
-	b := t - k.s
-	k.c += (k.s - (t - b)) + (v - b)
-	k.s = t
-}
-
-func (k *accumulator) sum() float64 { return k.s + k.c }
