@@ -70,33 +70,15 @@ func NewMixture(weights []float64, means [][]float64, covs []*Covariance) (*Mixt
 
 // normalise returns weights divided by their sum, 1/n each for nil.
 func normalise(weights []float64, n int) ([]float64, error) {
-	w := make([]float64, n)
 	if weights == nil {
-		for i := range w {
-			w[i] = 1 / float64(n)
-		}
-		return w, nil
+		return engine.EqualWeights(n), nil
 	}
 	if len(weights) != n {
 		return nil, bad("%d weights for %d components", len(weights), n)
 	}
-	largest := 0.0
-	for i, v := range weights {
-		if !(v >= 0) || math.IsInf(v, 0) {
-			return nil, bad("weights[%d] = %v: want a finite number, not negative", i, v)
-		}
-		largest = max(largest, v)
-	}
-	if largest == 0 {
-		return nil, bad("all weights are zero")
-	}
-	sum := 0.0
-	for i, v := range weights { // scaled first, so that the sum stays finite
-		w[i] = v / largest
-		sum += w[i]
-	}
-	for i := range w {
-		w[i] /= sum
+	w, err := engine.Normalize(weights)
+	if err != nil {
+		return nil, bad("%v", err)
 	}
 	return w, nil
 }

@@ -1,6 +1,7 @@
 package ot
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -89,38 +90,19 @@ func cloud(name string, t *tensor.Dense) (data []float64, n, d int, err error) {
 // nil means 1/n each. Weights that are negative, not finite, all zero or not n in number are an error that
 // names the cloud, the row and the value. w is not changed.
 func Normalize(name string, w []float64, n int) (normalized []float64, uniform bool, err error) {
-	normalized = make([]float64, n)
 	if w == nil {
-		for i := range normalized {
-			normalized[i] = 1 / float64(n)
-		}
-		return normalized, true, nil
+		return engine.EqualWeights(n), true, nil
 	}
 	if len(w) != n {
 		return nil, false, fmt.Errorf("ot: %d weights for the %d rows of cloud %s: %w", len(w), n, name, engine.ErrShape)
 	}
-	top := 0.0
-	uniform = true
-	for i, v := range w {
-		if !(v >= 0) || math.IsInf(v, 0) {
-			return nil, false, fmt.Errorf("ot: weight of row %d of cloud %s is %v: %w", i, name, v, ErrWeights)
-		}
-		top = max(top, v)
-		uniform = uniform && v == w[0]
-	}
-	if top == 0 {
+	normalized, err = engine.Normalize(w)
+	var wrong *engine.WeightError
+	switch {
+	case errors.As(err, &wrong) && wrong.At >= 0:
+		return nil, false, fmt.Errorf("ot: weight of row %d of cloud %s is %v: %w", wrong.At, name, wrong.Value, ErrWeights)
+	case err != nil:
 		return nil, false, fmt.Errorf("ot: the weights of cloud %s are all 0: %w", name, ErrWeights)
 	}
-	// Dividing by the largest first keeps the sum of weights near the ends of the range finite and normal.
-	_, e := math.Frexp(top)
-	var s engine.Compensated
-	for i, v := range w {
-		normalized[i] = math.Ldexp(v, -e)
-		s.Add(normalized[i])
-	}
-	total := s.Value()
-	for i := range normalized {
-		normalized[i] /= total
-	}
-	return normalized, uniform, nil
+	return normalized, !slices.ContainsFunc(w, func(v float64) bool { return v != w[0] }), nil
 }
