@@ -24,6 +24,9 @@ func TestEngine(t *testing.T) {
 		return ""
 	}
 	atLevels(t, func(t *testing.T, l tile.Level) {
+		if testing.Short() && l != tile.Plain {
+			t.Skip("the race detector does not see what assembly reads and writes; TestRowAlone has the Go code about it")
+		}
 		enginetest.RunAll(t, func(t testing.TB) engine.Engine { return newFixture(t, engine.F64, 2).at(l).Engine }, skip)
 	})
 }
@@ -31,6 +34,9 @@ func TestEngine(t *testing.T) {
 // TestParts: parts of an engine do what it does, to the bit.
 func TestParts(t *testing.T) {
 	needRowsAlone(t)
+	if testing.Short() {
+		t.Skip("the operations of TestEngine, one after the other")
+	}
 	e := newFixture(t, engine.F64, 3).Engine
 	parts := e.Parts()
 	if len(parts) != 3 || parts[1].Info().Threads != 1 {

@@ -96,6 +96,9 @@ func TestRoundTrip(t *testing.T) {
 
 // TestManyRows crosses the chunks of the readers and writers, the pages and row groups of .parquet.
 func TestManyRows(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one goroutine")
+	}
 	const n, d = 20001, 61
 	want := make([]float64, n*d)
 	for i := range want {

@@ -171,6 +171,9 @@ func TestDensityRequest(t *testing.T) {
 // early enough for Gauss-Hermite nodes along the narrow one. Axes of unequal scales in both orders, in d = 2
 // and 3, and not Gaussian along the narrow axis.
 func TestDensityOfUnequalScales(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one point, in one goroutine")
+	}
 	for _, vars := range [][]float64{{.04, 4}, {4, .01}, {.05, 2, .2}} {
 		d := len(vars)
 		var terms []Term
@@ -223,6 +226,9 @@ func TestDensityOfUnequalScales(t *testing.T) {
 
 // Narrow terms beside wide ones: the narrow fall between the points of a grid of the wide.
 func TestDensityOfNarrowTerms(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one point, in one goroutine")
+	}
 	for d, widths := range map[int][]float64{1: {1, .004, .006}, 2: {1, .1, .15}, 3: {1, .5}} { // grids of more coordinates are not finer
 		var terms []Term
 		var ref explicit
@@ -341,6 +347,9 @@ func TestDensityErrors(t *testing.T) {
 }
 
 func TestBrenierPushesToNormal(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one point, in one goroutine")
+	}
 	p, err := NewBrenier(.04)
 	if err != nil {
 		t.Fatal(err)
@@ -391,6 +400,9 @@ func TestBrenierPushesToNormal(t *testing.T) {
 }
 
 func TestDensityFile(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one goroutine")
+	}
 	for _, c := range []struct{ text, want string }{
 		{"kind = \"density\"\n[[terms]]\nweight = 1\npoly = [[-0.5, 2, 0], [-0.5, 0, 2]]\n", ""},
 		{"kind = \"brenier\"\neps = 0.04\n", ""},

@@ -37,6 +37,9 @@ func TestSamplePrefix(t *testing.T) {
 
 // TestSampleMoments compares the first two moments of samples with those of the explicit mixture.
 func TestSampleMoments(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one goroutine")
+	}
 	const n = 40000
 	for _, c := range lawCases() {
 		ref := c.whole()

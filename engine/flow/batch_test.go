@@ -17,6 +17,9 @@ import (
 
 // TestRowsAlone checks that a row's result is bitwise the same alone, in a batch, and in chunks of any size.
 func TestRowsAlone(t *testing.T) {
+	if testing.Short() {
+		t.Skip("rows one by one; TestLanes has the goroutines")
+	}
 	all := laws(t)
 	for _, law := range []dist.Distribution{dist.G2(), all["points"], all["product"], all["rotated"]} {
 		for _, s := range []Settings{{}, {Jacobian: true, LogP: true}, {Method: "dopri5"}, {Method: "heun", Rtol: 1e-4, Atol: 1e-4},

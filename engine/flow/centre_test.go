@@ -15,6 +15,9 @@ import (
 // TestOffset: a law a million away has the flow of the law at home, in float64 and float32, at the default tolerance and
 // there and back. Coordinates that are multiples of 2^-20 keep all their digits on the way to the offset in float64.
 func TestOffset(t *testing.T) {
+	if testing.Short() {
+		t.Skip("digits; TestLanes has the goroutines")
+	}
 	const offset, grid = 1 << 20, 1 << 20
 	round := func(x []float64) {
 		for i, v := range x {

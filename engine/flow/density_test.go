@@ -49,6 +49,9 @@ func TestBananaGolden(t *testing.T) {
 // On the Lavenant-Santambrogio family the encoder S differs from the optimal map T by O(eps^2). The distances
 // were computed independently by dense quadrature and DOP853 at 1e-12.
 func TestBrenierSlope(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one point, in one goroutine")
+	}
 	e := cpu.New(cpu.Options{})
 	defer e.Close()
 	x := engine.Points([]float64{.7, .4}, 1, 2)

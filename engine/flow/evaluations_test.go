@@ -15,6 +15,9 @@ import (
 // bandwidth the largest error of some dozens of samples is one sample's, and between draws the count at it
 // varies by a fifth (76 to 90 over eight draws): there the mean square alone is held.
 func TestEvaluations(t *testing.T) {
+	if testing.Short() {
+		t.Skip("counts evaluations")
+	}
 	for _, c := range []struct {
 		name         string
 		law          dist.Distribution
