@@ -52,6 +52,8 @@ func stepShapes() []Case {
 		adams("coef", engine.ErrShape, func(d *device, a *engine.AdamsStep) { a.Coef = nil }),
 		adams("control", engine.ErrShape, func(d *device, a *engine.AdamsStep) { a.Control.Group = 0 }),
 		adams("times", engine.ErrShape, func(d *device, a *engine.AdamsStep) { a.Control.End = math.NaN() }),
+		adams("reach", engine.ErrShape, func(d *device, a *engine.AdamsStep) { a.Control.Reach = .1 }), // without a Floor no End
+		adams("reach-sign", engine.ErrShape, func(d *device, a *engine.AdamsStep) { a.Control.Reach, a.Control.Floor = -.1, 1 }),
 		stage("stage", engine.ErrShape, func(d *device, a *engine.RungeKuttaStage) { a.Stage = 1 }),
 		stage("slopes", engine.ErrShape, func(d *device, a *engine.RungeKuttaStage) { a.F = nil }),
 		stage("no-control", engine.ErrShape, func(d *device, a *engine.RungeKuttaStage) { a.Steps = 0 }),

@@ -34,7 +34,8 @@ type Settings struct {
 	// with x from the law's mean if the law tells it ([dist.Centrer]), is at most 1 in every step, for the point, for each tangent and for the density's integral. 0 means
 	// 1e-8, a negative value exactly 0, for one of the two. What is below 64 roundoffs of the type (7e-15,
 	// or 4e-6 in float32) is raised to that: differences of slopes hold no more. The encoder expands by up
-	// to 1/h where the data are of width h, and so does its error.
+	// to 1/h where the data are of width h, and so does its error; the decoder likewise about the divide of
+	// two modes.
 	Rtol, Atol float64
 	// Steps > 0 makes that many equal steps in the path's variable, without control. adams takes none; rk4,
 	// euler and the dpm methods need them.

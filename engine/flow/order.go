@@ -21,17 +21,16 @@ func (r *run) controlled(c engine.StepControl) engine.StepControl {
 	return c
 }
 
-// reach returns the control's Reach. A step's error is told by the slopes at its nodes, and tells nothing of what lies
-// between them. To the flow at angle theta the law's details finer than theta are one point, and those wider are
-// apart: at most a multiple of the time lies between the two, whatever the scale. Steps that are short in units
-// of the time therefore meet every transition. Decoding needs that for data much smaller than 1, or in clusters much
-// smaller than their distances: the flow of the point that they are from afar is smooth, and steps on it become as long as
-// the time that is left. Encoding meets the finest details first; Adams's steps from there at most double, and have never
-// needed more.
+// reach returns the control's Reach. A step's error is told by the slopes at its nodes, which know nothing of what lies
+// between them. At angle theta the flow takes details of the law much finer than theta for one point, and has long
+// parted those much wider: it bends where theta is of the size of a detail, on the scale of theta itself. Steps short against
+// the time therefore meet every bend. Decoding needs that for data much smaller than 1, or in clusters much smaller than
+// their distances: the flow to the point that they are from afar is smooth, and its steps become as long as the time
+// that is left. Encoding meets the finest details first, and Adams's steps only double from there.
 //
-// An Adams step so long that a polynomial of the highest order just resolves a transition over a multiple of
-// the time is a multiple of tol^(1/(maxOrder+1)); a half of that leaves errors in proportion to the tolerance. A Runge-Kutta
-// step has stages within, and a factor of 2.5 from time to time is enough at all tolerances.
+// A polynomial of the highest order follows a bend to the tolerance with steps of the order of
+// tol^(1/(maxOrder+1)) theta; half of that leaves errors in proportion to the tolerance, whatever the scale. A
+// Runge-Kutta step has nodes within, and a factor of 2.5 between times is enough at all tolerances.
 func (r *run) reach() float64 {
 	switch adams := r.Method == "adams"; {
 	case !adams && r.dir > 0:
@@ -46,10 +45,11 @@ func (r *run) reach() float64 {
 
 // floor returns the control's Floor: the time at which the law's least width shows. Where the state is a point alone, it
 // moves by no more than about an angle on the angle's way to the data, and what shows below the tolerance is lost in it.
+// Steps never have to be shorter than the control's Least.
 func (r *run) floor() float64 {
 	w := r.width
 	if w == 0 || r.s == r.d {
 		w = math.Max(w, r.tol())
 	}
-	return r.Path.U(math.Atan(w))
+	return math.Max(r.Path.U(math.Atan(w)), r.underflow())
 }
