@@ -411,3 +411,19 @@ func TestOutputsAgain(t *testing.T) {
 		t.Errorf("after a failure: %v, %v", again, err)
 	}
 }
+
+// TestRights: a sweep's files have the rights of any file that the process makes, whoever else may read or write those.
+func TestRights(t *testing.T) {
+	s := create(t, filepath.Join(t.TempDir(), "s"), plan(t, "command = \"compare\"\n[grid]\nn = [1]\n"))
+	plain := filepath.Join(s.Dir, "plain")
+	if err := os.WriteFile(plain, nil, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	want, err := os.Stat(plain)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := os.Stat(filepath.Join(s.Dir, manifestName)); err != nil || got.Mode() != want.Mode() {
+		t.Errorf("%v, %v, want %v", got.Mode(), err, want.Mode())
+	}
+}

@@ -2,6 +2,7 @@ package sweep
 
 import (
 	"bytes"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -278,7 +279,8 @@ func writeBy(name func(from, to string) error, path string, text []byte) (err er
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return fmt.Errorf("sweep: %w", err)
 	}
-	f, err := os.CreateTemp(dir, temporary+"*")
+	// Of any new file's rights, as os.CreateTemp's is not.
+	f, err := os.OpenFile(filepath.Join(dir, temporary+rand.Text()), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
 	if err != nil {
 		return fmt.Errorf("sweep: %w", err)
 	}
@@ -288,9 +290,6 @@ func writeBy(name func(from, to string) error, path string, text []byte) (err er
 		}
 	}()
 	_, err = f.Write(text)
-	if err == nil {
-		err = f.Chmod(0o666)
-	}
 	if err == nil {
 		err = f.Sync()
 	}
