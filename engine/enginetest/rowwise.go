@@ -66,58 +66,77 @@ func pick(a *array, n int, rows []int) *array {
 	return out
 }
 
+// wholeRows is how many rows the operations have in all.
+const wholeRows = 137
+
 func rowwiseOps() []rowwise {
-	const n = 137
-	softmax := func(suffix string, c SoftmaxCase) rowwise {
-		c.Name, c.B, c.N, c.P = "rows"+suffix, 1, n, 2
-		c.RankOne, c.RowScale, c.Skip = true, true, true
-		if c.Want == 0 {
-			c.Want = AllOutputs &^ ColSum
+	return []rowwise{
+		softmaxRows("", SoftmaxCase{M: 333, D: 5, Dv: 3, Scale: .5, Bias: Potential}),
+		softmaxRows("-wide", SoftmaxCase{M: 71, D: 65, Scale: .1, Bias: Distance}),
+		softmaxRows("-d2", SoftmaxCase{M: 1003, D: 2, Scale: 3, Bias: Distance}),
+		// Without tangents engines may do all in one pass, in parts of the keys.
+		softmaxRows("-fused", SoftmaxCase{M: 600, D: 3, Scale: .5, Bias: Potential, Want: LSE | Mean | Second | Max | Arg}),
+		softmaxRows("-fused-wide", SoftmaxCase{M: 530, D: 33, Scale: .1, Bias: Distance, Want: LSE | Max | Arg}),
+		mixtureRows("", MixtureCase{K: 3, D: 5, VarRows: true, VarCols: true, Bases: 3}),
+		mixtureRows("-reflect", MixtureCase{K: 5, D: 17, VarRows: true, VarCols: true, Reflect: 2}),
+		mixtureRows("-isotropic", MixtureCase{K: 16, D: 3, VarRows: true}),
+		followRows(), lincombRows(), errorNormRows(), matmulRows(false, ""), matmulRows(true, "-trans"), rowDotRows(),
+	}
+}
+
+func softmaxRows(suffix string, c SoftmaxCase) rowwise {
+	c.Name, c.B, c.N, c.P = "rows"+suffix, 1, wholeRows, 2
+	c.RankOne, c.RowScale, c.Skip = true, true, true
+	if c.Want == 0 {
+		c.Want = AllOutputs &^ ColSum
+	}
+	return rowwise{"Softmax", suffix, wholeRows, func(d *device, rows []int) []rowOutput {
+		h := c.host(d.t)
+		h.q = d.spoiled(h.q, wholeRows)
+		part := *h
+		for _, a := range []**array{&part.q, &part.s, &part.c, &part.skip, &part.t} {
+			*a = pick(*a, wholeRows, rows)
 		}
-		return rowwise{"Softmax", suffix, n, func(d *device, rows []int) []rowOutput {
-			h := c.host(d.t)
-			h.q = d.spoiled(h.q, n)
-			part := *h
-			for _, a := range []**array{&part.q, &part.s, &part.c, &part.skip, &part.t} {
-				*a = pick(*a, n, rows)
-			}
-			op := d.softmax(&part, c.Want)
-			if d.err == nil {
-				d.fail(d.e.Softmax(op))
-			}
-			dv := h.values().d
-			return slices.DeleteFunc([]rowOutput{
-				{"LSE", d.read(op.LSE), 1}, {"Mean", d.read(op.Mean), dv}, {"Second", d.read(op.Second), 1},
-				{"TMean", d.read(op.TMean), c.P * dv}, {"Max", d.read(op.Max), 1}, {"Arg", d.read(op.Arg), 1},
-			}, func(o rowOutput) bool { return o.x == nil })
-		}}
-	}
-	mixture := func(suffix string, c MixtureCase) rowwise {
-		c.Name, c.N, c.P, c.Want = "rows"+suffix, n, 2, AllMixture
-		return rowwise{"Mixture", suffix, n, func(d *device, rows []int) []rowOutput {
-			part := *c.host(d.t)
-			part.x = d.spoiled(part.x, n)
-			for _, a := range []**array{&part.coef, &part.x, &part.t} {
-				*a = pick(*a, n, rows)
-			}
-			op := d.mixture(&part, c.Want)
-			if d.err == nil {
-				d.fail(d.e.Mixture(op))
-			}
-			return []rowOutput{
-				{"V", d.read(op.V), c.D}, {"TV", d.read(op.TV), c.P * c.D}, {"Div", d.read(op.Div), 1},
-				{"LogP", d.read(op.LogP), 1}, {"LogR", d.read(op.LogR), c.K},
-			}
-		}}
-	}
-	follow := rowwise{"MixtureFollow", "", n, func(d *device, rows []int) []rowOutput {
-		c := FollowCase{Name: "rows", N: n, K: 3, D: 5, P: 2, VarRows: true, VarCols: true, Bases: 3, Want: AllFollow}
+		op := d.softmax(&part, c.Want)
+		if d.err == nil {
+			d.fail(d.e.Softmax(op))
+		}
+		dv := h.values().d
+		return slices.DeleteFunc([]rowOutput{
+			{"LSE", d.read(op.LSE), 1}, {"Mean", d.read(op.Mean), dv}, {"Second", d.read(op.Second), 1},
+			{"TMean", d.read(op.TMean), c.P * dv}, {"Max", d.read(op.Max), 1}, {"Arg", d.read(op.Arg), 1},
+		}, func(o rowOutput) bool { return o.x == nil })
+	}}
+}
+
+func mixtureRows(suffix string, c MixtureCase) rowwise {
+	c.Name, c.N, c.P, c.Want = "rows"+suffix, wholeRows, 2, AllMixture
+	return rowwise{"Mixture", suffix, wholeRows, func(d *device, rows []int) []rowOutput {
+		part := *c.host(d.t)
+		part.x = d.spoiled(part.x, wholeRows)
+		for _, a := range []**array{&part.coef, &part.x, &part.t} {
+			*a = pick(*a, wholeRows, rows)
+		}
+		op := d.mixture(&part, c.Want)
+		if d.err == nil {
+			d.fail(d.e.Mixture(op))
+		}
+		return []rowOutput{
+			{"V", d.read(op.V), c.D}, {"TV", d.read(op.TV), c.P * c.D}, {"Div", d.read(op.Div), 1},
+			{"LogP", d.read(op.LogP), 1}, {"LogR", d.read(op.LogR), c.K},
+		}
+	}}
+}
+
+func followRows() rowwise {
+	return rowwise{"MixtureFollow", "", wholeRows, func(d *device, rows []int) []rowOutput {
+		c := FollowCase{Name: "rows", N: wholeRows, K: 3, D: 5, P: 2, VarRows: true, VarCols: true, Bases: 3, Want: AllFollow}
 		h := c.host(d.t)
 		m := *h.mixtureHost
-		m.x = d.spoiled(m.x, n)
+		m.x = d.spoiled(m.x, wholeRows)
 		part := &followHost{&m, h.branch, h.to}
 		for _, a := range []**array{&m.coef, &m.x, &m.t, &part.branch, &part.to} {
-			*a = pick(*a, n, rows)
+			*a = pick(*a, wholeRows, rows)
 		}
 		op := d.follow(part, c.Want)
 		if d.err == nil {
@@ -128,56 +147,54 @@ func rowwiseOps() []rowwise {
 			{"LogDet", d.read(op.LogDet), 1}, {"Others", d.read(op.Others), 1},
 		}
 	}}
-	lincomb := rowwise{"LinComb", "", n, func(d *device, rows []int) []rowOutput {
+}
+
+func lincombRows() rowwise {
+	return rowwise{"LinComb", "", wholeRows, func(d *device, rows []int) []rowOutput {
 		g := newUneven("LinComb/rows", d.t)
-		coef, x := g.coefficients(1, n, 5), d.spoiled(g.cloud(n, 5, 17, 0), n)
-		out, cb, xb := d.out(1, len(rows), 17), d.put(pick(coef, n, rows)), d.put(pick(x, n, rows))
+		coef, x := g.coefficients(1, wholeRows, 5), d.spoiled(g.cloud(wholeRows, 5, 17, 0), wholeRows)
+		out, cb, xb := d.out(1, len(rows), 17), d.put(pick(coef, wholeRows, rows)), d.put(pick(x, wholeRows, rows))
 		if d.err == nil {
 			d.fail(d.e.LinComb(out, cb, xb))
 		}
 		return []rowOutput{{"out", d.read(out), 17}}
 	}}
-	errorNorm := rowwise{"ErrorNorm", "", n, func(d *device, rows []int) []rowOutput {
+}
+
+func errorNormRows() rowwise {
+	return rowwise{"ErrorNorm", "", wholeRows, func(d *device, rows []int) []rowOutput {
 		g := newUneven("ErrorNorm/rows", d.t)
-		coef, x := g.coefficients(n, 2, 5), d.spoiled(g.cloud(n, 5, 17, 0), n)
-		out, cb, xb := d.out(1, len(rows), 2), d.put(pick(coef, n, rows)), d.put(pick(x, n, rows))
+		coef, x := g.coefficients(wholeRows, 2, 5), d.spoiled(g.cloud(wholeRows, 5, 17, 0), wholeRows)
+		out, cb, xb := d.out(1, len(rows), 2), d.put(pick(coef, wholeRows, rows)), d.put(pick(x, wholeRows, rows))
 		if d.err == nil {
 			d.fail(d.e.ErrorNorm(out, cb, xb, 5, 1e-3, 1e-3))
 		}
 		return []rowOutput{{"out", d.read(out), 2}}
 	}}
-	matmul := func(transY bool, suffix string) rowwise {
-		return rowwise{"MatMul", suffix, n, func(d *device, rows []int) []rowOutput {
-			g := newUneven("MatMul/rows", d.t)
-			x, y := d.spoiled(g.cloud(1, n, 65, 0), n), g.cloud(1, 65, 65, 0)
-			out, xb, yb := d.out(1, len(rows), 65), d.put(pick(x, n, rows)), d.put(y)
-			if d.err == nil {
-				d.fail(d.e.MatMul(out, xb, yb, transY))
-			}
-			return []rowOutput{{"out", d.read(out), 65}}
-		}}
-	}
-	rowDot := rowwise{"RowDot", "", n, func(d *device, rows []int) []rowOutput {
+}
+
+func matmulRows(transY bool, suffix string) rowwise {
+	return rowwise{"MatMul", suffix, wholeRows, func(d *device, rows []int) []rowOutput {
+		g := newUneven("MatMul/rows", d.t)
+		x, y := d.spoiled(g.cloud(1, wholeRows, 65, 0), wholeRows), g.cloud(1, 65, 65, 0)
+		out, xb, yb := d.out(1, len(rows), 65), d.put(pick(x, wholeRows, rows)), d.put(y)
+		if d.err == nil {
+			d.fail(d.e.MatMul(out, xb, yb, transY))
+		}
+		return []rowOutput{{"out", d.read(out), 65}}
+	}}
+}
+
+func rowDotRows() rowwise {
+	return rowwise{"RowDot", "", wholeRows, func(d *device, rows []int) []rowOutput {
 		g := newUneven("RowDot/rows", d.t)
-		x, y := d.spoiled(g.cloud(1, n, 65, 0), n), g.cloud(1, n, 65, 0)
-		out, xb, yb := d.out(1, len(rows), 1), d.put(pick(x, n, rows)), d.put(pick(y, n, rows))
+		x, y := d.spoiled(g.cloud(1, wholeRows, 65, 0), wholeRows), g.cloud(1, wholeRows, 65, 0)
+		out, xb, yb := d.out(1, len(rows), 1), d.put(pick(x, wholeRows, rows)), d.put(pick(y, wholeRows, rows))
 		if d.err == nil {
 			d.fail(d.e.RowDot(out, xb, yb))
 		}
 		return []rowOutput{{"out", d.read(out), 1}}
 	}}
-	return []rowwise{
-		softmax("", SoftmaxCase{M: 333, D: 5, Dv: 3, Scale: .5, Bias: Potential}),
-		softmax("-wide", SoftmaxCase{M: 71, D: 65, Scale: .1, Bias: Distance}),
-		softmax("-d2", SoftmaxCase{M: 1003, D: 2, Scale: 3, Bias: Distance}),
-		// Without tangents engines may do all in one pass, in parts of the keys.
-		softmax("-fused", SoftmaxCase{M: 600, D: 3, Scale: .5, Bias: Potential, Want: LSE | Mean | Second | Max | Arg}),
-		softmax("-fused-wide", SoftmaxCase{M: 530, D: 33, Scale: .1, Bias: Distance, Want: LSE | Max | Arg}),
-		mixture("", MixtureCase{K: 3, D: 5, VarRows: true, VarCols: true, Bases: 3}),
-		mixture("-reflect", MixtureCase{K: 5, D: 17, VarRows: true, VarCols: true, Reflect: 2}),
-		mixture("-isotropic", MixtureCase{K: 16, D: 3, VarRows: true}),
-		follow, lincomb, errorNorm, matmul(false, ""), matmul(true, "-trans"), rowDot,
-	}
 }
 
 // all returns every row.
