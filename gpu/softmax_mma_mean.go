@@ -31,7 +31,7 @@ func (r *softmax) meansTensor() error {
 	p.v, p.dv, p.vchunks = addr(values), C.int64_t(dv), C.int64_t(max(1, ceilDiv(dv, 32*form))*form)
 	p.panels = p.vchunks / C.int64_t(form)
 	m.threads, m.shared = int64(C.mean_threads(p.chunks)), int64(C.mean_shared(p.chunks))
-	if r.e.groupMeans && form <= groupChunks {
+	if r.e.groupMeans {
 		m.grouped, m.threads, m.shared = "softmax_wgmma_mean", C.WGMMA_THREADS, int64(C.wgmma_mean_shared(p.chunks))
 	}
 	m.state = 4 * int64(p.parts) * (C.MEAN_STATE + 32*int64(p.vchunks))

@@ -16,9 +16,6 @@ import (
 // groupCapability is the compute capability, times ten, that has the instructions of softmax_wgmma.cu. No other has them.
 const groupCapability = 90
 
-// groupChunks is the most chunks of 32 dimensions that means by warpgroups have: registers hold no more sums.
-const groupChunks = 2
-
 // group has softmax_wgmma.cu scan in place of softmax_mma.cu or softmax_mma_max.cu. A part has four states a row in all forms.
 func (m *mma) group() {
 	streaming := C.int(0)
@@ -40,7 +37,7 @@ func (e *Engine) tryGroups() (scans, means bool, without string) {
 			return false, false, fmt.Sprintf("wgmma: %d coordinates, %d products: %v", c.d, c.np, err)
 		}
 	}
-	for _, d := range []int{20, 60} { // d32 and d64
+	for _, d := range []int{20, 60, 100} { // d32, d64 and d128
 		for _, second := range []bool{false, true} {
 			if err := e.tryMeans(d, second); err != nil {
 				return true, false, fmt.Sprintf("wgmma in means: %d coordinates: %v", d, err)

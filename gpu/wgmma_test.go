@@ -19,11 +19,11 @@ func TestOtherProducts(t *testing.T) {
 	}
 	// Scans of log-sum-exps by three products and by one, and all others, come from cases and not from what opening tried.
 	otherProducts(t, e, "Softmax", scan, "x3_d32", "x3_d64", "x3_any", "x3_d64_tilt")
-	demand(t, e, means, "d32_second", "d64_second")
+	demand(t, e, means, "d32_second", "d64_second", "d128_second")
 	otherProducts(t, e, "Sinkhorn", scan, "x3_d32", "x3_d64", "x3_any", "x1_d32", "x1_d64", "x1_any")
 	t.Run("precision", func(t *testing.T) { testTensorPrecision(t, e) })
 	t.Run("means", func(t *testing.T) { testTensorMeans(t, e) })
-	demand(t, e, means, "d32", "d64", "d32_tilt", "d64_tilt")
+	demand(t, e, means, "d32", "d64", "d32_tilt", "d64_tilt", "d128_tilt")
 	t.Run("means non-finite", func(t *testing.T) { testMeansNonFinite(t, e, 17, 1) })
 	t.Run("parts", func(t *testing.T) { testTensorParts(t, e) })
 	t.Run("non-finite", func(t *testing.T) { testTensorNonFinite(t, e) })

@@ -317,11 +317,12 @@ typedef struct {
 //	                               mean_threads(chunks), batch panels (rows / MMA_TILE) groups
 //	softmax_means_f32              WARP_THREADS, ceil_div(batch n, WARP_ROWS): lse, mean, second
 //
-// softmax_wgmma_mean.cu, on devices of compute capability 9.0 alone: the forms d32 and d64 by warpgroups, with
+// softmax_wgmma_mean.cu, on devices of compute capability 9.0 alone: the same by warpgroups, with
 // wgmma_mean_shared() of shared memory:
 //
 //	softmax_wgmma_mean_d32_f32, softmax_wgmma_mean_d32_tilt_f32, softmax_wgmma_mean_d32_second_f32,
-//	softmax_wgmma_mean_d64_f32, softmax_wgmma_mean_d64_tilt_f32, softmax_wgmma_mean_d64_second_f32:
+//	softmax_wgmma_mean_d64_f32, softmax_wgmma_mean_d64_tilt_f32, softmax_wgmma_mean_d64_second_f32,
+//	softmax_wgmma_mean_d128_f32, softmax_wgmma_mean_d128_tilt_f32, softmax_wgmma_mean_d128_second_f32:
 //	                               WGMMA_THREADS, batch panels (rows / MMA_TILE) groups
 //
 // softmax_mma_panel.cu: in place of softmax_logits and softmax_tangents, n rows of each problem of a panel,

@@ -36,18 +36,8 @@ template <int DC, bool TILT, bool SECOND> DEV void scan_means(const softmax_mma_
 #pragma unroll
 		for (int i = 0; i < WM; i++) ldmatrix4(high[t][i], q + t / 2 * ROWS * ROW_BYTES + i * BLOCK16 + lane.rows_at(t % 2 * 2));
 
-	// copy starts the copy of a tile, one of whose rows a thread begins with.
-	auto copy = [&](uint8_t *to, Global<const uint8_t> cloud, int tile) {
-		const uint32_t row = threadIdx.x / 8, unit = threadIdx.x % 8;
-		cloud = opaque(cloud + ((uint64_t)(tile * KEYS + row) * stride + unit * 16)); // or all addresses would be made by themselves
-		to += row * ROW_BYTES + ((unit ^ (row & 7)) << 4);
-#pragma unroll
-		for (int c = 0; c < DC; c++)
-#pragma unroll
-			for (int i = 0; i < KEYS; i += T / 8) copy_async16(to + (c * KEYS + i) * ROW_BYTES, cloud + (i * stride + c * SPLIT_CHUNK));
-	};
 	auto load_keys = [&](int tile) {
-		copy(shared, global<const uint8_t>(block->keys), tile);
+		copy_tile<T, KEYS, DC>(shared, global<const uint8_t>(block->keys), tile);
 		const uint32_t unit = threadIdx.x, array = unit / (KEYS / 4);
 		if (array < (SECOND ? 3 : TILT ? 2 : 1))
 			copy_async16(shared + 2 * KEY_BYTES + unit * 16, global<const float>(block->numbers[array]) + ((uint32_t)tile * KEYS + unit % (KEYS / 4) * 4));
@@ -61,7 +51,7 @@ template <int DC, bool TILT, bool SECOND> DEV void scan_means(const softmax_mma_
 		for (; tile < end; tile++) {
 			copy_wait<0>();
 			__syncthreads(); // the keys are there, and the last values have been read
-			copy(shared + KEY_BYTES, global<const uint8_t>(block->values), tile);
+			copy_tile<T, KEYS, DC>(shared + KEY_BYTES, global<const uint8_t>(block->values), tile);
 			copy_commit();
 			float acc[WM][WN][4];
 			Global<const float> shift = nullptr;

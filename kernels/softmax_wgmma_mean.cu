@@ -1,4 +1,4 @@
-// softmax_wgmma_mean.cu: what softmax_mma_mean.cu does in up to 64 dimensions, by the warpgroups of compute capability 9.0;
+// softmax_wgmma_mean.cu: what softmax_mma_mean.cu does, by the warpgroups of compute capability 9.0;
 // params.h lists the launches. It is compiled for sm_90a alone.
 //
 // A warpgroup has 64 queries and all keys of a tile. Logits are products from shared memory; weights are the left factor of
@@ -6,19 +6,39 @@
 #include "softmax_mma_mean.cuh"
 #include "wgmma.cuh"
 
-// copy_values starts the copy of a tile of split values: all hi of a row, then in a tile of their own all lo, so that a row
-// is as wide as the pattern of the swizzle.
-template <int DC> DEV void copy_values(uint8_t *to, Global<const uint8_t> from) {
-	constexpr int UNITS = 4 * DC, ROWS = WGMMA_THREADS / UNITS, WIDTH = 16 * UNITS; // units of 16 bytes a row, rows at a time
-	static_assert(MEAN_KEYS % ROWS == 0, "every thread copies as much");
+template <int DC> constexpr int PAIR = DC < 2 ? DC : 2; // chunks of values beside each other
+
+// copy_values starts the copy of a tile of split values: of two chunks all hi of a row, then in a tile of their own all lo, so
+// that a row is as wide as the pattern of the swizzle.
+template <int DC> DEV void copy_values(uint8_t *to, Global<const uint8_t> cloud, int tile) {
+	constexpr int UNITS = 4 * PAIR<DC>, ROWS = WGMMA_THREADS / UNITS, WIDTH = 16 * UNITS; // units of 16 bytes a row, rows at a time
+	static_assert(MEAN_KEYS % ROWS == 0 && ROWS % 8 == 0, "every thread copies as much, and patterns are whole");
+	constexpr int64_t stride = DC * SPLIT_CHUNK;
 	const uint32_t row = threadIdx.x / UNITS, unit = threadIdx.x % UNITS, at = row * WIDTH + unit * 16;
-	to += at ^ (at >> 3 & (WIDTH - 16)); // a pattern is 8 rows, or all rows at a time
-	static_assert(ROWS % 8 == 0, "whole patterns");
-	from += row * (DC * SPLIT_CHUNK) + unit / 4 * SPLIT_CHUNK + unit % 4 * 16;
+	cloud = opaque(cloud + ((uint64_t)(tile * MEAN_KEYS + row) * stride + unit / 4 * SPLIT_CHUNK + unit % 4 * 16));
+	to += at ^ (at >> 3 & (WIDTH - 16));
 #pragma unroll
-	for (int half = 0; half < 2; half++)
+	for (int half = 0; half < 2 * DC / PAIR<DC>; half++)
 #pragma unroll
-		for (int i = 0; i < MEAN_KEYS; i += ROWS) copy_async16(to + (half * MEAN_KEYS + i) * WIDTH, from + i * (DC * SPLIT_CHUNK) + half * (SPLIT_CHUNK / 2));
+		for (int i = 0; i < MEAN_KEYS; i += ROWS)
+			copy_async16(to + (half * MEAN_KEYS + i) * WIDTH, cloud + (i * stride + half / 2 * (PAIR<DC> * SPLIT_CHUNK) + half % 2 * (SPLIT_CHUNK / 2)));
+}
+
+// multiply_group sets acc to the products of a warpgroup's 64 queries with 64 keys over DC chunks. What the tensor cores have
+// summed over two is added up rounded.
+template <int DC> DEV void multiply_group(float (&acc)[32], uint64_t q, uint64_t k) {
+	start_group<3, PAIR<DC>>(acc, q, k);
+	if constexpr (DC <= 2) {
+		wait_group<0>(acc);
+	} else {
+		static_assert(DC == 4, "two runs");
+		float rest[32];
+		start_group<3, 2>(rest, q + 2 * NEXT_CHUNK<MMA_TILE>, k + 2 * NEXT_CHUNK<64>);
+		wait_group<1>(acc);
+		wait_group<0>(rest);
+#pragma unroll
+		for (int v = 0; v < 32; v++) acc[v] += rest[v];
+	}
 }
 
 // scan_group_means: chunks = DC, and panels of DC chunks of the values' columns. A tile is used while the next one comes.
@@ -50,10 +70,8 @@ template <int DC, bool TILT, bool SECOND> DEV void scan_group_means(const softma
 		if (tile < block->last) {
 			const int stage = tile % WGMMA_STAGES;
 			uint8_t *to = stages + stage * STAGE;
-			const int64_t first = (int64_t)tile * (KEYS * stride);
-#pragma unroll
-			for (int c = 0; c < DC; c++) copy_rows<T, KEYS>(to + c * KEYS * ROW_BYTES, global<const uint8_t>(block->keys) + first + c * SPLIT_CHUNK, stride, thread);
-			copy_values<DC>(to + KEY_BYTES, global<const uint8_t>(block->values) + first);
+			copy_tile<T, KEYS, DC>(to, global<const uint8_t>(block->keys), tile);
+			copy_values<DC>(to + KEY_BYTES, global<const uint8_t>(block->values), tile);
 			const uint32_t unit = threadIdx.x, array = unit / (KEYS / 4);
 			if (array < (SECOND ? 3 : TILT ? 2 : 1))
 				copy_async16(biases + stage * (BIAS / 4) + unit * 4, global<const float>(block->numbers[array]) + ((uint32_t)tile * KEYS + unit % (KEYS / 4) * 4));
@@ -74,8 +92,7 @@ template <int DC, bool TILT, bool SECOND> DEV void scan_group_means(const softma
 			load(tile + 1);
 			const uint8_t *k = stages + tile % WGMMA_STAGES * STAGE, *v = k + KEY_BYTES;
 			float logits[4 * WN];
-			start_group<3, DC>(logits, q, wgmma_descriptor(k));
-			wait_group<0>(logits);
+			multiply_group<DC>(logits, q, wgmma_descriptor(k));
 			float(&x)[1][WN][4] = *reinterpret_cast<float(*)[1][WN][4]>(logits);
 			Global<const float> shift = nullptr;
 			if (odd) {
@@ -85,19 +102,37 @@ template <int DC, bool TILT, bool SECOND> DEV void scan_group_means(const softma
 			rows.template weigh<KEYS>(p, x, biases + tile % WGMMA_STAGES * (BIAS / 4), tile * KEYS, shift);
 			SplitWeights<WN / 2, 1> weights;
 			weights.split(x);
-			float sum[16 * VC];
-			start_values<DC>(sum, weights, values_descriptor<DC>(v), values_descriptor<DC>(v + KEY_BYTES / 2));
-			wait_group<0>(sum);
+			constexpr int PANEL = PAIR<VC>, HALF = PANEL * KEYS * ROW_BYTES / 2;
+			auto start = [&](float (&sum)[16 * PANEL], const uint8_t *v) {
+				start_values<PANEL>(sum, weights, values_descriptor<PANEL>(v), values_descriptor<PANEL>(v + HALF));
+			};
+			auto add = [&](int chunk, const float (&sum)[16 * PANEL]) {
 #pragma unroll
-			for (int i = 0; i < 16 * VC; i++) rows.out[0][i / 4][i % 4] += sum[i];
+				for (int i = 0; i < 16 * PANEL; i++) rows.out[0][4 * chunk + i / 4][i % 4] += sum[i];
+			};
+			float sum[16 * PANEL];
+			start(sum, v);
+			if constexpr (VC == PANEL) {
+				wait_group<0>(sum);
+				add(0, sum);
+			} else {
+				static_assert(VC == 2 * PANEL, "two products");
+				float next[16 * PANEL];
+				start(next, v + 2 * HALF);
+				wait_group<1>(sum);
+				add(0, sum);
+				wait_group<0>(next);
+				add(PANEL, next);
+			}
 		}
 		rows.store(p, *block, part);
 	}
 }
 
-#define GROUP_MEAN_KERNELS(D)                                                                                                              \
-	KERNEL_BLOCKS(softmax_wgmma_mean_d##D##_f32, softmax_mma_params, WGMMA_THREADS, 2) { scan_group_means<D / 32, false, false>(p); }      \
-	KERNEL_BLOCKS(softmax_wgmma_mean_d##D##_tilt_f32, softmax_mma_params, WGMMA_THREADS, 2) { scan_group_means<D / 32, true, false>(p); }  \
-	KERNEL_BLOCKS(softmax_wgmma_mean_d##D##_second_f32, softmax_mma_params, WGMMA_THREADS, 2) { scan_group_means<D / 32, true, true>(p); }
+#define GROUP_MEAN_KERNELS(D)                                                                                                                      \
+	KERNEL_BLOCKS(softmax_wgmma_mean_d##D##_f32, softmax_mma_params, WGMMA_THREADS, D == 128 ? 1 : 2) { scan_group_means<D / 32, false, false>(p); }      \
+	KERNEL_BLOCKS(softmax_wgmma_mean_d##D##_tilt_f32, softmax_mma_params, WGMMA_THREADS, D == 128 ? 1 : 2) { scan_group_means<D / 32, true, false>(p); }  \
+	KERNEL_BLOCKS(softmax_wgmma_mean_d##D##_second_f32, softmax_mma_params, WGMMA_THREADS, D == 128 ? 1 : 2) { scan_group_means<D / 32, true, true>(p); }
 GROUP_MEAN_KERNELS(32)
 GROUP_MEAN_KERNELS(64)
+GROUP_MEAN_KERNELS(128)
