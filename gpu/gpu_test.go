@@ -283,7 +283,7 @@ func TestPanels(t *testing.T) {
 		{1, 100, 1 << 30, 1, 1, false},
 		{1, 100, 1 << 30, 1, 100, true},
 	} {
-		if batch, rows := panel(c.b, c.n, c.width, c.columns); batch != c.batch || rows != c.rows {
+		if batch, rows := panel(panelStore, c.b, c.n, c.width, c.columns); batch != c.batch || rows != c.rows {
 			t.Errorf("%+v: %d problems of %d rows", c, batch, rows)
 		}
 	}

@@ -22,6 +22,9 @@ const (
 	fast precision = 1 // TF32's, at three times the rate: for iterations that a full one follows
 )
 
+// streamingChunks is the fewest chunks of the kernels' form any.
+const streamingChunks = 3
+
 // mma goes over split keys with split queries. What belongs to the queries is set for every scan.
 type mma struct {
 	e       *Engine
@@ -123,8 +126,10 @@ func (m *mma) launch(file, op string, blocks, threads int64, p *C.split_params) 
 
 func (m *mma) prepareBiases(tilt bool) (err error) {
 	p := &m.p
-	if p.bias, err = m.scratch("biases", 4, int64(p.bproblems), 2, int64(p.cols)); err != nil {
-		return err
+	if p.bias == 0 {
+		if p.bias, err = m.scratch("biases", 4, int64(p.bproblems), 2, int64(p.cols)); err != nil {
+			return err
+		}
 	}
 	bias := C.bias_params{
 		out: p.bias, x: p.u, ratio: p.ratio, problems: p.bproblems, n: p.m, rows: p.cols, stride: 2 * p.cols,
@@ -187,9 +192,23 @@ func (m *mma) panel(a *engine.Softmax, b0, batch, i0, rows int64) C.softmax_mma_
 }
 
 // scan splits the queries of a panel and goes over its keys.
-func (m *mma) scan(at *C.softmax_mma_params, file, op string) (err error) {
+func (m *mma) scan(at *C.softmax_mma_params, file, op string) error {
+	if err := m.splitQueries(at); err != nil {
+		return err
+	}
+	// Blocks enough for every multiprocessor, as far as there are parts to share out.
+	at.groups = C.int64_t(max(1, min(int64(at.parts), ceilDiv(m.e.workers/4, m.tiles(at)))))
+	return m.over(at, file, op)
+}
+
+// tiles returns the tiles of rows of a panel whose queries are split.
+func (m *mma) tiles(at *C.softmax_mma_params) int64 {
+	return int64(at.batch) * int64(at.rows) / C.MMA_TILE * int64(at.panels)
+}
+
+func (m *mma) splitQueries(at *C.softmax_mma_params) (err error) {
 	at.rows = C.int64_t(ceilDiv(int64(at.n), C.MMA_TILE) * C.MMA_TILE)
-	batch, tiles := int64(at.batch), int64(at.rows)/C.MMA_TILE*int64(at.panels)
+	batch := int64(at.batch)
 	if at.queries, err = m.scratch("split queries", C.SPLIT_CHUNK, batch, int64(at.rows), int64(at.chunks)); err != nil {
 		return err
 	}
@@ -203,13 +222,13 @@ func (m *mma) scan(at *C.softmax_mma_params, file, op string) (err error) {
 	if at.kproblems > 1 {
 		q.estride = 2
 	}
-	if err := m.launch("split", "split_queries", batch*int64(at.rows)/C.SPLIT_ROWS, C.SPLIT_THREADS, &q); err != nil {
-		return err
-	}
+	return m.launch("split", "split_queries", batch*int64(at.rows)/C.SPLIT_ROWS, C.SPLIT_THREADS, &q)
+}
+
+// over launches a kernel that goes over the keys of a panel.
+func (m *mma) over(at *C.softmax_mma_params, file, op string) error {
 	if m.grouped != "" {
 		file, op = m.grouped, strings.Replace(op, "_mma_", "_wgmma_", 1)
 	}
-	// Blocks enough for every multiprocessor, as far as there are parts to share out.
-	at.groups = C.int64_t(max(1, min(int64(at.parts), ceilDiv(m.e.workers/4, batch*tiles))))
-	return launchShared(m.e, kernel{file, op, "f32"}, batch*tiles*int64(at.groups), m.threads, m.shared, at)
+	return launchShared(m.e, kernel{file, op, "f32"}, m.tiles(at)*int64(at.groups), m.threads, m.shared, at)
 }

@@ -114,9 +114,6 @@ func (k *sinkhorn) prepare() error {
 	return nil
 }
 
-// wide tells whether the passes go through panels. Float32 has the tensor cores for its products.
-func (k *sinkhorn) wide() bool { return k.D > panelDepth && k.t == engine.F64 && !k.small() }
-
 // small tells whether a block does a whole problem. It depends on the sizes of a problem alone.
 func (k *sinkhorn) small() bool {
 	return k.N <= smallRows && k.M <= C.SINKHORN_SMALL_COLS &&
@@ -152,21 +149,16 @@ func (k *sinkhorn) run() error {
 		return k.runSmall()
 	}
 	pass := k.pass
-	var panels *sinkhornPanels
 	if k.wide() {
-		var err error
-		if panels, err = k.panels(); err != nil {
+		panels, err := k.panels()
+		if err != nil {
 			return err
 		}
+		defer panels.free()
 		pass = panels.pass
 	}
 	if err := k.launch("begin"); err != nil {
 		return err
-	}
-	if panels != nil {
-		if err := panels.begin(); err != nil {
-			return err
-		}
 	}
 	for range k.a.Passes {
 		if err := pass(); err != nil {
@@ -227,10 +219,15 @@ func (k *sinkhorn) softmax(a *engine.Softmax, ended engine.Buffer) error {
 	}
 	r := softmax{e: k.e, a: a, s: s, t: k.t, ended: ended}
 	defer r.free()
+	return r.run(k.products())
+}
+
+// products tells what stands for a product of float32.
+func (k *sinkhorn) products() precision {
 	if k.a.Fast {
-		return r.run(fast)
+		return fast
 	}
-	return r.run(full)
+	return full
 }
 
 // spend waits for the queue before work that would make it too long, and then looks at the context.

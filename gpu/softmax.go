@@ -134,13 +134,13 @@ func (r *softmax) each(batch, rows int64, f func() error) error {
 // the fewest rows.
 const panelStore = 1 << 23
 
-// panel returns how many problems or, of one problem, how many rows that need width numbers each make a panel: with
-// columns whole parts of column sums.
-func panel(b, n, width int64, columns bool) (batch, rows int64) {
-	if width == 0 || n <= panelStore/width {
-		return min(b, max(1, panelStore/max(1, n*width))), n
+// panel returns how many problems or, of one problem, how many rows that need width numbers each make a panel of store
+// numbers: with columns whole parts of column sums.
+func panel(store, b, n, width int64, columns bool) (batch, rows int64) {
+	if width == 0 || n <= store/width {
+		return min(b, max(1, store/max(1, n*width))), n
 	}
-	rows = max(1, panelStore/width)
+	rows = max(1, store/width)
 	switch {
 	case columns:
 		rows = max(C.COLSUM_ROWS, rows/C.COLSUM_ROWS*C.COLSUM_ROWS)

@@ -21,7 +21,7 @@ func (r *softmax) fused(wide int) (err error) {
 		if wide > 0 {
 			width += parts * (1 + dv)
 		}
-		batch, rows = panel(b, n, width, false)
+		batch, rows = panel(panelStore, b, n, width, false)
 		if p.state, err = r.scratch("sums of parts of keys", batch, rows, parts, 2); err != nil {
 			return err
 		}

@@ -41,7 +41,7 @@ func (r *softmax) panels(mean, tangents, columns bool) (err error) {
 		np = int64(r.s.P)
 	}
 	p.np = C.int64_t(np)
-	batch, rows := panel(b, n, m*(1+np), columns)
+	batch, rows := panel(panelStore, b, n, m*(1+np), columns)
 	if p.e, err = r.scratch("softmax weights", batch, rows, m); err != nil {
 		return err
 	}

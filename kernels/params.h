@@ -182,8 +182,8 @@ typedef struct {
 	uint64_t a;          // scratch [batch, n]: a_i
 	uint64_t u, v, s, t; // scratch of DTYPE: biases of columns [batch, m] and rows [batch, n], scales of rows and columns
 	uint64_t lse, lsec;  // scratch of DTYPE, float64 where wide: [batch, n] and [batch, m]
-	uint64_t ref;        // scratch of DTYPE [batch, n], where wide: what lse will be if nothing changes
-	uint64_t started;    // scratch int32 [batch, 2], where wide: as state, and ended too where iterations are made
+	uint64_t ref;        // scratch of DTYPE [batch, n], where wide: what lse will be if nothing changes, 0 at first
+	uint64_t idle;       // scratch int32 [batch, 2], where wide: problems whose second number is 1 have no columns to do again
 	int64_t n, m, steps, places;
 	int64_t astride, bstride, estride; // of loga, logb and eps; 0 = shared
 	int64_t limit, columns, wide;
@@ -196,32 +196,42 @@ PARAMS_INLINE int64_t sinkhorn_threads(int64_t n, int64_t m) {
 	return most <= 64 ? 64 : most <= 1024 ? 256 : SINKHORN_THREADS;
 }
 
-// ---- sinkhorn_panel.cu ----
+// ---- sinkhorn_panel.cu, sinkhorn_mma.cu ----
 // In place of the two reductions of a pass, with wide, for every panel of problems [b0, b0 + batch) and rows
-// [i0, i0 + rows):
+// [i0, i0 + rows), the first two twice, again = 0 and 1:
 //
-//	sinkhorn_panel_f64            TILE_THREADS, batch ceil_div(rows, TILE_ROWS_F64) ceil_div(m, TILE_COLS): e, parts
-//	sinkhorn_panel_rows_f64       WARP_THREADS, ceil_div(batch rows, WARP_ROWS): lse, weights, and e where it was out of range
-//	sinkhorn_panel_columns_f64    ELEMENT_THREADS, batch ceil_div(rows, COLSUM_ROWS) ceil_div(m, ELEMENT_THREADS): sums
-//	sinkhorn_panel_merge_f64      ELEMENT_THREADS, ceil_div(batch m, ELEMENT_THREADS): columns
+//	sinkhorn_panel_f64, or in float32 sinkhorn_mma_x3_f32 or sinkhorn_mma_x1_f32: e, parts
+//	                              TILE_THREADS, batch ceil_div(rows, TILE_ROWS_F64) ceil_div(m, TILE_COLS)
+//	sinkhorn_panel_rows_DTYPE     WARP_THREADS, ceil_div(batch rows, WARP_ROWS): lse, weights, and retry for what is out of range
+//	sinkhorn_panel_columns_DTYPE  ELEMENT_THREADS, batch ceil_div(rows, COLSUM_ROWS) ceil_div(m, ELEMENT_THREADS): sums
+//	sinkhorn_panel_merge_DTYPE    ELEMENT_THREADS, ceil_div(batch m, ELEMENT_THREADS): columns
 //
 // and after sinkhorn_rows, with batch = all problems and b0 = 0,
 //
-//	sinkhorn_panel_log_f64        ELEMENT_THREADS, batch ceil_div(m, ELEMENT_THREADS): lsec
+//	sinkhorn_panel_log_DTYPE      ELEMENT_THREADS, ceil_div(batch m, ELEMENT_THREADS): lsec, and what columns are to be done again
+//	softmax                       columns' half as without wide, of problems that are not idle; redone
+//	sinkhorn_panel_take_DTYPE     as log: lsec of those columns
 //
-// A problem's first pass takes lse of a reduction for ref; the reduction passes over problems by started. Panels are
-// as those of softmax_panel.cu.
+// Panels are as those of softmax_panel.cu. The kernels of sinkhorn_mma.cu, and of sinkhorn_wgmma.cu where softmax_wgmma.cu runs,
+// take softmax_mma_params and are launched as softmax_mma_x3_any_f32, with factor log2 e, no tilt and part_keys =
+// SINKHORN_PART.
 typedef struct {
 	sinkhorn_params loop;
 	uint64_t x, y;
-	uint64_t first;   // [B, n]: the reduction's lse
-	uint64_t e;       // scratch [batch, rows, m]: exp(z_ij - ref_i)
-	uint64_t parts;   // scratch [batch, rows, ceil_div(m, TILE_COLS)]: sums of e
+	uint64_t e;       // scratch of DTYPE [batch, rows, pitch]: exp(z_ij - reference)
+	uint64_t parts;   // scratch of DTYPE [batch, rows, slots, 2]: the largest z of some columns, and their sum of e
+	uint64_t retry;   // scratch of DTYPE [batch, rows]: the reference of rows that are done again; NaN = not
 	uint64_t weights; // scratch [batch, rows]: a_i / sum_j e_ij
 	uint64_t sums;    // scratch [batch, ceil_div(rows, COLSUM_ROWS), m]
 	uint64_t columns; // scratch [B, m]: sums of the plan's columns so far
+	uint64_t redone;  // scratch of DTYPE [B, m]: the columns' half by a reduction
+	uint64_t bias;    // what z_ij has of column j, [B, bstride]: u, or that of softmax_mma_params. z and it are in units of ln 2 in float32
+	uint64_t extent;  // of split.cu, of y; 0 = none
 	int64_t d, b0, batch, i0, rows;
+	int64_t pitch, slots, bstride, again;
 } sinkhorn_panel_params;
+
+enum { SINKHORN_PART = 512 }; // keys of a part: a panel has few rows, and its blocks a part each
 
 // ---- sinkhorn_small.cu ----
 // sinkhorn_small_DTYPE, sinkhorn_small_odd_DTYPE: ROW_THREADS, a block a problem from b0 on: all passes of a
@@ -351,6 +361,10 @@ typedef struct {
 	uint64_t mean, second;
 	uint64_t sums; // scratch float [batch, n, parts, 32 vchunks]; part is [batch, n, parts, MEAN_STATE]: reference, sum, second moment
 	int64_t dv, vchunks, vproblems, panels;
+	// Of sinkhorn_mma.cu, whose e is [batch, n, cols]: references of the panel's rows, in all total of a problem, in natural
+	// units. Those to do rows again with are [batch, n], in units of ln 2; NaN = not.
+	uint64_t ref;
+	int64_t again;
 } softmax_mma_params;
 
 // mma_part_keys returns the keys of a part. It depends on m alone, since the order of a row's sums depends on it.
@@ -445,13 +459,13 @@ typedef struct {
 #endif
 PARAMS_SIZE(softmax_params, 336);
 PARAMS_SIZE(sinkhorn_params, 216);
-PARAMS_SIZE(sinkhorn_panel_params, 320);
+PARAMS_SIZE(sinkhorn_panel_params, 376);
 PARAMS_SIZE(sinkhorn_small_params, 256);
 PARAMS_SIZE(matmul_params, 104);
 PARAMS_SIZE(split_params, 144);
 PARAMS_SIZE(values_params, 104);
 PARAMS_SIZE(bias_params, 88);
-PARAMS_SIZE(softmax_mma_params, 416);
+PARAMS_SIZE(softmax_mma_params, 432);
 PARAMS_SIZE(softmax_values_params, 120);
 PARAMS_SIZE(mixture_model, 96);
 PARAMS_SIZE(mixture_params, 192);

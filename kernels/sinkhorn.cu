@@ -58,12 +58,11 @@ template <class T> DEV double half(const sinkhorn_params &p, uint64_t lse, int64
 // sinkhorn_begin sets what the first pass of a call needs.
 template <class T> DEV void sinkhorn_begin(const sinkhorn_params &p) {
 	const Vectors<T> x(p);
-	if (p.wide && threadIdx.x == 0) global<int32_t>(p.started)[2 * x.b + 1] = x.ended || x.k > 0;
 	if (x.ended) return;
 	const double eps = x.at(p, x.k);
 	for (int64_t i = threadIdx.x; i < p.n; i += blockDim.x) {
 		x.a[i] = exp(x.loga[i]);
-		if (p.wide && x.k > 0) x.ref[i] = (T)(-x.f[i] / eps);
+		if (p.wide) x.ref[i] = x.k > 0 ? (T)(-x.f[i] / eps) : T(0);
 	}
 	for (int64_t j = threadIdx.x; j < p.m; j += blockDim.x) x.u[j] = (T)(x.g[j] / eps + x.logb[j]);
 	x.scales(p, eps);
@@ -72,6 +71,7 @@ template <class T> DEV void sinkhorn_begin(const sinkhorn_params &p) {
 // sinkhorn_rows ends the problem, or takes the rows' half over: f, and the biases v of the columns' half.
 template <class T> DEV void sinkhorn_rows(const sinkhorn_params &p) {
 	const Vectors<T> x(p);
+	if (p.wide && threadIdx.x == 0) global<int32_t>(p.idle)[2 * x.b + 1] = 1;
 	if (x.ended) return;
 	const double eps = x.at(p, x.k), next = x.at(p, x.k + 1);
 	bool end = x.k >= p.limit;

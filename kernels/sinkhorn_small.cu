@@ -12,6 +12,9 @@ constexpr int SMALL_WARPS = ROW_THREADS / WARP;
 constexpr int SMALL_R = 4;
 static_assert(SINKHORN_SMALL_COLS <= ROW_THREADS, "a thread a column");
 
+// least is the smallest sum of a column that has not lost digits to underflow in its terms.
+template <class T> constexpr double least = sizeof(T) == 8 ? 1e-290 : 1e-30;
+
 // Exponents are in units of ln 2 in float32, which has an instruction for powers of 2.
 template <class T> constexpr double unit_of = sizeof(T) == 8 ? 1 : 1.4426950408889634;
 DEV float power(float x) { return exp2f(x); }
