@@ -87,9 +87,12 @@ var operations = []struct {
 		f.do(func() error { return e.Softmax(&a) })
 		return f.read(a.Mean, a.ColSum)
 	}},
-	{"SinkhornSmall", func(e *Engine) ([]float64, error) { return sinkhornOf(e, 3, 2) }},
-	{"Sinkhorn", func(e *Engine) ([]float64, error) { return sinkhornOf(e, smallRows+1, 2) }},
-	{"SinkhornPanels", func(e *Engine) ([]float64, error) { return sinkhornOf(e, 3, 2*panelDepth) }},
+	{"SinkhornSmall", func(e *Engine) ([]float64, error) { return sinkhornOf(e, engine.F64, 3, 2, false) }},
+	{"Sinkhorn", func(e *Engine) ([]float64, error) { return sinkhornOf(e, engine.F64, smallRows+1, 2, false) }},
+	{"SinkhornPanels", func(e *Engine) ([]float64, error) { return sinkhornOf(e, engine.F64, 3, 2*panelDepth, false) }},
+	{"SinkhornTensorPanels", func(e *Engine) ([]float64, error) { // the emulation takes long for what is not ended
+		return sinkhornOf(e, engine.F32, 3, panelProducts/int(full)+1, true)
+	}},
 	{"Mixture", func(e *Engine) ([]float64, error) {
 		f := fixture{e: e}
 		defer f.free()
@@ -133,16 +136,19 @@ var operations = []struct {
 	}},
 }
 
-// sinkhornOf makes three iterations between clouds of n and 2 points in d dimensions.
-func sinkhornOf(e *Engine, n, d int) ([]float64, error) {
+// sinkhornOf makes three iterations between clouds of n and 2 points in d dimensions, or, ended, queues them for nothing.
+func sinkhornOf(e *Engine, dt engine.Dtype, n, d int, ended bool) ([]float64, error) {
 	f := fixture{e: e}
 	defer f.free()
 	eps := f.zeros(engine.F64, 1, 1, 1)
 	f.do(func() error { return e.Write(eps, 0, []float64{1e8}) })
 	a := engine.Sinkhorn{
-		X: f.numbers(engine.F64, 1, n, d), Y: f.numbers(engine.F64, 1, 2, d), LogA: f.zeros(engine.F64, 1, n, 1), LogB: f.zeros(engine.F64, 1, 2, 1),
+		X: f.numbers(dt, 1, n, d), Y: f.numbers(dt, 1, 2, d), LogA: f.zeros(engine.F64, 1, n, 1), LogB: f.zeros(engine.F64, 1, 2, 1),
 		Eps: eps, F: f.zeros(engine.F64, 1, n, 1), G: f.zeros(engine.F64, 1, 2, 1), State: f.zeros(engine.I32, 1, 2, 1), Trace: f.zeros(engine.F64, 1, 2, 1),
 		Tol: -1, Limit: 3, Passes: 2,
+	}
+	if ended {
+		f.do(func() error { return e.Write(a.State, 1, []float64{1}) })
 	}
 	f.do(func() error { return e.Sinkhorn(context.Background(), &a) })
 	f.do(func() error { return e.Sinkhorn(context.Background(), &a) })

@@ -19,6 +19,7 @@ type Engine struct {
 	memory     int64  // bytes of the device
 	capability int    // times ten
 	workers    int64  // blocks that a launch of any size is given at most
+	panelBytes int64  // of exponentials of a panel of Sinkhorn's method, as long as that is enough for the fewest rows
 	groups     bool   // log-sum-exp and maxima multiply by warpgroups
 	groupMeans bool   // means do
 	scalar     bool   // float32 goes without the tensor cores, which are held to it
@@ -101,6 +102,7 @@ func (e *Engine) start(o Options) (err error) {
 		return check(err)
 	}
 	e.workers = int64(max(1, processors)) * blocksPerProcessor
+	e.panelBytes = panelBytes
 	if e.ctx, err = e.device.RetainPrimaryCtx(); err != nil {
 		return fmt.Errorf("context: %w", check(err))
 	}

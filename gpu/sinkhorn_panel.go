@@ -39,8 +39,8 @@ func (k *sinkhorn) wide() bool {
 	return k.D > most && !k.small()
 }
 
-// panelBytes bounds the exponentials of a panel, as long as that is enough for the fewest rows: of a thousand rows of 50,000
-// in float32, so that launches take little time beside their work.
+// panelBytes bounds the exponentials of a panel: those of a thousand rows of 50,000 columns in float32, so that launches take
+// little time beside their work.
 const panelBytes = 1 << 28
 
 // sinkhornPanels is the panel form of a call's passes.
@@ -99,7 +99,7 @@ func (s *sinkhornPanels) prepare() error {
 		}
 	}
 	size := int64(k.t.Size())
-	s.batch, s.rows = panel(panelBytes/size, int64(k.B), n, int64(s.p.pitch), true)
+	s.batch, s.rows = panel(k.e.panelBytes/size, int64(k.B), n, int64(s.p.pitch), true)
 	for _, x := range []struct {
 		to    *C.uint64_t
 		what  string

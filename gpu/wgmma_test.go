@@ -12,15 +12,17 @@ import (
 // TestOtherProducts runs what the tensor cores multiply in float32 by the kinds of product that TestEngine does not use:
 // of mma.sync and warpgroups the other, and fused multiply-adds.
 func TestOtherProducts(t *testing.T) {
-	scan, means := "softmax_mma", "softmax_mma_mean"
+	scan, means, panels := "softmax_mma", "softmax_mma_mean", "sinkhorn_mma"
 	e := openOther(t)
 	if e.groups {
-		scan, means = "softmax_wgmma", "softmax_wgmma_mean"
+		scan, means, panels = "softmax_wgmma", "softmax_wgmma_mean", "sinkhorn_wgmma"
 	}
 	// Scans of log-sum-exps by three products and by one, and all others, come from cases and not from what opening tried.
 	otherProducts(t, e, "Softmax", scan, "x3_d32", "x3_d64", "x3_any", "x3_d64_tilt")
 	demand(t, e, means, "d32_second", "d64_second", "d128_second")
 	otherProducts(t, e, "Sinkhorn", scan, "x3_d32", "x3_d64", "x3_any", "x1_d32", "x1_d64", "x1_any")
+	demand(t, e, panels, "x3", "x1")
+	t.Run("panels", func(t *testing.T) { testSinkhornPanels(t, e) })
 	t.Run("precision", func(t *testing.T) { testTensorPrecision(t, e) })
 	t.Run("means", func(t *testing.T) { testTensorMeans(t, e) })
 	demand(t, e, means, "d32", "d64", "d32_tilt", "d64_tilt", "d128_tilt")
@@ -35,7 +37,7 @@ func TestOtherProducts(t *testing.T) {
 		otherProducts(t, e, "Sinkhorn", "softmax", "scan", "scan_thin")
 	})
 	for k := range e.code.functions {
-		if k.file == scan || k.file == means || k.file == "softmax_mma" || k.file == "split" {
+		if k.file == scan || k.file == means || k.file == panels || k.file == "softmax_mma" || k.file == "split" {
 			t.Errorf("%v is there without tensor cores", k)
 		}
 	}

@@ -156,7 +156,8 @@ template <class T> DEV void sinkhorn_panel_rows(const sinkhorn_panel_params &p) 
 	global<double>(p.weights)[item] = weight;
 }
 
-// sinkhorn_panel_columns adds weight_i e_ij over COLSUM_ROWS rows, a thread a column. Rows of weight 0 are not read.
+// sinkhorn_panel_columns adds weight_i e_ij over COLSUM_ROWS rows, a thread a column. A row of weight 0 counts nothing,
+// whatever it has.
 template <class T> DEV void sinkhorn_panel_columns(const sinkhorn_panel_params &p) {
 	const int64_t m = p.loop.m, across = ceil_div(m, ELEMENT_THREADS), chunks = ceil_div(p.rows, COLSUM_ROWS);
 	const int64_t j = block_id() % across * ELEMENT_THREADS + threadIdx.x, c = block_id() / across % chunks;
@@ -167,8 +168,10 @@ template <class T> DEV void sinkhorn_panel_columns(const sinkhorn_panel_params &
 	Global<const double> w = global<const double>(p.weights) + of * p.rows + first;
 	double sum = 0;
 #pragma unroll 8
-	for (int64_t i = 0; i < count; i++)
-		if (w[i] != 0) sum += w[i] * (double)e[i * p.pitch];
+	for (int64_t i = 0; i < count; i++) {
+		const double weight = w[i], v = (double)e[i * p.pitch]; // without a condition, so that eight loads are under way
+		sum = weight != 0 ? sum + weight * v : sum;
+	}
 	global<double>(p.sums)[(of * chunks + c) * m + j] = sum;
 }
 

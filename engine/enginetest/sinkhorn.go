@@ -64,6 +64,8 @@ func SinkhornCases() []SinkhornCase {
 		{Name: "d257", B: 1, N: 35, M: 67, D: 257, Eps: .05, Tol: -1, Limit: 4, Passes: 2, Zeros: true},
 		{Name: "d257-batch", B: 2, N: 37, M: 9, D: 257, Eps: .1, Tol: 3e-2, Limit: 4, Passes: 3, Near: true},
 		{Name: "d257-sharp", B: 2, N: 33, M: 35, D: 257, Eps: 2e-4, Tol: -1, Limit: 3, Zeros: true, Steps: 1},
+		{Name: "130x9-d385", B: 1, N: 130, M: 9, D: 385, Eps: .05, Tol: -1, Limit: 2, Passes: 2, Zeros: true, Start: true},
+		{Name: "short-d1153", B: 1, N: 9, M: 35, D: 1153, Eps: .05, Tol: -1, Limit: 2, Near: true, Zeros: true, Short: true},
 	}
 }
 
