@@ -11,14 +11,15 @@ import (
 	"monge/engine"
 )
 
-// Above so many coordinates it takes less time to write and read the exponential of a pair than to multiply its points
+// From so many coordinates on it takes less time to write and read the exponential of a pair than to multiply its points
 // again. Estimates from data sheets:
 const (
-	// In float64 16 bytes at 1.5 to 3.3 TB/s and 2 d operations at 10 to 34 TFLOP/s: from 50 to 80 coordinates on.
-	panelDepth = 96
+	// In float64 16 bytes at 1.5 to 3.3 TB/s and 2 d operations at 10 to 34 TFLOP/s: 50 to 80 coordinates.
+	panelDepth = 97
 	// In float32 8 bytes, and by the tensor cores 2 d operations of fp16 for each of the products that stand for one. Of those
 	// by mma.sync, at two thirds of the card's rate but on compute capability 8.0: 312 TFLOP/s and 2.0 TB/s of an A100, 660 and
-	// 4.8 of an H200, 660 and 3.35 of an H100 give 610, 550 and 790 coordinates and products.
+	// 4.8 of an H200, 660 and 3.35 of an H100 give 610, 550 and 790 coordinates times products; fewer, as far as the writing
+	// hides behind the products.
 	panelProducts = 768
 	// By warpgroups, at the full rate: 825 on an H200, 1,180 on an H100.
 	panelGroupProducts = 1152
@@ -26,17 +27,15 @@ const (
 
 // wide tells whether the passes go through panels. It depends on the sizes of a problem and the device alone.
 func (k *sinkhorn) wide() bool {
-	most := panelDepth
-	switch {
-	case k.t != engine.F32:
-	case k.e.scalar:
-		return false // the reference of the tensor cores, which makes two reductions
-	case k.e.groups:
-		most = panelGroupProducts / int(k.products())
-	default:
-		most = panelProducts / int(k.products())
+	least := panelDepth
+	if k.t == engine.F32 {
+		if least = panelProducts; k.e.groups {
+			least = panelGroupProducts
+		}
+		least /= int(k.products())
 	}
-	return k.D > most && !k.small()
+	// Without the tensor cores float32 is what they are held to, by two reductions.
+	return k.D >= least && !k.small() && (k.t == engine.F64 || !k.e.scalar)
 }
 
 // panelBytes bounds the exponentials of a panel: those of a thousand rows of 50,000 columns in float32, so that launches take
