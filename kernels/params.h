@@ -212,9 +212,9 @@ PARAMS_INLINE int64_t sinkhorn_threads(int64_t n, int64_t m) {
 //	softmax                       columns' half as without wide, of problems that are not idle; redone
 //	sinkhorn_panel_take_DTYPE     as log: lsec of those columns
 //
-// Panels are as those of softmax_panel.cu. The kernels of sinkhorn_mma.cu, and of sinkhorn_wgmma.cu where softmax_wgmma.cu runs,
-// take softmax_mma_params and are launched as softmax_mma_x3_any_f32, with factor log2 e, no tilt and part_keys =
-// SINKHORN_PART.
+// Panels are as those of softmax_panel.cu. The kernels of sinkhorn_mma.cu, and in their place sinkhorn_wgmma_x3_f32 and
+// sinkhorn_wgmma_x1_f32 of sinkhorn_wgmma.cu, take softmax_mma_params and are launched as softmax_mma_x3_any_f32 and
+// softmax_wgmma_x3_any_f32, with factor log2 e, no tilt and part_keys = SINKHORN_PART.
 typedef struct {
 	sinkhorn_params loop;
 	uint64_t x, y;
