@@ -115,6 +115,9 @@ func TestMalformedParquet(t *testing.T) {
 // TestDamagedParquet changes every byte of small files in turn. Whatever the decoder makes of it, there is
 // an array or an error, and little memory was taken.
 func TestDamagedParquet(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one goroutine")
+	}
 	for _, name := range []string{"snappy", "pages2"} {
 		good, err := os.ReadFile(filepath.Join("testdata", name+".parquet"))
 		if err != nil {

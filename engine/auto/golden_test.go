@@ -305,7 +305,7 @@ func TestSinkhornInterrupt(t *testing.T) {
 		}
 	}}
 	_, err := ot.Sinkhorn(ctx, e, ot.Clouds{X: dist.G1().Sample(3, 40), Y: dist.G1().Sample(4, 30)}, &s)
-	if took := time.Since(at); !errors.Is(err, context.Canceled) || took > 300*time.Millisecond {
+	if took := time.Since(at); !errors.Is(err, context.Canceled) || took > time.Second { // .3 s on a machine of one's own
 		t.Errorf("error %v, %v after the context", err, took)
 	}
 }

@@ -325,6 +325,9 @@ func TestDensityTail(t *testing.T) {
 }
 
 func TestDensityErrors(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one goroutine")
+	}
 	for _, c := range []struct {
 		name, want string
 		terms      []Term
