@@ -17,155 +17,179 @@ func TestSinkhornKernels(t *testing.T) {
 	})
 }
 
-// least and most are the exponents of the type's range; tol is the relative error of an exponential.
+// sinkhornData are the inputs of the kernels' test: points row-major, exponents at the ends of the range among them.
+type sinkhornData[T Float] struct {
+	d, cols           int
+	x, y              []T // [SinkhornUnit, d], [cols, d]
+	u, ref, s, before []T // [cols], [SinkhornUnit], [SinkhornUnit], [SinkhornUnit, cols]
+	scale             T
+}
+
+// sinkhornSums are what the kernels leave: exponentials [SinkhornUnit, cols], and both kinds of sums.
+type sinkhornSums[T Float] struct {
+	e, c []T
+	r    []float64
+}
+
+func drawn[T Float](n int, f func() float64) []T {
+	x := make([]T, n)
+	for i := range x {
+		x[i] = T(f())
+	}
+	return x
+}
+
+// newSinkhornData draws; least and most are the exponents of the type's range.
+func newSinkhornData[T Float](d, cols int, least, most float64) *sinkhornData[T] {
+	rnd := rand.New(rand.NewPCG(3, uint64(d)))
+	p := &sinkhornData[T]{d: d, cols: cols, scale: .125}
+	p.x, p.y = drawn[T](SinkhornUnit*d, rnd.NormFloat64), drawn[T](cols*d, rnd.NormFloat64)
+	p.u, p.ref, p.s = drawn[T](cols, func() float64 { return 40 * rnd.NormFloat64() }), drawn[T](SinkhornUnit, rnd.NormFloat64), drawn[T](SinkhornUnit, rnd.Float64)
+	p.u[0], p.u[1], p.u[2], p.u[3], p.u[4] = T(math.Inf(-1)), T(.95*least), T(.9*most), T(4*most), T(2*least)
+	clear(p.y[d : 3*d])
+	for i := range p.ref[:9] { // whole numbers, where the fraction's polynomial begins and ends
+		p.ref[i] = T(i - 4)
+	}
+	p.before = drawn[T](SinkhornUnit*cols, rnd.Float64)
+	return p
+}
+
+// tol is the relative error of an exponential.
 func testSinkhornKernels[T Float](t *testing.T, l Level, tol, least, most float64) {
 	const tiles = 5
 	for _, d := range []int{1, 2, 7, 33, Deep + 133} {
-		rnd := rand.New(rand.NewPCG(3, uint64(d)))
-		draw := func(n int, f func() float64) []T {
-			x := make([]T, n)
-			for i := range x {
-				x[i] = T(f())
-			}
-			return x
-		}
-		cols := tiles * SinkhornOf[T](l, true).Cols()
-		points := [2][]T{draw(SinkhornUnit*d, rnd.NormFloat64), draw(cols*d, rnd.NormFloat64)} // row-major
-		u, ref, s := draw(cols, func() float64 { return 40 * rnd.NormFloat64() }), draw(SinkhornUnit, rnd.NormFloat64), draw(SinkhornUnit, rnd.Float64)
-		u[0], u[1], u[2], u[3], u[4] = T(math.Inf(-1)), T(.95*least), T(.9*most), T(4*most), T(2*least)
-		scale := T(.125)
-		for l := range d {
-			points[1][1*d+l], points[1][2*d+l] = 0, 0
-		}
-		for i := range ref[:9] { // whole numbers, where the fraction's polynomial begins and ends
-			ref[i] = T(i - 4)
-		}
-		before := draw(SinkhornUnit*cols, rnd.Float64)
-		type sums struct {
-			e, c []T
-			r    []float64
-		}
-		var all []sums
+		p := newSinkhornData[T](d, tiles*SinkhornOf[T](l, true).Cols(), least, most)
+		var all []*sinkhornSums[T]
 		for _, stream := range []bool{true, false} {
 			for _, direct := range []bool{true, false} {
 				k := SinkhornOf[T](l, stream)
 				if direct && k.of.stream == nil {
 					continue
 				}
-				out := sums{make([]T, SinkhornUnit*cols), make([]T, cols), make([]float64, SinkhornUnit)}
-				b := make([]T, cols*d)
-				packTest(b, points[1], cols, d, k.Cols())
+				out := &sinkhornSums[T]{make([]T, SinkhornUnit*p.cols), make([]T, p.cols), make([]float64, SinkhornUnit)}
 				for i := 0; i < SinkhornUnit; i += k.Rows {
-					at := func(r, j int) int { return j/k.Cols()*k.Rows*k.Cols() + r*k.Cols() + j%k.Cols() }
-					a, r := make([]T, k.Rows*d), make([]T, k.Rows*k.Lanes)
-					z := draw(k.Rows*cols, math.NaN) // nobody's numbers
-					packTest(a, points[0][i*d:], k.Rows, d, k.Rows)
-					w := &SinkhornBlock[T]{Ref: ref[i:], S: s[i:], R: r, E: make([]T, k.Rows*cols)}
-					for r := range k.Rows {
-						for j := range cols {
-							w.E[at(r, j)] = before[(i+r)*cols+j]
-						}
-					}
-					k.Dots(z, a, b, d)
-					for r := range k.Rows {
-						for j := range cols {
-							var want T
-							for c := range d {
-								x, y := points[0][(i+r)*d+c], points[1][j*d+c]
-								if l == Plain {
-									want += x * y
-								} else {
-									want = fused(x, y, want)
-								}
-							}
-							if got := z[at(r, j)]; got != want {
-								t.Fatalf("d=%d: product (%d, %d) = %g, want %g", d, i+r, j, got, want)
-							}
-						}
-					}
-					peaks := draw(len(r), func() float64 { return math.Inf(-1) })
-					k.Peaks(z, u, scale, peaks)
-					const cut = 2 // tiles of a first call
-					at0, at1 := cut*k.Cols(), cut*k.Rows*k.Cols()
-					if direct {
-						k.Stream(w, 0, a, b, u, d, scale, out.c[:at0])
-						k.Stream(w, cut, a, b[at0*d:], u[at0:], d, scale, out.c[at0:])
-					} else {
-						k.Cached(w, 0, z, u, scale, out.c[:at0])
-						k.Cached(w, cut, z[at1:], u[at0:], scale, out.c[at0:])
-					}
-					k.RowSums(out.r[i:i+k.Rows], r)
-					for r := range k.Rows {
-						top, peak := math.Inf(-1), math.Inf(-1)
-						for _, v := range peaks[r*k.Lanes:][:k.Lanes] {
-							peak = max(peak, float64(v))
-						}
-						for j := range cols {
-							x := float64(u[j] + ref[i+r])
-							if d == 1 && l != Plain && !math.IsInf(x, 0) {
-								x = float64(fused(scale, z[at(r, j)], u[j]+ref[i+r]))
-							} else {
-								x = float64(T(float64(scale)*float64(z[at(r, j)]) + x))
-							}
-							got := float64(w.E[at(r, j)])
-							out.e[(i+r)*cols+j] = w.E[at(r, j)]
-							want := math.Exp2(x)
-							top = max(top, float64(scale)*float64(z[at(r, j)])+float64(u[j]))
-							// A unit of x beside the exponential's own error, where x is not computed by the same roundings.
-							slack := tol + 4*math.Abs(x)*tol
-							switch {
-							case x < .97*least:
-								if !(got >= 0 && got <= 4*math.Exp2(max(x, least))) {
-									t.Fatalf("2^%g = %g", x, got)
-								}
-							case x > most-1:
-								if !(got >= math.Exp2(min(most, 1000)-2)) {
-									t.Fatalf("2^%g = %g", x, got)
-								}
-							case !(math.Abs(got-want) <= slack*want):
-								t.Fatalf("d=%d: 2^%g = %g, want %g: error %.3g of itself", d, x, got, want, math.Abs(got/want-1))
-							}
-						}
-						if !(math.Abs(peak-top) <= 1e-5*math.Abs(top)) {
-							t.Fatalf("row %d: largest %g, want %g", i+r, peak, top)
-						}
-					}
+					p.block(t, l, k, i, direct, out, tol, least, most)
 				}
 				all = append(all, out)
 			}
 		}
 		for _, o := range all[1:] {
-			for i, v := range o.e {
-				if v != all[0].e[i] {
-					t.Fatalf("d=%d: two ways give %g and %g", d, v, all[0].e[i])
-				}
-			}
-			for j, v := range o.c {
-				if v != all[0].c[j] {
-					t.Fatalf("d=%d: two ways give the sums of column %d %g and %g", d, j, v, all[0].c[j])
-				}
-			}
-			if fmt.Sprint(o.r) != fmt.Sprint(all[0].r) {
-				t.Fatalf("d=%d: two ways give the sums of rows %g and %g", d, o.r, all[0].r)
+			if !slices.Equal(o.e, all[0].e) || !slices.Equal(o.c, all[0].c) || fmt.Sprint(o.r) != fmt.Sprint(all[0].r) { // a sum may be NaN
+				t.Fatalf("d=%d: two ways give two results", d)
 			}
 		}
-		for j := range cols {
-			var want float64
-			for i, v := range s {
-				want += float64(v) * float64(before[i*cols+j])
-			}
-			if got := float64(all[0].c[j]); !(math.Abs(got-want) <= 1e-5*want) {
-				t.Fatalf("column %d: sum %g, want %g", j, got, want)
+		p.checkSums(t, all[0], most)
+	}
+}
+
+// block runs the kernels on the block of rows from i on, by products made on the way or before, and checks products,
+// exponentials and largest numbers.
+func (p *sinkhornData[T]) block(t *testing.T, l Level, k *Sinkhorn[T], i int, direct bool, out *sinkhornSums[T], tol, least, most float64) {
+	t.Helper()
+	at := func(r, j int) int { return j/k.Cols()*k.Rows*k.Cols() + r*k.Cols() + j%k.Cols() }
+	a, b, r := make([]T, k.Rows*p.d), make([]T, p.cols*p.d), make([]T, k.Rows*k.Lanes)
+	z := drawn[T](k.Rows*p.cols, math.NaN) // nobody's numbers
+	packTest(a, p.x[i*p.d:], k.Rows, p.d, k.Rows)
+	packTest(b, p.y, p.cols, p.d, k.Cols())
+	w := &SinkhornBlock[T]{Ref: p.ref[i:], S: p.s[i:], R: r, E: make([]T, k.Rows*p.cols)}
+	for r := range k.Rows {
+		for j := range p.cols {
+			w.E[at(r, j)] = p.before[(i+r)*p.cols+j]
+		}
+	}
+	k.Dots(z, a, b, p.d)
+	for r := range k.Rows {
+		for j := range p.cols {
+			if got, want := z[at(r, j)], p.product(l, i+r, j); got != want {
+				t.Fatalf("d=%d: product (%d, %d) = %g, want %g", p.d, i+r, j, got, want)
 			}
 		}
-		for i, got := range all[0].r {
-			var want float64
-			for _, v := range all[0].e[i*cols:][:cols] {
-				want += float64(v)
+	}
+	peaks := drawn[T](len(r), func() float64 { return math.Inf(-1) })
+	k.Peaks(z, p.u, p.scale, peaks)
+	const cut = 2 // tiles of a first call
+	at0, at1 := cut*k.Cols(), cut*k.Rows*k.Cols()
+	if direct {
+		k.Stream(w, 0, a, b, p.u, p.d, p.scale, out.c[:at0])
+		k.Stream(w, cut, a, b[at0*p.d:], p.u[at0:], p.d, p.scale, out.c[at0:])
+	} else {
+		k.Cached(w, 0, z, p.u, p.scale, out.c[:at0])
+		k.Cached(w, cut, z[at1:], p.u[at0:], p.scale, out.c[at0:])
+	}
+	k.RowSums(out.r[i:i+k.Rows], r)
+	for r := range k.Rows {
+		top, peak := math.Inf(-1), math.Inf(-1)
+		for _, v := range peaks[r*k.Lanes:][:k.Lanes] {
+			peak = max(peak, float64(v))
+		}
+		for j := range p.cols {
+			z, bias := z[at(r, j)], p.u[j]+p.ref[i+r]
+			x := float64(T(float64(p.scale)*float64(z) + float64(bias)))
+			if p.d == 1 && l != Plain && !math.IsInf(float64(bias), 0) {
+				x = float64(fused(p.scale, z, bias))
 			}
-			if want < math.Exp2(most) && !(math.Abs(got-want) <= 1e-5*want) {
-				t.Fatalf("row %d: sum %g, want %g", i, got, want)
-			}
+			out.e[(i+r)*p.cols+j] = w.E[at(r, j)]
+			top = max(top, float64(p.scale)*float64(z)+float64(p.u[j]))
+			checkExp(t, x, float64(w.E[at(r, j)]), tol, least, most)
+		}
+		if !(math.Abs(peak-top) <= 1e-5*math.Abs(top)) { // products are rounded to T
+			t.Fatalf("row %d: largest %g, want %g", i+r, peak, top)
+		}
+	}
+}
+
+// product returns that of row i and column j as the kernels of a level add its terms.
+func (p *sinkhornData[T]) product(l Level, i, j int) (sum T) {
+	for c := range p.d {
+		x, y := p.x[i*p.d+c], p.y[j*p.d+c]
+		if l == Plain {
+			sum += x * y
+		} else {
+			sum = fused(x, y, sum)
+		}
+	}
+	return sum
+}
+
+// checkExp demands that got is 2^x, at the ends of the range only so small or so large.
+func checkExp(t *testing.T, x, got, tol, least, most float64) {
+	t.Helper()
+	want := math.Exp2(x)
+	ok := false
+	switch {
+	case x < .97*least:
+		ok = got >= 0 && got <= 4*math.Exp2(max(x, least))
+	case x > most-1:
+		ok = got >= math.Exp2(min(most, 1000)-2)
+	default:
+		// A unit of x beside the exponential's own error, where x is not computed by the same roundings.
+		ok = math.Abs(got-want) <= (tol+4*math.Abs(x)*tol)*want
+	}
+	if !ok {
+		t.Fatalf("2^%g = %g, want %g", x, got, want)
+	}
+}
+
+// checkSums compares the sums of columns, of the exponentials before, and of rows with those of float64; 1e-5 is some
+// hundred roundings of float32.
+func (p *sinkhornData[T]) checkSums(t *testing.T, out *sinkhornSums[T], most float64) {
+	t.Helper()
+	for j := range p.cols {
+		var want float64
+		for i, v := range p.s {
+			want += float64(v) * float64(p.before[i*p.cols+j])
+		}
+		if got := float64(out.c[j]); !(math.Abs(got-want) <= 1e-5*want) {
+			t.Fatalf("d=%d: column %d: sum %g, want %g", p.d, j, got, want)
+		}
+	}
+	for i, got := range out.r {
+		var want float64
+		for _, v := range out.e[i*p.cols:][:p.cols] {
+			want += float64(v)
+		}
+		if want < math.Exp2(most) && !(math.Abs(got-want) <= 1e-5*want) {
+			t.Fatalf("d=%d: row %d: sum %g, want %g", p.d, i, got, want)
 		}
 	}
 }
