@@ -66,9 +66,9 @@ func (e *Engine) tryScan(d int, np precision) error {
 	return err
 }
 
-// tryMeans compares means and, where asked for, second moments. Their weights are the same numbers but for the order of sums; a
-// sum of weights times values is cut off at 2^-24 of the sum of their sizes or less each time that it grows, 12 times for 64
-// keys, while a product with the rest of a weight or of a value that is missing counts 2^-12.
+// tryMeans compares means and, where asked for, second moments. Weights of either are good to 2^-21 of themselves, and a sum of
+// weights times values is cut off at 2^-24 of the sum of their sizes or less each time that it grows, 12 times for 64 keys. A
+// product with the rest of a weight or of a value that is missing counts 2^-12.
 func (e *Engine) tryMeans(d int, second bool) error {
 	got, err := e.bothWays(d, full, func(a *engine.Softmax, out func(engine.Dtype, int) engine.Buffer) {
 		a.LSE, a.Mean = out(engine.F32, 1), out(engine.F32, d)
