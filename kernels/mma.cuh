@@ -42,10 +42,14 @@ DEV float ex2_approx(float x) {
 	asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
 	return y;
 }
-// opaque returns p, of which the compiler forgets how it was made.
-DEV const uint8_t *opaque(const uint8_t *p) {
+// opaque returns its argument, of which the compiler forgets how it was made.
+template <class T> DEV const T *opaque(const T *p) {
 	asm volatile("" : "+l"(p));
 	return p;
+}
+DEV int opaque(int x) {
+	asm volatile("" : "+r"(x));
+	return x;
 }
 DEV uint32_t pack_half2(float low, float high) {
 	uint32_t r;
@@ -83,6 +87,24 @@ template <int THREADS, int ROWS> DEV void copy_rows(uint8_t *to, const uint8_t *
 	}
 }
 
+// TileCopy copies CHUNKS chunks of ROWS rows to shared memory, chunk by chunk. All of a thread's addresses lie at fixed
+// distances from its first, that of a unit of 16 bytes.
+template <int THREADS, int ROWS, int CHUNKS> struct TileCopy {
+	static_assert(THREADS % 64 == 0 && ROWS * 8 % THREADS == 0, "a thread's rows are all swizzled alike");
+	uint32_t row, unit;
+	DEV TileCopy(uint32_t thread) : row(thread / 8), unit(thread % 8) {}
+	// from returns where the thread begins among rows from first on, stride bytes apart, and to where in shared memory.
+	DEV uint64_t from(uint32_t first, uint64_t stride) const { return (first + row) * stride + unit * 16; }
+	DEV int to() const { return row * ROW_BYTES + ((unit ^ (row & 7)) << 4); }
+	// start copies from there to there.
+	static DEV void start(uint8_t *to, Global<const uint8_t> from, int64_t stride) {
+#pragma unroll
+		for (int c = 0; c < CHUNKS; c++)
+#pragma unroll
+			for (int i = 0; i < ROWS; i += THREADS / 8) copy_async16(to + (c * ROWS + i) * ROW_BYTES, from + (i * stride + c * SPLIT_CHUNK));
+	}
+};
+
 // Lane has where this lane reads for ldmatrix: rows_at for 16 rows by 16 dimensions of queries, keys_at for 16 keys by 16
 // dimensions, from the given 16-byte unit on, which is even.
 struct Lane {
@@ -91,6 +113,12 @@ struct Lane {
 		: rows((lane & 15) * ROW_BYTES + (((lane >> 4) ^ (lane & 7)) << 4)), keys(((lane & 7) + (lane >> 4 << 3)) * ROW_BYTES + (((lane >> 3 & 1) ^ (lane & 7)) << 4)) {}
 	DEV int rows_at(int unit) const { return rows ^ unit << 4; }
 	DEV int keys_at(int unit) const { return keys ^ unit << 4; }
+	// beyond returns where the lane reads what lies so many bytes further on, whole rows.
+	DEV Lane beyond(int of_rows, int of_keys) const {
+		Lane to = *this;
+		to.rows = opaque(to.rows + of_rows), to.keys = opaque(to.keys + of_keys); // or distances from there were no part of an instruction
+		return to;
+	}
 };
 
 // clear sets accumulators to zero.
@@ -151,6 +179,16 @@ template <int NP, int WM> struct Fragments {
 
 template <int NP> constexpr int STEPS = NP == 3 ? 2 : 4; // of 16 dimensions in a chunk
 
+// multiply_chunk sets sum to the products of a chunk of queries with 16 keys.
+template <int NP, int WM> DEV void multiply_chunk(float (&sum)[WM][2][4], const Fragments<NP, WM> (&q)[STEPS<NP>], const uint8_t *k, const Lane &lane) {
+	uint32_t khi[STEPS<NP>][4];
+	clear(sum);
+#pragma unroll
+	for (int t = 0; t < STEPS<NP>; t++) q[t].add_small(sum, khi[t], k, t, lane);
+#pragma unroll
+	for (int t = 0; t < STEPS<NP>; t++) q[t].add_large(sum, khi[t]);
+}
+
 // multiply sets acc to the products of queries of DC chunks with 8 WN keys, whose chunks are chunk_bytes apart. What the
 // tensor cores have summed over a chunk is added up rounded.
 template <int NP, int DC, int WM, int WN>
@@ -160,12 +198,7 @@ DEV void multiply(float (&acc)[WM][WN][4], const Fragments<NP, WM> (&q)[DC][STEP
 #pragma unroll
 		for (int c = 0; c < DC; c++) {
 			float sum[WM][2][4];
-			uint32_t khi[STEPS<NP>][4];
-			clear(sum);
-#pragma unroll
-			for (int t = 0; t < STEPS<NP>; t++) q[c][t].add_small(sum, khi[t], k + c * chunk_bytes + j * BLOCK8, t, lane);
-#pragma unroll
-			for (int t = 0; t < STEPS<NP>; t++) q[c][t].add_large(sum, khi[t]);
+			multiply_chunk(sum, q[c], k + c * chunk_bytes + j * BLOCK8, lane);
 #pragma unroll
 			for (int i = 0; i < WM; i++)
 #pragma unroll
@@ -215,28 +248,20 @@ DEV void multiply_high(float (&acc)[WM][WN][4], const uint32_t (&hi)[N][WM][4], 
 // SETS sets of 8 WN.
 template <int NP, int SETS, int WM, int WN>
 DEV void multiply_streaming(float (&acc)[SETS][WM][WN][4], const uint8_t *q, const uint8_t *k, const Lane &lane) {
-	float sum[SETS * WN / 2][WM][2][4]; // by 16 keys
+	Fragments<NP, WM> part[STEPS<NP>];
 #pragma unroll
-	for (int j = 0; j < SETS * WN / 2; j++) clear(sum[j]);
-#pragma unroll
-	for (int t = 0; t < STEPS<NP>; t++) {
-		Fragments<NP, WM> part;
-		part.load(q, t, lane);
-#pragma unroll
-		for (int j = 0; j < SETS * WN / 2; j++) {
-			uint32_t khi[4];
-			part.add_small(sum[j], khi, k + 2 * j * BLOCK8, t, lane);
-			part.add_large(sum[j], khi);
-		}
-	}
+	for (int t = 0; t < STEPS<NP>; t++) part[t].load(q, t, lane);
 #pragma unroll
 	for (int s = 0; s < SETS; s++)
 #pragma unroll
-		for (int i = 0; i < WM; i++)
+		for (int j = 0; j < WN; j += 2) {
+			float sum[WM][2][4];
+			multiply_chunk(sum, part, k + (s * WN + j) * BLOCK8, lane);
 #pragma unroll
-			for (int j = 0; j < WN; j++)
+			for (int i = 0; i < WM; i++)
 #pragma unroll
-				for (int v = 0; v < 4; v++) acc[s][i][j][v] += sum[(s * WN + j) / 2][i][j & 1][v];
+				for (int v = 0; v < 8; v++) acc[s][i][j + (v >> 2)][v & 3] += sum[i][v >> 2][v & 3];
+		}
 }
 
 // SplitWeights are the left factor of weights times values, 16 WM rows by 16 KS keys, as hi + lo of fp16.

@@ -35,23 +35,70 @@ DEV Global<const uint8_t> split_keys(const softmax_mma_params &p, int b) {
 	return global<const uint8_t>(p.keys) + problem(b, p.kproblems, p.cols * p.chunks * SPLIT_CHUNK);
 }
 
-// copy_bias starts the copy of the biases, and with TILT of the factors, of a tile of KEYS keys.
-template <int KEYS, bool TILT> DEV void copy_bias(const softmax_mma_params &p, uint8_t *to, int b, int tile, int thread) {
-	if (thread >= (TILT ? KEYS / 2 : KEYS / 4)) return;
-	Global<const float> bias = global<const float>(p.bias) + problem(b, p.bproblems, 2 * p.cols) + tile * KEYS;
-	copy_async16(to + thread * 16, bias + (thread < KEYS / 4 ? thread * 4 : p.cols + (thread - KEYS / 4) * 4));
+// tile_bias returns what a thread copies of the biases, and after them the factors, of a tile of KEYS keys: four numbers.
+// copies_bias says whether it does.
+template <int KEYS> DEV Global<const float> tile_bias(const softmax_mma_params &p, int b, int tile, int thread) {
+	return global<const float>(p.bias) + problem(b, p.bproblems, 2 * p.cols) + tile * KEYS + (thread < KEYS / 4 ? thread * 4 : p.cols + (thread - KEYS / 4) * 4);
 }
+template <int KEYS, bool TILT> DEV bool copies_bias(int thread) { return thread < (TILT ? KEYS / 2 : KEYS / 4); }
 
-// odd_keys says whether some of the keys from key on have a ratio.
-DEV bool odd_keys(const softmax_mma_params &p, int b, int key) {
-	return global<const uint32_t>(p.odd)[problem(b, p.kproblems, p.cols / SPLIT_ROWS) + key / SPLIT_ROWS] != 0;
-}
+// What a thread keeps of the copies below is opaque: or the compiler would keep all that follows from it, and registers are
+// short.
+
+// KeyTiles copies tiles of KEYS keys of DC chunks to stages of shared memory, and after each its biases and, with TILT,
+// factors.
+template <int T, int KEYS, int DC, bool TILT> struct KeyTiles {
+	static constexpr int STRIDE = DC * SPLIT_CHUNK, BIAS = KEYS * ROW_BYTES * DC, STAGE = BIAS + 2 * KEYS * 4;
+	Global<const uint8_t> keys;
+	Global<const float> biases;
+	int to;
+	DEV KeyTiles(const softmax_mma_params &p, int b) {
+		const TileCopy<T, KEYS, DC> copy(threadIdx.x);
+		keys = opaque(split_keys(p, b) + copy.from(0, STRIDE));
+		biases = opaque(tile_bias<KEYS>(p, b, 0, threadIdx.x));
+		to = opaque(copy.to());
+	}
+	// start starts the copy of a tile.
+	DEV void start(uint8_t *stage, int tile) const {
+		TileCopy<T, KEYS, DC>::start(stage + to, opaque(keys + (int64_t)tile * (KEYS * STRIDE)), STRIDE);
+		if (copies_bias<KEYS, TILT>(threadIdx.x)) copy_async16(stage + BIAS + threadIdx.x * 16, biases + (int64_t)tile * KEYS);
+	}
+};
+
+// ChunkTiles copies the queries of a block, and after them a tile of as many keys, to stages of shared memory: chunk after
+// chunk, and tile after tile.
+template <int T, bool TILT> struct ChunkTiles {
+	static constexpr int KEYS = MMA_TILE, KEY_BYTES = KEYS * ROW_BYTES, STAGE = 2 * KEY_BYTES, BIAS = 2 * KEYS * 4;
+	Global<const uint8_t> queries, keys;
+	int to, tile, chunk = 0; // the next
+	DEV ChunkTiles(const softmax_mma_params &p, const Block &at) : tile(at.first) {
+		const TileCopy<T, KEYS, 1> copy(threadIdx.x);
+		const int64_t stride = p.chunks * SPLIT_CHUNK;
+		queries = opaque(global<const uint8_t>(p.queries) + ((int64_t)at.b * p.rows * stride + copy.from(at.row0, stride)));
+		keys = opaque(split_keys(p, at.b) + copy.from(tile * KEYS, stride));
+		to = opaque(copy.to());
+	}
+	// start starts the copy of the next chunk, and with a tile's first of its biases, to one of two places.
+	DEV void start(const softmax_mma_params &p, int b, uint8_t *stage, uint8_t *biases) {
+		const int64_t stride = p.chunks * SPLIT_CHUNK;
+		TileCopy<T, KEYS, 1>::start(stage + to, queries, stride);
+		TileCopy<T, KEYS, 1>::start(stage + KEY_BYTES + to, keys, stride);
+		if (chunk == 0 && copies_bias<KEYS, TILT>(threadIdx.x))
+			copy_async16(biases + (tile & 1) * BIAS + threadIdx.x * 16, tile_bias<KEYS>(p, b, tile, threadIdx.x));
+		queries += SPLIT_CHUNK, keys += SPLIT_CHUNK;
+		if (++chunk == (int)p.chunks) chunk = 0, tile++, queries -= stride, keys += (KEYS - 1) * stride;
+	}
+};
+
+// first_odd returns where the marks of problem b begin: one for SPLIT_ROWS keys. odd_keys says whether some of the keys from
+// key on have a ratio.
+DEV int64_t first_odd(const softmax_mma_params &p, int b) { return problem(b, p.kproblems, p.cols / SPLIT_ROWS); }
+DEV bool odd_keys(const softmax_mma_params &p, int b, int key) { return global<const uint32_t>(p.odd)[first_odd(p, b) + key / SPLIT_ROWS] != 0; }
 // ratios returns the ratios of keys from key on.
 DEV Global<const float> ratios(const softmax_mma_params &p, int b, int key) { return global<const float>(p.ratio) + problem(b, p.kproblems, p.cols) + key; }
-// ends_part says whether a tile of keys is the last of its part.
-template <int KEYS> DEV bool ends_part(const softmax_mma_params &p, const Block &at, int tile, int part) {
-	return tile + 1 == (part + 1) * ((int)p.part_keys / KEYS) || tile + 1 == at.last;
-}
+// part_end returns the tile after the last of a part, and ends_part says whether a tile is the last.
+template <int KEYS> DEV int part_end(const softmax_mma_params &p, const Block &at, int part) { return min(at.last, (part + 1) * ((int)p.part_keys / KEYS)); }
+template <int KEYS> DEV bool ends_part(const softmax_mma_params &p, const Block &at, int tile, int part) { return tile + 1 == part_end<KEYS>(p, at, part); }
 
 // KeyBias holds the biases of a lane's keys of a tile.
 template <int WN> struct KeyBias {
@@ -81,7 +128,8 @@ template <int WM, int WN> DEV void correct(float (&acc)[WM][WN][4], Global<const
 
 // scan_resident: chunks = DC. Four warps of 32 queries, in registers, and tiles of MMA_KEYS keys.
 template <template <int, int, bool> class Rows, int NP, int DC, bool TILT> DEV void scan_resident(const softmax_mma_params &p) {
-	constexpr int T = MMA_THREADS, KEYS = MMA_KEYS, WM = 2, WN = DC == 1 ? 8 : 4, KEY_BYTES = KEYS * ROW_BYTES * DC, STAGE = KEY_BYTES + 2 * KEYS * 4;
+	constexpr int T = MMA_THREADS, KEYS = MMA_KEYS, WM = 2, WN = DC == 1 ? 8 : 4;
+	using Tiles = KeyTiles<T, KEYS, DC, TILT>;
 	static_assert(MMA_THREADS / WARP * WM * 16 == MMA_TILE, "the warps have all rows");
 	DYNAMIC_SHARED(uint8_t, shared);
 	const int thread = threadIdx.x, warp = warp_id();
@@ -89,7 +137,6 @@ template <template <int, int, bool> class Rows, int NP, int DC, bool TILT> DEV v
 	const Block at = Block::of<KEYS>(p);
 	if (ended(p, at.b)) return; // the whole block
 	constexpr int64_t stride = DC * SPLIT_CHUNK;
-	Global<const uint8_t> keys = split_keys(p, at.b);
 	Fragments<NP, WM> q[DC][STEPS<NP>];
 	Global<const uint8_t> from = global<const uint8_t>(p.queries) + ((int64_t)at.b * p.rows + at.row0) * stride;
 	for (int c = 0; c < DC; c++) copy_rows<T, MMA_TILE>(shared + c * MMA_TILE * ROW_BYTES, from + c * SPLIT_CHUNK, stride, thread);
@@ -103,34 +150,37 @@ template <template <int, int, bool> class Rows, int NP, int DC, bool TILT> DEV v
 	__syncthreads();
 
 	static_assert((MMA_STAGES & (MMA_STAGES - 1)) == 0, "a tile's stage is its last bits");
+	static_assert(KEYS == SPLIT_ROWS, "a tile has one mark of uneven keys");
+	const Tiles tiles(p, at.b);
+	const int odd = opaque((int)first_odd(p, at.b));
 	auto load = [&](int tile) {
-		if (tile < at.last) {
-			uint8_t *to = shared + tile % MMA_STAGES * STAGE;
-#pragma unroll
-			for (int c = 0; c < DC; c++) copy_rows<T, KEYS>(to + c * KEYS * ROW_BYTES, keys + tile * (KEYS * stride) + c * SPLIT_CHUNK, stride, thread);
-			copy_bias<KEYS, TILT>(p, to + KEY_BYTES, at.b, tile, thread);
-		}
+		if (tile < at.last) tiles.start(shared + (tile & (MMA_STAGES - 1)) * Tiles::STAGE, tile);
 		copy_commit(); // an empty group keeps the count
 	};
 	for (int i = 0; i < MMA_STAGES - 1; i++) load(at.first + i);
 	Rows<WM, WN, TILT> rows(p, at, warp * WM * 16);
-	for (int tile = at.first, part = at.part; tile < at.last; tile++) {
-		const bool uneven = odd_keys(p, at.b, tile * KEYS);
-		copy_wait<MMA_STAGES - 2>();
-		__syncthreads(); // the tile is there, and the last one has been read
-		load(tile + MMA_STAGES - 1);
-		const uint8_t *k = shared + tile % MMA_STAGES * STAGE;
-#pragma unroll 1
-		for (int j = 0; j < KEYS; j += 8 * WN) { // as many at a time as registers hold
-			float acc[WM][WN][4];
-			multiply(acc, q, k + j * ROW_BYTES, KEYS * ROW_BYTES, lane);
-			if (uneven) correct(acc, ratios(p, at.b, tile * KEYS + j));
-			const float *bias = reinterpret_cast<const float *>(k + KEY_BYTES) + j;
-			KeyBias<WN> u;
-			u.load(bias);
-			rows.add(p, acc, u, bias + KEYS, tile * KEYS + j);
+	const Lane of_keys = lane.beyond(0, 0);
+	for (int tile = at.first, part = at.part; tile < at.last; part++) {
+		const int end = part_end<KEYS>(p, at, part);
+		for (; tile < end; tile = opaque(tile + 1)) { // as in KeyTiles
+			const bool uneven = global<const uint32_t>(p.odd)[odd + tile] != 0;
+			copy_wait<MMA_STAGES - 2>();
+			__syncthreads(); // the tile is there, and the last one has been read
+			load(tile + MMA_STAGES - 1);
+			const int stage = (tile & (MMA_STAGES - 1)) * Tiles::STAGE;
+			const Lane on = of_keys.beyond(0, stage);
+#pragma unroll
+			for (int j = 0; j < KEYS; j += 8 * WN) { // as many at a time as registers hold
+				float acc[WM][WN][4];
+				multiply(acc, q, shared + j * ROW_BYTES, KEYS * ROW_BYTES, on);
+				if (uneven) correct(acc, ratios(p, at.b, tile * KEYS + j));
+				const float *bias = reinterpret_cast<const float *>(shared + stage + Tiles::BIAS) + j;
+				KeyBias<WN> u;
+				u.load(bias);
+				rows.add(p, acc, u, bias + KEYS, tile * KEYS + j);
+			}
 		}
-		if (ends_part<KEYS>(p, at, tile, part)) rows.store(p, part++);
+		rows.store(p, part);
 	}
 }
 
@@ -138,26 +188,17 @@ template <template <int, int, bool> class Rows, int NP, int DC, bool TILT> DEV v
 // shared memory chunk by chunk.
 template <template <int, int, bool> class Rows, int NP, bool TILT> DEV void scan_streaming(const softmax_mma_params &p) {
 	constexpr int T = MMA_ANY_THREADS, KEYS = MMA_TILE, NW = MMA_ANY_WARPS, MW = T / WARP / NW, WM = MMA_TILE / 16 / MW, SETS = 2, WN = KEYS / 8 / NW / SETS;
-	constexpr int STAGE = 2 * MMA_TILE * ROW_BYTES, BIAS = 2 * KEYS * 4;
+	using Tiles = ChunkTiles<T, TILT>;
 	DYNAMIC_SHARED(uint8_t, shared);
-	const int thread = threadIdx.x, wm = warp_id() % MW, wn = warp_id() / MW;
-	const Lane lane(lane_id());
+	const int wm = warp_id() % MW, wn = warp_id() / MW;
+	const Lane lane = Lane(lane_id()).beyond(wm * WM * BLOCK16, wn * SETS * WN * BLOCK8); // in a stage
 	const Block at = Block::of<KEYS>(p);
 	if (ended(p, at.b)) return; // the whole block
-	const int64_t stride = p.chunks * SPLIT_CHUNK;
-	Global<const uint8_t> queries = global<const uint8_t>(p.queries) + ((int64_t)at.b * p.rows + at.row0) * stride;
-	Global<const uint8_t> keys = split_keys(p, at.b);
-	uint8_t *const biases = shared + MMA_STAGES * STAGE; // of two tiles
+	Tiles tiles(p, at);
+	uint8_t *const biases = shared + MMA_STAGES * Tiles::STAGE; // of two tiles
 	const int chunks = (int)p.chunks;
-	int next = at.first, next_chunk = 0; // tile and chunk to load
 	auto load = [&](int step) {
-		if (next < at.last) {
-			uint8_t *to = shared + step % MMA_STAGES * STAGE;
-			copy_rows<T, MMA_TILE>(to, queries + next_chunk * SPLIT_CHUNK, stride, thread);
-			copy_rows<T, KEYS>(to + MMA_TILE * ROW_BYTES, keys + next * (KEYS * stride) + next_chunk * SPLIT_CHUNK, stride, thread);
-			if (next_chunk == 0) copy_bias<KEYS, TILT>(p, biases + (next & 1) * BIAS, at.b, next, thread);
-			if (++next_chunk == chunks) next_chunk = 0, next++;
-		}
+		if (tiles.tile < at.last) tiles.start(p, at.b, shared + (step & (MMA_STAGES - 1)) * Tiles::STAGE, biases);
 		copy_commit();
 	};
 	for (int i = 0; i < MMA_STAGES - 1; i++) load(i);
@@ -171,13 +212,13 @@ template <template <int, int, bool> class Rows, int NP, bool TILT> DEV void scan
 			copy_wait<MMA_STAGES - 2>();
 			__syncthreads(); // the chunk is there, and the last one has been read
 			load(step + MMA_STAGES - 1);
-			const uint8_t *s = shared + step % MMA_STAGES * STAGE;
-			multiply_streaming<NP>(acc, s + wm * WM * BLOCK16, s + MMA_TILE * ROW_BYTES + wn * SETS * WN * BLOCK8, lane);
+			const int stage = (step & (MMA_STAGES - 1)) * Tiles::STAGE;
+			multiply_streaming<NP>(acc, shared, shared + Tiles::KEY_BYTES, lane.beyond(stage, stage));
 		}
 #pragma unroll
 		for (int set = 0; set < SETS; set++) {
 			const int first = (wn * SETS + set) * WN * 8;
-			const float *bias = reinterpret_cast<const float *>(biases + (tile & 1) * BIAS) + first;
+			const float *bias = reinterpret_cast<const float *>(biases + (tile & 1) * Tiles::BIAS) + first;
 			if (odd_keys(p, at.b, tile * KEYS + first)) correct(acc[set], ratios(p, at.b, tile * KEYS + first));
 			KeyBias<WN> u;
 			u.load(bias);
@@ -202,6 +243,20 @@ struct RowFactors {
 	DEV uint32_t skipped(const softmax_mma_params &p, int i, int h, int key) const {
 		const int64_t row = first + i * 16 + h * 8;
 		return row < p.n ? (uint32_t)(global<const int32_t>(p.skip)[(int64_t)b * p.total + row] - key) : ~0u;
+	}
+	// skips finds the first keys, from from on and span of them, of tiles of KEYS keys of which one of the lane's WM 2 rows
+	// leaves out a key.
+	template <int WM, int KEYS> DEV void skips(const softmax_mma_params &p, uint32_t &from, uint32_t &span) const {
+		int low = INT32_MAX, high = -1;
+#pragma unroll
+		for (int i = 0; i < WM; i++)
+#pragma unroll
+			for (int h = 0; h < 2; h++) {
+				const uint32_t skip = skipped(p, i, h, 0);
+				if (skip <= INT32_MAX) low = min(low, (int)skip), high = max(high, (int)skip);
+			}
+		from = (uint32_t)low - (KEYS - 1);
+		span = high < 0 ? 0 : (uint32_t)(high - low + KEYS);
 	}
 	// store writes this lane's state of a slot of row (i, h): four lanes, and so four states, have a row.
 	DEV void store(const softmax_mma_params &p, int i, int h, int slot, float x, float y) const {

@@ -59,16 +59,11 @@ struct MeanBlock {
 };
 static_assert(sizeof(MeanRow) == MEAN_ROW && sizeof(MeanBlock) <= MEAN_BLOCK, "mean_shared has room for them");
 
-// copy_tile starts the copy of a tile of KEYS rows of DC chunks, one of which a thread begins with.
+// copy_tile starts the copy of a tile of KEYS rows of DC chunks.
 template <int T, int KEYS, int DC> DEV void copy_tile(uint8_t *to, Global<const uint8_t> cloud, int tile) {
 	constexpr int64_t stride = DC * SPLIT_CHUNK;
-	const uint32_t row = threadIdx.x / 8, unit = threadIdx.x % 8;
-	cloud = opaque(cloud + ((uint64_t)(tile * KEYS + row) * stride + unit * 16)); // or all addresses would be made by themselves
-	to += row * ROW_BYTES + ((unit ^ (row & 7)) << 4);
-#pragma unroll
-	for (int c = 0; c < DC; c++)
-#pragma unroll
-		for (int i = 0; i < KEYS; i += T / 8) copy_async16(to + (c * KEYS + i) * ROW_BYTES, cloud + (i * stride + c * SPLIT_CHUNK));
+	const TileCopy<T, KEYS, DC> copy(threadIdx.x);
+	copy.start(to + copy.to(), opaque(cloud + copy.from((uint32_t)tile * KEYS, stride)), stride); // or all addresses would be made by themselves
 }
 
 // MeanRows has, for each of a lane's rows, the reference, its share of the sum and the second moment, and the sums of

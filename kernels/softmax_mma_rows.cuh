@@ -11,14 +11,19 @@ constexpr float LIMIT = 65536;
 // SumRows has, for each of a lane's rows, the sum of 2^(z - ref) over its keys; ref is NaN before the first z above -inf.
 template <int WM, int WN, bool TILT> struct SumRows {
 	RowFactors row;
-	float scale[TILT ? 1 : WM][2]; // with tilt registers are short
+	float scale[WM][2], tilt[TILT ? WM : 1][2];
 	float ref[WM][2], sum[WM][2];
+	uint32_t skip_first, skip_span; // tiles of which a row leaves out a key begin with one of skip_span keys from here on
 
-	DEV SumRows(const softmax_mma_params &p, const Block &at, int row0) : row(at, row0) {
+	DEV SumRows(const softmax_mma_params &p, const Block &at, int row0) : row(at, row0), skip_first(0), skip_span(0) {
+		if (p.skip) row.template skips<WM, WN * 8>(p, skip_first, skip_span);
 #pragma unroll
-		for (int i = 0; i < (TILT ? 0 : WM); i++)
+		for (int i = 0; i < WM; i++)
 #pragma unroll
-			for (int h = 0; h < 2; h++) scale[i][h] = row.scale(p, i, h);
+			for (int h = 0; h < 2; h++) {
+				scale[i][h] = row.scale(p, i, h);
+				if constexpr (TILT) tilt[i][h] = row.tilt(p, i, h);
+			}
 		start();
 	}
 	DEV void start() {
@@ -30,29 +35,41 @@ template <int WM, int WN, bool TILT> struct SumRows {
 
 	// add takes a tile of products in; w is the shared factors of its keys, key the index of the first.
 	DEV void add(const softmax_mma_params &p, float (&acc)[WM][WN][4], const KeyBias<WN> &u, const float *w, int key) {
-		const bool skips = p.skip != 0;
-#pragma unroll
-		for (int i = 0; i < WM; i++) {
-			fold<0>(p, i, acc[i], u, w + 2 * (lane_id() & 3), key, skips);
-			fold<1>(p, i, acc[i], u, w + 2 * (lane_id() & 3), key, skips);
-		}
-	}
-
-	// fold turns products into z, and takes those of one row in.
-	template <int H> DEV void fold(const softmax_mma_params &p, int i, float (&acc)[WN][4], const KeyBias<WN> &u, const float *w, int key, bool skips) {
-		const float s = TILT ? row.scale(p, i, H) : scale[TILT ? 0 : i][H], c = TILT ? row.tilt(p, i, H) : 0;
-		float t0 = 0, t1 = 0;
+		float t[WM][2], odd[WM][2]; // sums of every other key
 #pragma unroll
 		for (int j = 0; j < WN; j++) {
-			float &z0 = acc[j][2 * H], &z1 = acc[j][2 * H + 1];
-			z0 = fmaf(s, z0, TILT ? fmaf(c, w[j * 8], u.u[j][0]) : u.u[j][0]);
-			z1 = fmaf(s, z1, TILT ? fmaf(c, w[j * 8 + 1], u.u[j][1]) : u.u[j][1]);
-			t0 += ex2_approx(z0 - ref[i][H]), t1 += ex2_approx(z1 - ref[i][H]);
+			float2 wj;
+			if constexpr (TILT) wj = *reinterpret_cast<const float2 *>(w + j * 8 + 2 * (lane_id() & 3));
+#pragma unroll
+			for (int i = 0; i < WM; i++)
+#pragma unroll
+				for (int h = 0; h < 2; h++) {
+					float b0 = u.u[j][0], b1 = u.u[j][1], &z0 = acc[i][j][2 * h], &z1 = acc[i][j][2 * h + 1];
+					if constexpr (TILT) b0 = fmaf(tilt[i][h], wj.x, b0), b1 = fmaf(tilt[i][h], wj.y, b1);
+					z0 = fmaf(scale[i][h], z0, b0), z1 = fmaf(scale[i][h], z1, b1);
+					const float e0 = ex2_approx(z0 - ref[i][h]), e1 = ex2_approx(z1 - ref[i][h]);
+					t[i][h] = j ? t[i][h] + e0 : e0, odd[i][h] = j ? odd[i][h] + e1 : e1;
+				}
 		}
-		float t = t0 + t1;
-		const uint32_t skip = skips ? row.skipped(p, i, H, key) : ~0u;
+		float all; // not above LIMIT, or NaN, where one is
+#pragma unroll
+		for (int i = 0; i < WM; i++)
+#pragma unroll
+			for (int h = 0; h < 2; h++) t[i][h] += odd[i][h], all = i + h ? all + t[i][h] : t[i][h];
+		if (!(all <= LIMIT) || (uint32_t)key - skip_first < skip_span) { // one way around all that changes logits: registers keep their places
+#pragma unroll
+			for (int i = 0; i < WM; i++) check<0>(p, i, acc[i], key, t[i][0]), check<1>(p, i, acc[i], key, t[i][1]);
+		}
+#pragma unroll
+		for (int i = 0; i < WM; i++)
+#pragma unroll
+			for (int h = 0; h < 2; h++) sum[i][h] += t[i][h];
+	}
+
+	// check renews the reference of a row that needs it, and its sum t.
+	template <int H> DEV void check(const softmax_mma_params &p, int i, float (&acc)[WN][4], int key, float &t) {
+		const uint32_t skip = p.skip ? row.skipped(p, i, H, key) : ~0u;
 		if (!(t <= LIMIT) || skip < WN * 8) t = renew<H>(i, acc, skip);
-		sum[i][H] += t;
 	}
 
 	// renew moves the reference to the largest z so far and returns the tile's sum under it. It handles what is rare:

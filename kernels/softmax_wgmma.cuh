@@ -25,26 +25,22 @@ template <bool TILT, class Rows> DEV void fold_tile(const softmax_mma_params &p,
 
 // scan_group_resident: chunks = DC. The queries stay in shared memory.
 template <template <int, int, bool> class Rows, int NP, int DC, bool TILT> DEV void scan_group_resident(const softmax_mma_params &p) {
-	constexpr int T = WGMMA_THREADS, KEYS = MMA_TILE, CHUNK = MMA_TILE * ROW_BYTES, KEY_BYTES = DC * CHUNK, STAGE = KEY_BYTES + 2 * KEYS * 4;
+	constexpr int T = WGMMA_THREADS, KEYS = MMA_TILE;
+	using Tiles = KeyTiles<T, KEYS, DC, TILT>;
 	static_assert(T / 128 * GROUP_ROWS == MMA_TILE, "the warpgroups have all rows");
 	DYNAMIC_SHARED(uint8_t, shared);
-	const int thread = threadIdx.x;
 	const Block at = Block::of<KEYS>(p);
 	if (ended(p, at.b)) return; // the whole block
-	constexpr int64_t stride = DC * SPLIT_CHUNK;
-	Global<const uint8_t> keys = split_keys(p, at.b);
-	Global<const uint8_t> from = global<const uint8_t>(p.queries) + ((int64_t)at.b * p.rows + at.row0) * stride;
-	for (int c = 0; c < DC; c++) copy_rows<T, MMA_TILE>(shared + c * CHUNK, from + c * SPLIT_CHUNK, stride, thread); // of the first tile's group
-	uint8_t *const stages = shared + KEY_BYTES;
+	const Tiles tiles(p, at.b);
+	const TileCopy<T, MMA_TILE, DC> queries(threadIdx.x);
+	queries.start(shared + queries.to(), global<const uint8_t>(p.queries) + ((int64_t)at.b * p.rows * Tiles::STRIDE + queries.from(at.row0, Tiles::STRIDE)),
+	              Tiles::STRIDE); // of the first tile's group
+	uint8_t *const stages = shared + MMA_TILE * ROW_BYTES * DC;
 	auto load = [&](int tile) {
-		if (tile < at.last) {
-			uint8_t *to = stages + tile % WGMMA_STAGES * STAGE;
-#pragma unroll
-			for (int c = 0; c < DC; c++) copy_rows<T, KEYS>(to + c * CHUNK, keys + tile * (KEYS * stride) + c * SPLIT_CHUNK, stride, thread);
-			copy_bias<KEYS, TILT>(p, to + KEY_BYTES, at.b, tile, thread);
-		}
+		if (tile < at.last) tiles.start(stages + (tile & (WGMMA_STAGES - 1)) * Tiles::STAGE, tile);
 		copy_commit(); // an empty group keeps the count
 	};
+	static_assert((WGMMA_STAGES & (WGMMA_STAGES - 1)) == 0, "a tile's stage is its last bits");
 	for (int i = 0; i < WGMMA_STAGES - 1; i++) load(at.first + i);
 	const uint64_t q = wgmma_descriptor(shared + warpgroup_id() * (GROUP_ROWS * ROW_BYTES));
 	Rows<1, WGMMA_SET<TILT>, TILT> rows(p, at, warp_id() * 16);
@@ -53,11 +49,11 @@ template <template <int, int, bool> class Rows, int NP, int DC, bool TILT> DEV v
 		proxy_fence();
 		__syncthreads(); // the tile is there, and the last one has been read
 		load(tile + WGMMA_STAGES - 1);
-		const uint8_t *k = stages + tile % WGMMA_STAGES * STAGE;
+		const uint8_t *k = stages + (tile & (WGMMA_STAGES - 1)) * Tiles::STAGE;
 		float acc[64];
 		start_group<NP, DC>(acc, q, wgmma_descriptor(k));
 		wait_group<0>(acc);
-		fold_tile<TILT>(p, at, rows, acc, reinterpret_cast<const float *>(k + KEY_BYTES), tile);
+		fold_tile<TILT>(p, at, rows, acc, reinterpret_cast<const float *>(k + Tiles::BIAS), tile);
 		if (ends_part<KEYS>(p, at, tile, part)) rows.store(p, part++);
 	}
 }
@@ -66,27 +62,19 @@ template <template <int, int, bool> class Rows, int NP, int DC, bool TILT> DEV v
 // have summed over a chunk is added up rounded, while they are at the next: of two chunks, since ptxas lets no product run
 // from one trip of a loop into another.
 template <template <int, int, bool> class Rows, int NP, bool TILT> DEV void scan_group_streaming(const softmax_mma_params &p) {
-	constexpr int T = WGMMA_THREADS, KEYS = MMA_TILE, CHUNK = MMA_TILE * ROW_BYTES, STAGE = 2 * CHUNK, BIAS = 2 * KEYS * 4;
+	constexpr int T = WGMMA_THREADS, KEYS = MMA_TILE;
+	using Tiles = ChunkTiles<T, TILT>;
 	DYNAMIC_SHARED(uint8_t, shared);
-	const int thread = threadIdx.x;
 	const Block at = Block::of<KEYS>(p);
 	if (ended(p, at.b)) return; // the whole block
-	const int64_t stride = p.chunks * SPLIT_CHUNK;
-	Global<const uint8_t> queries = global<const uint8_t>(p.queries) + ((int64_t)at.b * p.rows + at.row0) * stride;
-	Global<const uint8_t> keys = split_keys(p, at.b);
-	uint8_t *const biases = shared + WGMMA_ANY_STAGES * STAGE; // of two tiles
+	Tiles tiles(p, at);
+	uint8_t *const biases = shared + WGMMA_ANY_STAGES * Tiles::STAGE; // of two tiles
 	const int chunks = (int)p.chunks;
-	int next = at.first, next_chunk = 0; // tile and chunk to load
 	auto load = [&](int step) {
-		if (next < at.last) {
-			uint8_t *to = shared + step % WGMMA_ANY_STAGES * STAGE;
-			copy_rows<T, MMA_TILE>(to, queries + next_chunk * SPLIT_CHUNK, stride, thread);
-			copy_rows<T, KEYS>(to + CHUNK, keys + next * (KEYS * stride) + next_chunk * SPLIT_CHUNK, stride, thread);
-			if (next_chunk == 0) copy_bias<KEYS, TILT>(p, biases + (next & 1) * BIAS, at.b, next, thread);
-			if (++next_chunk == chunks) next_chunk = 0, next++;
-		}
+		if (tiles.tile < at.last) tiles.start(p, at.b, shared + (step & (WGMMA_ANY_STAGES - 1)) * Tiles::STAGE, biases);
 		copy_commit();
 	};
+	static_assert((WGMMA_ANY_STAGES & (WGMMA_ANY_STAGES - 1)) == 0, "a chunk's stage is its last bits");
 	constexpr int AHEAD = WGMMA_ANY_STAGES - 2; // the products before are on their way, and read their stage
 	for (int i = 0; i < AHEAD; i++) load(i);
 	const int group = warpgroup_id() * (GROUP_ROWS * ROW_BYTES);
@@ -97,8 +85,8 @@ template <template <int, int, bool> class Rows, int NP, bool TILT> DEV void scan
 		proxy_fence();
 		__syncthreads(); // the chunk is there, and the one before the last has been read
 		load(step + AHEAD);
-		const uint8_t *s = shared + step % WGMMA_ANY_STAGES * STAGE;
-		start_group<NP, 1>(sum, wgmma_descriptor(s + group), wgmma_descriptor(s + CHUNK));
+		const uint8_t *s = shared + (step & (WGMMA_ANY_STAGES - 1)) * Tiles::STAGE;
+		start_group<NP, 1>(sum, wgmma_descriptor(s + group), wgmma_descriptor(s + Tiles::KEY_BYTES));
 		step++;
 	};
 	for (int tile = at.first, part = at.part; tile < at.last; tile++) {
@@ -123,7 +111,7 @@ template <template <int, int, bool> class Rows, int NP, bool TILT> DEV void scan
 			wait_group<0>(even);
 			add(even);
 		}
-		fold_tile<TILT>(p, at, rows, acc, reinterpret_cast<const float *>(biases + (tile & 1) * BIAS), tile);
+		fold_tile<TILT>(p, at, rows, acc, reinterpret_cast<const float *>(biases + (tile & 1) * Tiles::BIAS), tile);
 		if (ends_part<KEYS>(p, at, tile, part)) rows.store(p, part++);
 	}
 }

@@ -19,7 +19,8 @@ inline void mma16816(float (&d)[4], const uint32_t (&a)[4], uint32_t b0, uint32_
 }
 inline void copy_async16(void *shared, const void *global) { mongeEmuCopyAsync(shared, global, 16); }
 inline void copy_commit() { mongeEmuCopyCommit(); }
-inline const uint8_t *opaque(const uint8_t *p) { return p; }
+template <class T> inline const T *opaque(const T *p) { return p; }
+inline int opaque(int x) { return x; }
 template <int PENDING> inline void copy_wait() { mongeEmuCopyWait(PENDING); }
 
 // ex2_approx flushes what is below the normal numbers to zero, as ex2.approx.ftz does.
