@@ -32,26 +32,6 @@ func tf32(x float64) float64 {
 	return math.Ldexp(math.RoundToEven(f*(1<<11)), e-11)
 }
 
-// logSum returns ln sum_j exp(scale <q, k_j>) with the products of rounded numbers; sum is how products are added up.
-func logSum(q, k []float64, scale float64, round func(float64) float64, sum func(x, y []float64) float64) float64 {
-	d := len(q)
-	z := make([]float64, len(k)/d)
-	most := math.Inf(-1)
-	x, y := make([]float64, d), make([]float64, d)
-	for j := range z {
-		for l := range d {
-			x[l], y[l] = round(q[l]), round(k[j*d+l])
-		}
-		z[j] = scale * sum(x, y)
-		most = max(most, z[j])
-	}
-	var s float64
-	for _, v := range z {
-		s += math.Exp(v - most)
-	}
-	return most + math.Log(s)
-}
-
 func dot64(x, y []float64) (s float64) {
 	for i := range x {
 		s += x[i] * y[i]
@@ -67,50 +47,13 @@ func dot32(x, y []float64) float64 {
 	return float64(s)
 }
 
-// TestTensorPrecision: three products are as exact as float32 arithmetic, one as TF32.
+// TestTensorPrecision: three products are as exact as float32 arithmetic, one as TF32, for points of which some lie far out.
 func TestTensorPrecision(t *testing.T) { testTensorPrecision(t, open(t, Options{})) }
 
 func testTensorPrecision(t *testing.T, e *Engine) {
-	const n, m = 40, 150
 	for _, d := range []int{16, 32, 33, 64, 65, 100, 784} {
-		scale := 2 / math.Sqrt(float64(d))
-		q, k := cloud(1, n, d), cloud(2, m, d)
-		qb, kb := array(t, e, engine.F32, 1, n, d, q), array(t, e, engine.F32, 1, m, d, k)
-		got := map[precision][]float64{}
-		for _, np := range []precision{full, fast} {
-			out := array(t, e, engine.F32, 1, n, 1, make([]float64, n))
-			got[np] = make([]float64, n)
-			err := e.softmax(&engine.Softmax{Q: qb, K: kb, Scale: scale, LSE: out}, np)
-			if err := errors.Join(err, e.Read(got[np], out, 0)); err != nil {
-				t.Fatal(err)
-			}
-			out.Free()
-		}
-		qb.Free()
-		kb.Free()
-		same := func(x float64) float64 { return x }
-		var full3, plain, fast1, rounded, size float64
-		for i := range n {
-			row := q[i*d:][:d]
-			want := logSum(row, k, scale, same, dot64)
-			size = max(size, math.Abs(want))
-			full3 = max(full3, math.Abs(got[full][i]-want))
-			plain = max(plain, math.Abs(logSum(row, k, scale, same, dot32)-want))
-			fast1 = max(fast1, math.Abs(got[fast][i]-want))
-			rounded = max(rounded, math.Abs(logSum(row, k, scale, tf32, dot64)-want))
-		}
-		t.Logf("d = %d, |L| to %.3g: three products %.2g, float32 %.2g; one %.2g, TF32 %.2g", d, size, full3, plain, fast1, rounded)
-		eps := size * 0x1p-24
-		if full3 > 2*plain+2*eps { // the contract's rule
-			t.Errorf("d = %d: three products are off by %.3g, the plain formula by %.3g", d, full3, plain)
-		}
-		// One product rounds the same numbers to the same bits as TF32: the sums alone differ.
-		if fast1 > rounded*(1+1e-2)+2*plain+2*eps {
-			t.Errorf("d = %d: one product is off by %.3g, TF32 by %.3g", d, fast1, rounded)
-		}
-		if fast1 < 10*full3 {
-			t.Errorf("d = %d: one product, off by %.3g, is as exact as three, off by %.3g", d, fast1, full3)
-		}
+		scale := float64(float32(2 / math.Sqrt(float64(d))))
+		measure(t, e, d, cloud(1, 40, d), cloud(2, 150, d), scale, nil).check(t, "outliers", d)
 	}
 }
 
@@ -146,7 +89,7 @@ func testTensorMeans(t *testing.T, e *Engine) {
 		var worst, plain, worst2, plain2 float64 // in units of sum_j r_j |v_j|
 		for i := range n {
 			row := q[i*c.d:][:c.d]
-			exact, rough := weights(row, k, scale, dot64), weights32(row, k, scale)
+			exact, rough := weights(row, k, scale), weights32(row, k, scale)
 			var e2, p2 float64
 			var s2 float32
 			for l := range dv {
@@ -168,7 +111,7 @@ func testTensorMeans(t *testing.T, e *Engine) {
 			worst2, plain2 = max(worst2, math.Abs(squares[i]-e2)/e2), max(plain2, p2)
 		}
 		t.Logf("m = %d, d = %d, dv = %d: mean %.2g, float32 %.2g; second moment %.2g, float32 %.2g", c.m, c.d, dv, worst, plain, worst2, plain2)
-		if worst > 2*plain+0x1p-23 || worst2 > 2*plain2+0x1p-23 { // the contract's rule
+		if worst > allowed(plain, 1) || worst2 > allowed(plain2, 1) {
 			t.Errorf("m = %d, d = %d, dv = %d: means are off by %.3g, the plain formula by %.3g; second moments by %.3g, %.3g", c.m, c.d, dv, worst, plain, worst2, plain2)
 		}
 		if c.m <= 300 && c.d <= 100 {
@@ -224,12 +167,19 @@ func testMeanForms(t *testing.T, e *Engine, a engine.Softmax, v, want []float64)
 }
 
 // weights returns the softmax of scale <q, k_j>.
-func weights(q, k []float64, scale float64, sum func(x, y []float64) float64) []float64 {
+func weights(q, k []float64, scale float64) []float64 {
 	d := len(q)
 	r := make([]float64, len(k)/d)
-	lse := logSum(q, k, scale, func(x float64) float64 { return x }, sum)
 	for j := range r {
-		r[j] = math.Exp(scale*sum(q, k[j*d:][:d]) - lse)
+		r[j] = scale * dot64(q, k[j*d:][:d])
+	}
+	most, sum := slices.Max(r), 0.
+	for j, z := range r {
+		r[j] = math.Exp(z - most)
+		sum += r[j]
+	}
+	for j := range r {
+		r[j] /= sum
 	}
 	return r
 }
