@@ -3,6 +3,7 @@ package dist
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"monge/engine"
 )
@@ -24,11 +25,13 @@ type pointsField struct {
 	y    engine.Buffer // keys y' [1, M, D]
 	u    engine.Buffer // log w_j - d/2 ln 2 pi [1, M, 1]
 	w    engine.Buffer // -|y'_j|^2/2 [1, M, 1]
-	c    engine.Buffer // centre [1, 1, D]
-	row  []float64     // (0, 0, centre), 3 D numbers
+	c    engine.Buffer // centre [1, 1, D]; nil where it is 0
+	row  []float64     // (0, 0, centre), without a centre that is 0
+	at   []float64     // where gain is asked: (1, 0, 0), without a centre (1, 0)
 
-	gain engine.MixtureParams // N((0, 1, 1), h^2 I): at (1, 0, 0) its velocity is (B, C, C)
-	unit engine.MixtureParams // N((0, -1), h^2 I): with (c1, c2) = (0, -1), at (1, 0), its velocity is (1/D, a/D)
+	gain engine.MixtureParams // N((0, 1, 1), h^2 I): at (1, 0, 0) its velocity is (B, C, C); without a centre (B, C) in two dimensions
+	unit engine.MixtureParams // N(1, h^2): with (c1, c2) = (0, 1), at 0, its velocity is a/D
+	inv  engine.MixtureParams // N(0, h^2): with (c1, c2) = (0, 1), at -1, its velocity is 1/D
 }
 
 // bind makes the field of the law with its centre moved to the given place.
@@ -53,12 +56,17 @@ func (p *Points) bind(e engine.Engine, t engine.Dtype, centre []float64) (*point
 	f.y = f.constant("y", t, 1, f.m, f.d, y)
 	f.u = f.constant("u", t, 1, f.m, 1, u)
 	f.w = f.constant("w", t, 1, f.m, 1, w)
-	f.c = f.constant("centre", t, 1, 1, f.d, centre)
-	f.row = append(make([]float64, 2*p.d, 3*p.d), centre...)
+	f.row, f.at = make([]float64, 2*p.d, 3*p.d), []float64{1, 0}
+	gain := []float64{0, 1}
+	if slices.ContainsFunc(centre, func(v float64) bool { return v != 0 }) {
+		f.c = f.constant("centre", t, 1, 1, f.d, centre)
+		f.row, f.at, gain = append(f.row, centre...), append(f.at, 0), append(gain, 1)
+	}
 	zero := f.constant("zero", t, 1, 1, 1, []float64{0})
 	h2 := f.constant("h2", t, 1, 1, 1, []float64{p.h * p.h})
-	f.gain = engine.MixtureParams{LogW: zero, Mean: f.constant("gain", t, 1, 1, 3, []float64{0, 1, 1}), Var: h2}
-	f.unit = engine.MixtureParams{LogW: zero, Mean: f.constant("unit", t, 1, 1, 2, []float64{0, -1}), Var: h2}
+	f.gain = engine.MixtureParams{LogW: zero, Mean: f.constant("gain", t, 1, 1, len(gain), gain), Var: h2}
+	f.unit = engine.MixtureParams{LogW: zero, Mean: f.constant("one", t, 1, 1, 1, []float64{1}), Var: h2}
+	f.inv = engine.MixtureParams{LogW: zero, Mean: zero, Var: h2}
 	if err := f.done(); err != nil {
 		f.Free()
 		return nil, fmt.Errorf("binding %d points in %d dimensions: %w", f.m, f.d, err)
@@ -70,37 +78,42 @@ func (f *pointsField) Dim() int      { return f.d }
 func (f *pointsField) Branches() int { return 1 }
 func (f *pointsField) Free()         { f.free() }
 
-// logits returns the softmax over the points for rows x, without outputs, and 1/D [1, N, 1].
-func (f *pointsField) logits(coef, x engine.Buffer, n int) (a engine.Softmax, inv engine.Buffer) {
-	time := f.pattern("time", n, 0, 0, 0, -1)
+// time returns the rows' times with (c1, c2) = (0, 1).
+func (f *pointsField) time(coef engine.Buffer, n int) engine.Buffer {
+	time := f.pattern("time", n, 0, 0, 0, 1)
 	f.copy2D(time, 0, engine.CoefCount, coef, 0, engine.CoefCount, n, 2)
-	unit := f.buf("unit out", 1, n, 2)
-	f.mixture(&engine.Mixture{P: &f.unit, Coef: time, X: f.pattern("unit x", n, 1, 0), V: unit})
-	inv = f.column("1/D", unit, 0)
-	scale := f.column("a/D", unit, 1)
+	return time
+}
+
+// logits returns the softmax over the points for rows x, without outputs.
+func (f *pointsField) logits(coef, x engine.Buffer, n int) engine.Softmax {
+	scale := f.buf("a/D", 1, n, 1)
+	f.mixture(&engine.Mixture{P: &f.unit, Coef: f.time(coef, n), X: f.pattern("unit x", n, 0), V: scale})
 	alpha := f.column("a", coef, engine.CoefAlpha)
 	factor := f.buf("a2/D", 1, n, 1)
 	f.rowDot(factor, alpha, scale)
-
-	shifted := f.buf("x'", 1, n, f.d)
-	f.matMul(shifted, alpha, f.c, false)
-	f.axpby(shifted, 1, x, -1, shifted)
-	return engine.Softmax{Q: shifted, K: f.y, S: scale, U: f.u, C: factor, W: f.w}, inv
+	if f.c != nil {
+		shifted := f.buf("x'", 1, n, f.d)
+		f.matMul(shifted, alpha, f.c, false)
+		f.axpby(shifted, 1, x, -1, shifted)
+		x = shifted
+	}
+	return engine.Softmax{Q: x, K: f.y, S: scale, U: f.u, C: factor, W: f.w}
 }
 
-// gains returns (B, C, C) [1, N, 3].
+// gains returns (B, C, C) [1, N, 3], or (B, C) [1, N, 2] without a centre.
 func (f *pointsField) gains(coef engine.Buffer, n int) engine.Buffer {
-	out := f.buf("gains", 1, n, 3)
-	f.mixture(&engine.Mixture{P: &f.gain, Coef: coef, X: f.pattern("gain x", n, 1, 0, 0), V: out})
+	out := f.buf("gains", 1, n, len(f.at))
+	f.mixture(&engine.Mixture{P: &f.gain, Coef: coef, X: f.pattern("gain x", n, f.at...), V: out})
 	return out
 }
 
 // affine computes out = coef_0 x + coef_1 y' + coef_2 centre for every row.
 func (f *pointsField) affine(out, coef, x, y engine.Buffer, n int) {
-	stack := f.pattern("stack", n, f.row...)
-	f.copy2D(stack, 0, 3*f.d, x, 0, f.d, n, f.d)
-	f.copy2D(stack, f.d, 3*f.d, y, 0, f.d, n, f.d)
-	f.linComb(out, coef, f.view(stack, 0, n, 3, f.d))
+	stack, width := f.pattern("stack", n, f.row...), len(f.row)
+	f.copy2D(stack, 0, width, x, 0, f.d, n, f.d)
+	f.copy2D(stack, f.d, width, y, 0, f.d, n, f.d)
+	f.linComb(out, coef, f.view(stack, 0, n, len(f.at), f.d))
 }
 
 func (f *pointsField) Eval(r *Request) error {
@@ -108,7 +121,7 @@ func (f *pointsField) Eval(r *Request) error {
 	if err != nil || n == 0 {
 		return err
 	}
-	a, inv := f.logits(r.Coef, r.X, n)
+	a := f.logits(r.Coef, r.X, n)
 	if r.V != nil || r.Div != nil || r.TV != nil {
 		a.Mean = f.buf("posterior y", 1, n, f.d)
 	}
@@ -122,7 +135,7 @@ func (f *pointsField) Eval(r *Request) error {
 	}
 	f.softmax(&a)
 	if r.LogP != nil {
-		f.finishLogP(r.LogP, a.Q, inv, n)
+		f.finishLogP(r.LogP, r.Coef, a.Q, n)
 	}
 	if a.Mean == nil {
 		return f.done()
@@ -151,7 +164,9 @@ func (f *pointsField) Eval(r *Request) error {
 }
 
 // finishLogP turns logsumexp z into log p in place.
-func (f *pointsField) finishLogP(logp, shifted, inv engine.Buffer, n int) {
+func (f *pointsField) finishLogP(logp, coef, shifted engine.Buffer, n int) {
+	inv := f.buf("1/D", 1, n, 1)
+	f.mixture(&engine.Mixture{P: &f.inv, Coef: f.time(coef, n), X: f.pattern("inv x", n, -1), V: inv})
 	t := f.buf("log t", 1, n, 1)
 	s := f.buf("log s", 1, n, 1)
 	f.rowDot(t, shifted, shifted)
@@ -181,7 +196,7 @@ func (f *pointsField) Dominant(branch, coef, x engine.Buffer) error {
 	if err != nil || n == 0 {
 		return err
 	}
-	a, _ := f.logits(coef, x, n)
+	a := f.logits(coef, x, n)
 	a.Arg = branch
 	f.softmax(&a)
 	return f.done()
@@ -192,14 +207,14 @@ func (f *pointsField) Follow(a *Follow) error {
 	if err != nil || n == 0 {
 		return err
 	}
-	// At (1, 0, 0) the one-component flow gives (ratio, alpha1 - ratio alpha0, the same).
+	// At (1, 0, 0) the one-component flow gives (ratio, alpha1 - ratio alpha0, the same); without a centre at (1, 0).
 	zero, _ := f.grow("branch 0", engine.I32, 1, n, 1)
-	move := f.buf("move", 1, n, 3)
+	move := f.buf("move", 1, n, len(f.at))
 	log := f.buf("move log", 1, n, 1)
 	f.follow(&engine.MixtureFollow{P: &f.gain, Branch: zero, From: a.From, To: a.To,
-		X: f.pattern("gain x", n, 1, 0, 0), Y: move, LogDet: log})
+		X: f.pattern("gain x", n, f.at...), Y: move, LogDet: log})
 	if a.LogDet != nil {
-		f.axpby(a.LogDet, float64(f.d)/3, log, 0, nil)
+		f.axpby(a.LogDet, float64(f.d)/float64(len(f.at)), log, 0, nil)
 	}
 	if a.TY != nil {
 		f.linComb(f.view(a.TY, 0, 1, n, p*f.d), f.column("ratio", move, 0), f.view(a.T, 0, n, 1, p*f.d))
@@ -225,7 +240,7 @@ func (f *pointsField) Follow(a *Follow) error {
 
 // others computes logsumexp over the other points' z, less the own point's z.
 func (f *pointsField) others(out, branch, coef, y, own engine.Buffer, n int) {
-	a, _ := f.logits(coef, y, n)
+	a := f.logits(coef, y, n)
 	a.Skip, a.LSE = branch, out
 	f.softmax(&a)
 	t := f.buf("own t", 1, n, 1)
