@@ -71,23 +71,35 @@ func (e *Engine) HasTrajectories(d, k int, own bool, s, stages int) bool {
 	if own {
 		m.s.BasisK = k
 	}
-	switch small := m.small() && d <= C.TRAJECTORY_DIMS; {
-	case small && stages == 0:
-		return true
-	case small:
-		return stages <= C.MAX_STAGES && C.trajectory_threads(C.int64_t(s), C.int64_t(stages)) > 0
+	if !m.narrow() && !m.wide() {
+		return false
 	}
-	return stages == 0 && m.wide()
+	return stages == 0 || stages <= C.MAX_STAGES && C.trajectory_threads(C.int64_t(s), C.int64_t(stages), m.lanes()) > 0
 }
 
-// wide says whether a team of lanes makes a row's Adams steps by itself. A component then takes the latency of a few sums
-// over lanes, some hundred clocks, or with a basis of its own that of 4 d more shuffles, where a step by operations is four
-// launches and a fourth of a look at the rows, some ten thousand clocks: with more components, or thousands of rows with
-// bases, operations are faster. An estimate from latencies, not measured.
+// narrow says whether a thread makes a row's steps by itself.
+func (m *mixture) narrow() bool { return m.small() && m.s.D <= C.TRAJECTORY_DIMS }
+
+// wide says whether a team of lanes does. What that takes, by ptxas for sm_80 and sm_90: 130 to 255 registers a thread, so two
+// blocks of four warps a multiprocessor, of 8 rows with up to 16 dimensions and of 4 with more; adams_trajectory 3.7 KB of shared
+// memory a block, trajectory 8 (1 + stages) s bytes a row, for which trajectory_threads stands. Estimates, from the
+// latencies of instructions, not measured:
+//
+// A component is a chain of a division, a logarithm, an exponential and sums over 4 or 5 halves of the lanes, some 700
+// clocks. A stage by operations is 3 to 5 launches, one after another, and a Mixture that has that chain, too, but deals components
+// out over lanes; some ten thousand clocks, as is an Adams step. WIDE_PARTS components are twice that, and where every
+// multiprocessor is full both ways are bound by the same float64 units.
+//
+// A basis of its own adds two products with d x d numbers, each read once for one row and d shuffles of two words long, 4 d clocks of the one pipe for both a
+// row: WIDE_TURNS numbers are some 10,000 clocks for 8 warps. With more, the tiles of mixture_tiles.cu, which read a
+// basis once for 64 rows, are faster.
 func (m *mixture) wide() bool {
 	d, k := m.s.D, m.s.K
 	return d > C.TRAJECTORY_DIMS && d <= C.WIDE_DIMS && k <= C.WIDE_PARTS && (m.s.BasisK <= 1 || k*d*d <= C.WIDE_TURNS)
 }
+
+// lanes is how many a row has in either.
+func (m *mixture) lanes() C.int64_t { return C.trajectory_lanes(C.int64_t(m.s.D)) }
 
 // Trajectories implements engine.Trajectories.
 func (e *Engine) Trajectories(a *engine.Trajectory) error {
@@ -95,25 +107,19 @@ func (e *Engine) Trajectories(a *engine.Trajectory) error {
 	if err != nil {
 		return err
 	}
-	stages := len(a.Tableau.B)
-	if !e.HasTrajectories(dims.D, dims.K, dims.BasisK > 1, s.S, stages) {
-		return fmt.Errorf("gpu: Trajectories of %d components in %d dimensions, %d numbers a state: %w", dims.K, dims.D, s.S, engine.ErrUnsupported)
-	}
-	leave, err := e.step("Trajectories", s, &a.Rows, reads{a.P.LogW, a.P.Mean, a.P.Var, a.P.Basis, a.P.Reflect})
+	m, model, leave, err := e.trajectories("Trajectories", s, dims, &a.Rows, &a.MixtureFlow, len(a.Tableau.B))
 	if err != nil {
 		return err
 	}
 	defer leave()
-	m := mixture{e: e, t: a.Hist.Dtype(), s: dims}
 	p := C.trajectory_params{
 		rows: stepRows(&a.Rows, s), control: stepControl(&a.Control), tableau: stepTableau(a.Tableau, a.Steps),
-		model: m.model(a.P), tries: C.int64_t(a.Tries), np: C.int64_t(a.Tangents),
+		model: model, tries: C.int64_t(a.Tries), np: C.int64_t(a.Tangents), ell: flag(a.Divergence),
 	}
-	if a.Divergence {
-		p.ell = 1
-	}
-	threads := int64(C.trajectory_threads(p.rows.s, p.tableau.stages))
-	return e.fail(launch(e, typed("trajectory", "trajectory_d"+strconv.Itoa(dims.D), m.t), ceilDiv(int64(s.N), threads), threads, &p))
+	stages, lanes := p.tableau.stages, m.lanes()
+	threads := C.trajectory_threads(p.rows.s, stages, lanes)
+	shared := 8 * int64(C.trajectory_numbers(p.rows.s, stages, lanes, threads))
+	return e.fail(launchShared(e, m.trajectory("trajectory"), ceilDiv(int64(s.N), int64(threads/lanes)), int64(threads), shared, &p))
 }
 
 // AdamsTrajectories implements engine.Trajectories.
@@ -122,37 +128,53 @@ func (e *Engine) AdamsTrajectories(a *engine.AdamsTrajectory) error {
 	if err != nil {
 		return err
 	}
-	if !e.HasTrajectories(dims.D, dims.K, dims.BasisK > 1, s.S, 0) {
-		return fmt.Errorf("gpu: AdamsTrajectories of %d components in %d dimensions: %w", dims.K, dims.D, engine.ErrUnsupported)
-	}
-	leave, err := e.step("AdamsTrajectories", s, &a.Rows, reads{a.P.LogW, a.P.Mean, a.P.Var, a.P.Basis, a.P.Reflect})
+	m, model, leave, err := e.trajectories("AdamsTrajectories", s, dims, &a.Rows, &a.MixtureFlow, 0)
 	if err != nil {
 		return err
 	}
 	defer leave()
-	m := mixture{e: e, t: a.Hist.Dtype(), s: dims}
 	p := C.adams_trajectory_params{
-		rows: stepRows(&a.Rows, s), control: stepControl(&a.Control), model: m.model(a.P),
-		first: C.double(a.First), order: C.int64_t(a.MaxOrder), tries: C.int64_t(a.Tries), np: C.int64_t(a.Tangents),
+		rows: stepRows(&a.Rows, s), control: stepControl(&a.Control), model: model,
+		first: C.double(a.First), order: C.int64_t(a.MaxOrder), tries: C.int64_t(a.Tries), np: C.int64_t(a.Tangents), ell: flag(a.Divergence),
 	}
-	if a.Divergence {
-		p.ell = 1
+	threads := int64(C.WARP_THREADS)
+	if m.lanes() == 1 {
+		threads = C.ADAMS_TRAJECTORY_THREADS
 	}
-	if !m.wide() {
-		blocks := ceilDiv(int64(s.N), C.ADAMS_TRAJECTORY_THREADS)
-		return e.fail(launch(e, typed("adams_trajectory", "adams_trajectory_d"+strconv.Itoa(dims.D), m.t), blocks, C.ADAMS_TRAJECTORY_THREADS, &p))
+	return e.fail(launch(e, m.trajectory("adams_trajectory"), ceilDiv(int64(s.N), threads/int64(m.lanes())), threads, &p))
+}
+
+// trajectories begins an operation on whole trajectories of a method of so many stages.
+func (e *Engine) trajectories(name string, s engine.StepDims, dims engine.MixtureDims, r *engine.Rows, f *engine.MixtureFlow, stages int) (m *mixture, model C.mixture_model, leave func(), err error) {
+	if !e.HasTrajectories(dims.D, dims.K, dims.BasisK > 1, s.S, stages) {
+		return nil, model, nil, fmt.Errorf("gpu: %s of %d components in %d dimensions, %d numbers a state: %w", name, dims.K, dims.D, s.S, engine.ErrUnsupported)
 	}
-	defer m.free()
-	if p.model.rotation != C.ROTATE_OWN {
-		if err := m.axes(&p.model); err != nil {
-			return e.fail(err)
+	done, err := e.step(name, s, r, reads{f.P.LogW, f.P.Mean, f.P.Var, f.P.Basis, f.P.Reflect})
+	if err != nil {
+		return nil, model, nil, err
+	}
+	m = &mixture{e: e, t: r.Hist.Dtype(), s: dims}
+	leave = func() {
+		m.free()
+		done()
+	}
+	model = m.model(f.P)
+	if s.N > 0 && m.lanes() > 1 && model.rotation != C.ROTATE_OWN {
+		if err := m.axes(&model); err != nil {
+			leave()
+			return nil, model, nil, e.fail(err)
 		}
 	}
-	op, lanes := "adams_wide_d16", int64(16)
-	if dims.D > 16 {
-		op, lanes = "adams_wide_d32", 32
+	return m, model, leave, nil
+}
+
+// trajectory names the kernel of a family of trajectories.
+func (m *mixture) trajectory(family string) kernel {
+	dims := m.s.D
+	if lanes := m.lanes(); lanes > 1 {
+		dims = int(lanes)
 	}
-	return e.fail(launch(e, typed("adams_wide", op, m.t), ceilDiv(int64(s.N), C.WARP_THREADS/lanes), C.WARP_THREADS, &p))
+	return typed(family, family+"_d"+strconv.Itoa(dims), m.t)
 }
 
 // step begins an operation on rows.
@@ -178,10 +200,7 @@ func stepControl(c *engine.StepControl) C.step_control {
 }
 
 func stepTableau(t *engine.Tableau, steps int) C.step_tableau {
-	b := C.step_tableau{stages: C.int64_t(len(t.B)), low: C.int64_t(t.Low), steps: C.int64_t(steps)}
-	if t.FSAL {
-		b.fsal = 1
-	}
+	b := C.step_tableau{stages: C.int64_t(len(t.B)), low: C.int64_t(t.Low), steps: C.int64_t(steps), fsal: flag(t.FSAL)}
 	for i := range t.B {
 		b.b[i], b.c[i] = C.double(t.B[i]), C.double(t.C[i])
 		if t.Errors != nil {
@@ -192,4 +211,12 @@ func stepTableau(t *engine.Tableau, steps int) C.step_tableau {
 		}
 	}
 	return b
+}
+
+// flag is a truth value as kernels take it.
+func flag(b bool) C.int64_t {
+	if b {
+		return 1
+	}
+	return 0
 }

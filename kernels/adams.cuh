@@ -14,20 +14,16 @@ DEV void gauss8(int i, double &node, double &weight) {
 }
 
 // AdamsRun is a row's track without the times and slots of its history.
-struct AdamsRun {
-	double u, h, next, stop;
-	double steps, retries, nfe, rejected;
-	int order, known, status;
+struct AdamsRun : Run {
+	int order;
 
 	DEV void load(Global<const double> t, int state) {
-		u = t[TRACK_U], h = t[TRACK_H], next = t[TRACK_NEXT], stop = t[TRACK_STOP];
-		steps = t[TRACK_STEPS], retries = t[TRACK_RETRIES], nfe = t[TRACK_NFE], rejected = t[TRACK_REJECTED];
-		order = (int)t[TRACK_ORDER], known = (int)t[TRACK_KNOWN], status = state;
+		Run::load(t, state);
+		order = (int)t[TRACK_ORDER];
 	}
 	DEV void store(Global<double> t) const {
-		t[TRACK_U] = u, t[TRACK_H] = h, t[TRACK_NEXT] = next;
-		t[TRACK_STEPS] = steps, t[TRACK_RETRIES] = retries, t[TRACK_NFE] = nfe, t[TRACK_REJECTED] = rejected;
-		t[TRACK_ORDER] = order, t[TRACK_KNOWN] = known;
+		Run::store(t);
+		t[TRACK_ORDER] = order;
 	}
 
 	// nodes is the count of slopes behind the corrector, the new one in front.
@@ -35,32 +31,24 @@ struct AdamsRun {
 
 	// decide accepts or rejects the step from the errors of orders order - 1, order and order + 1, and chooses the next one's
 	// order and length: the largest step among the orders wins.
-	DEV bool decide(const step_control &p, int most, double first, double lower, double same, double higher) {
-		const bool accepted = same <= 1; // false for NaN
+	DEV bool decide(const step_control &p, int most, double first, const double (&err)[3]) {
+		const bool accepted = err[1] <= 1; // false for NaN
 		const int k = order;
-		double best = factor(p, same, k);
+		double best = factor(p, err[1], k);
 		if (k > 1) {
-			const double other = factor(p, lower, k - 1);
+			const double other = factor(p, err[0], k - 1);
 			if (other > best) best = other, order = k - 1;
 		}
 		if (accepted && k < most && known > k) {
-			const double other = factor(p, higher, k + 1);
+			const double other = factor(p, err[2], k + 1);
 			if (other > best) best = other, order = k + 1;
 		}
 		// A first step is a guess, and its error a sure guide.
 		h = fabs(next - u) * clip(p, best, known == 1 ? first : p.shrink, accepted, retries > 0);
 		nfe += 1;
-		if (!accepted) {
-			retries += 1, rejected += 1;
-			if (h < p.least) status = ROW_BROKEN;
-			return false;
-		}
-		if (known < ADAMS_ORDER) known++;
-		u = next, steps += 1, retries = 0;
-		if (u == p.end)
-			status = ROW_ENDED;
-		else if (p.end > p.start ? u >= stop : u <= stop) // not for NaN
-			status = ROW_WAITS;
+		if (accepted && known < ADAMS_ORDER) known++;
+		if (!settle(p, accepted)) return false;
+		if (status == ROW_RUNS && (p.end > p.start ? u >= stop : u <= stop)) status = ROW_WAITS; // not for NaN
 		return true;
 	}
 };
@@ -95,8 +83,82 @@ DEV Weights weights(double u, int count, int top, int lanes) {
 	return o;
 }
 
-// Nodes are a team's weights and slots of slopes, in shared memory.
-struct Nodes {
-	double *sum, *lower, *same, *higher; // [NODES]
-	int *slot;
+// TeamNodes are the slopes behind a row's step for a team of lanes, of 16 at least: lane m has node m. What every lane asks of a
+// node lies in shared memory: the weights of its slope in the last prediction or correction, and the slope's slot.
+// All lanes of the warp call predict and correct.
+struct TeamNodes {
+	static constexpr int STORE = 4 * NODES + (NODES + 1) / 2; // float64 numbers of shared memory a team
+
+	int lanes, lane;
+	double *weight[4]; // [NODES] each: sum, lower, same, higher
+	int *slots;        // [NODES]
+	double time = 0;   // of the lane's slope in the history, and its slot
+	int place = 0;
+	double newer = 0; // the same of the lane below
+	int above = 0;
+	int known = 0, fresh = 0, oldest = 0; // slopes in the history; slots of the one in the making, and of the oldest of a full one
+
+	DEV TeamNodes(double *store, int lanes) : lanes(lanes), lane(threadIdx.x % lanes) {
+		store += threadIdx.x / lanes * STORE;
+#pragma unroll
+		for (int i = 0; i < 4; i++) weight[i] = store + i * NODES;
+		slots = reinterpret_cast<int *>(store + 4 * NODES);
+	}
+	DEV void load(Global<const double> track) {
+		if (lane < NODES) time = track[TRACK_TIMES + lane], place = (int)track[TRACK_SLOTS + lane];
+	}
+	DEV void store(Global<double> track) const {
+		if (lane < NODES) track[TRACK_TIMES + lane] = time, track[TRACK_SLOTS + lane] = place;
+	}
+
+	DEV double sum(int i) const { return weight[0][i]; }
+	DEV double lower(int i) const { return weight[1][i]; }
+	DEV double same(int i) const { return weight[2][i]; }
+	DEV double higher(int i) const { return weight[3][i]; }
+	DEV int slot(int i) const { return slots[i]; }
+
+	// predict weighs the last r.order slopes.
+	DEV void predict(const AdamsRun &r) {
+		const double length = r.next - r.u;
+		const Weights w = weights((time - r.u) / length, r.order, r.order - 1, lanes);
+		fresh = __shfl_sync(ALL_LANES, place, r.known, lanes);
+		__syncwarp(); // the last weights have been read
+		if (lane < NODES) weight[0][lane] = length * w.sum, slots[lane] = place;
+		__syncwarp();
+	}
+	// correct weighs the new slope and the r.nodes() - 1 before it.
+	DEV void correct(const AdamsRun &r) {
+		const double length = r.next - r.u;
+		known = r.known;
+		fresh = __shfl_sync(ALL_LANES, place, known, lanes);
+		oldest = __shfl_sync(ALL_LANES, place, ADAMS_ORDER - 1, lanes);
+		newer = __shfl_up_sync(ALL_LANES, time, 1, lanes);
+		above = __shfl_up_sync(ALL_LANES, place, 1, lanes);
+		const Weights w = weights(lane == 0 ? 1 : (newer - r.u) / length, r.nodes(), r.order, lanes);
+		__syncwarp(); // the last weights have been read
+		if (lane < NODES) {
+			weight[0][lane] = length * w.sum, weight[1][lane] = length * w.lower;
+			weight[2][lane] = length * w.same, weight[3][lane] = length * w.higher;
+			slots[lane] = lane == 0 ? fresh : above;
+		}
+		__syncwarp();
+	}
+	// join puts the slope of a step to u in front. The oldest of a full history gives its place.
+	DEV void join(double u) {
+		if (lane == 0) time = u, place = fresh;
+		else if (lane <= (known < ADAMS_ORDER ? known : ADAMS_ORDER - 1)) time = newer, place = above;
+		else if (known == ADAMS_ORDER && lane == ADAMS_ORDER) place = oldest;
+	}
 };
+
+// adams_errors sets e to the errors of orders order - 1, order and order + 1 at a number of a state that is y, in units of the
+// tolerance. slope(i) is the number of the slope at node i.
+template <class N, class F> DEV void adams_errors(const step_control &p, const N &nodes, int count, double y, F slope, double (&e)[3]) {
+	e[0] = e[1] = e[2] = 0;
+	for (int i = 0; i < count; i++) {
+		const double x = slope(i);
+		e[0] += nodes.lower(i) * x, e[1] += nodes.same(i) * x, e[2] += nodes.higher(i) * x;
+	}
+#pragma unroll
+	for (int i = 0; i < 3; i++) e[i] = error_of(p, e[i], y);
+}

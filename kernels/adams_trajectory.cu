@@ -1,14 +1,52 @@
-// adams_trajectory.cu: many Adams steps of a small mixture's flow, a thread a row: what depends on the nodes lies in
-// shared memory, the history in device memory, where a row's is a few lines of the cache.
+// adams_trajectory.cu: many Adams steps of a mixture's flow. In up to 4 dimensions a thread has a row, in up to 32 a team of
+// lanes. What depends on the nodes lies in shared memory, the history in device memory, where a row's is some lines of the cache.
 #include "adams.cuh"
-#include "mixture_small.cuh"
+#include "trajectory.cuh"
 
-// Table is a thread's numbers for each node, in shared memory: the node, int_0^1 prod_{m < j} (v - u_m) dv, and the weights of
-// the slope there, as adams.cu has them in its lanes.
-struct Table {
-	double *own;
+// ThreadNodes are the slopes behind a row's step, as TeamNodes, for a thread that has all of them: in shared memory, for each,
+// the node, int_0^1 prod_{m < j} (v - u_m) dv, and the weights of the slope there.
+struct ThreadNodes {
 	enum { NODE, FACTOR, SUM, LOWER, SAME, HIGHER, COLUMNS };
+	static constexpr int STORE = COLUMNS * NODES; // float64 numbers of shared memory a thread
+
+	double *own;
+	Global<double> times = nullptr, slots = nullptr; // of the history, in the track
+	int known = 0, fresh = 0;                        // slopes in the history, and the slot of the one in the making
+	int ahead = 0;                                   // nodes before those of the history
+
+	DEV ThreadNodes(double *store, int) : own(store + threadIdx.x) {}
+	DEV void load(Global<double> track) { times = track + TRACK_TIMES, slots = track + TRACK_SLOTS; }
+	DEV void store(Global<double>) const {}
+
 	DEV double &at(int column, int i) const { return own[(column * NODES + i) * ADAMS_TRAJECTORY_THREADS]; }
+	DEV double sum(int i) const { return at(SUM, i); }
+	DEV double lower(int i) const { return at(LOWER, i); }
+	DEV double same(int i) const { return at(SAME, i); }
+	DEV double higher(int i) const { return at(HIGHER, i); }
+	DEV int slot(int i) const { return i < ahead ? fresh : (int)slots[i - ahead]; }
+
+	DEV void predict(const AdamsRun &r) {
+		place(r, 0);
+		fill(r.order, r.order - 1, r.next - r.u);
+	}
+	DEV void correct(const AdamsRun &r) {
+		at(NODE, 0) = 1;
+		place(r, 1);
+		fill(r.nodes(), r.order, r.next - r.u);
+	}
+	DEV void join(double u) {
+		const int moved = known < ADAMS_ORDER ? known : ADAMS_ORDER - 1;
+		if (known == ADAMS_ORDER) slots[ADAMS_ORDER] = slots[ADAMS_ORDER - 1];
+		for (int i = moved; i > 0; i--) times[i] = times[i - 1], slots[i] = slots[i - 1];
+		times[0] = u, slots[0] = fresh;
+	}
+
+	// place sets the nodes of the history, of which count are ahead.
+	DEV void place(const AdamsRun &r, int count) {
+		const double length = r.next - r.u;
+		known = r.known, ahead = count, fresh = (int)slots[known];
+		for (int i = 0; i < known && i + count < NODES; i++) at(NODE, i + count) = (times[i] - r.u) / length;
+	}
 
 	// fill finds the weights for the first count nodes: sum_{j <= top} g_j w_ji, and g_j w_ji for j = top - 1, top, top + 1.
 	DEV void fill(int count, int top, double length) const {
@@ -43,102 +81,68 @@ struct Table {
 	}
 };
 
-template <class T, int D> DEV void adams_trajectory(const adams_trajectory_params &p) {
-	SHARED(double, store, Table::COLUMNS * NODES * ADAMS_TRAJECTORY_THREADS);
-	const int64_t row = first_item();
-	if (row >= p.rows.n || global<int32_t>(p.rows.status)[row] != ROW_RUNS) return;
+template <class T, class M, class N, int THREADS> DEV void adams_trajectory(const adams_trajectory_params &p) {
+	SHARED(double, store, N::STORE * THREADS / M::LANES);
 	const step_control &control = p.control;
-	const int S = (int)p.rows.s;
-	const Table table = {store + threadIdx.x};
-	const SmallMixture<T, D> m(p.model);
-	Global<double> track = global<double>(p.rows.track) + row * TRACK_COUNT;
-	Global<double> times = track + TRACK_TIMES, slots = track + TRACK_SLOTS;
-	Global<T> hist = global<T>(p.rows.hist) + row * p.rows.slots * S;
+	const StepRow<T> row(p.rows, p.model.d, M::LANES);
+	if (!row.any(row.runs)) return;
+	const int64_t S = p.rows.s;
+	Global<T> hist = row.hist;
+	const M m(p.model);
+	N nodes(store, M::LANES);
+	nodes.load(row.track);
 	AdamsRun r;
-	r.load(track, ROW_RUNS);
-	for (int64_t tries = 0; tries < p.tries && r.status == ROW_RUNS; tries++) {
-		r.next = land(control, r.u, r.h);
-		const double length = r.next - r.u;
-		for (int i = 0; i < r.order; i++) table.at(Table::NODE, i) = (times[i] - r.u) / length;
-		table.fill(r.order, r.order - 1, length);
-		Global<T> fresh = hist + (int)slots[r.known] * S;
-		const auto point = [&](int j) {
-			double y = hist[j];
-			for (int i = 0; i < r.order; i++) y += table.at(Table::SUM, i) * (double)hist[(int)slots[i] * S + j];
-			return (double)(T)y;
-		};
-		const Time c = curve_at(control, r.next);
-		double x[D];
-#pragma unroll
-		for (int j = 0; j < D; j++) x[j] = point(j);
-		typename SmallMixture<T, D>::State state;
-		m.evaluate(c, x, p.np > 0 || p.ell, state);
-#pragma unroll
-		for (int j = 0; j < D; j++) fresh[j] = (T)state.v[j];
-		for (int q = 1; q <= (int)p.np; q++) {
-			double t[D], out[D];
-#pragma unroll
-			for (int j = 0; j < D; j++) t[j] = point(q * D + j);
-			m.tangent(c, x, state, t, out);
-#pragma unroll
-			for (int j = 0; j < D; j++) fresh[q * D + j] = (T)out[j];
-		}
-		if (p.ell) fresh[S - 1] = (T)m.divergence(c, x, state);
-
+	r.load(row.track, row.status());
+	for (int64_t tries = 0; tries < p.tries && row.any(r.status == ROW_RUNS); tries++) {
+		const bool goes = r.status == ROW_RUNS; // else the team keeps step and writes nothing
+		if (goes) r.next = land(control, r.u, r.h);
+		nodes.predict(r);
+		slope(
+		    m, curve_at(control, r.next), (int)p.np, p.ell,
+		    [&](int64_t j) {
+			    double y = hist[j];
+			    for (int i = 0; i < r.order; i++) y += nodes.sum(i) * (double)hist[nodes.slot(i) * S + j];
+			    return (double)(T)y;
+		    },
+		    [&](int64_t j, double v) {
+			    if (goes) hist[nodes.fresh * S + j] = (T)v;
+		    });
+		nodes.correct(r);
 		const int count = r.nodes();
-		table.at(Table::NODE, 0) = 1;
-		for (int i = 1; i < count; i++) table.at(Table::NODE, i) = (times[i - 1] - r.u) / length;
-		table.fill(count, r.order, length);
-		double lower = 0, same = 0, higher = 0;
-		for (int first = 0; first < S; first += D) {
-			const int end = first + D < S ? first + D : S;
-			double e0 = 0, e1 = 0, e2 = 0;
-			for (int j = first; j < end; j++) {
-				double l = 0, s = 0, g = 0;
-				for (int i = 0; i < count; i++) {
-					const double slope = i == 0 ? fresh[j] : hist[(int)slots[i - 1] * S + j];
-					l += table.at(Table::LOWER, i) * slope;
-					s += table.at(Table::SAME, i) * slope;
-					g += table.at(Table::HIGHER, i) * slope;
-				}
-				const double y = hist[j];
-				l = error_of(control, l, y), s = error_of(control, s, y), g = error_of(control, g, y);
-				e0 += l * l, e1 += s * s, e2 += g * g;
-			}
-			const double size = (double)(end - first);
-			lower = worst_of(lower, sqrt(e0 / size));
-			same = worst_of(same, sqrt(e1 / size));
-			higher = worst_of(higher, sqrt(e2 / size));
-		}
-		const int known = r.known;
-		if (!r.decide(control, (int)p.order, p.first, lower, same, higher)) continue;
-		for (int j = 0; j < S; j++) {
-			double y = hist[j] + table.at(Table::SUM, 0) * (double)fresh[j];
-			for (int i = 1; i < count; i++) y += table.at(Table::SUM, i) * (double)hist[(int)slots[i - 1] * S + j];
+		double err[3];
+		row.norms(err, goes, [&](int64_t j, double (&e)[3]) {
+			adams_errors(control, nodes, count, hist[j], [&](int i) { return (double)hist[nodes.slot(i) * S + j]; }, e);
+		});
+		if (!goes || !r.decide(control, (int)p.order, p.first, err)) continue;
+		row.numbers([&](int64_t j) {
+			double y = hist[j];
+			for (int i = 0; i < count; i++) y += nodes.sum(i) * (double)hist[nodes.slot(i) * S + j];
 			hist[j] = (T)y;
-		}
-		// The new slope is the newest; the oldest of a full history gives its place.
-		const double place = slots[known];
-		const int moved = known < ADAMS_ORDER ? known : ADAMS_ORDER - 1;
-		if (known == ADAMS_ORDER) slots[ADAMS_ORDER] = slots[ADAMS_ORDER - 1];
-		for (int i = moved; i > 0; i--) times[i] = times[i - 1], slots[i] = slots[i - 1];
-		times[0] = r.u, slots[0] = place;
+		});
+		nodes.join(r.u);
 	}
-	if (r.status == ROW_ENDED) {
-		const int64_t to = (int64_t)track[TRACK_ROW];
-		for (int j = 0; j < S; j++) global<T>(p.rows.out)[to * S + j] = hist[j];
-		global<double>(p.rows.counts)[2 * to] = r.nfe;
-		global<double>(p.rows.counts)[2 * to + 1] = r.rejected;
-	}
-	r.store(track);
-	global<int32_t>(p.rows.status)[row] = r.status;
+	if (!row.runs) return;
+	row.finish(r, [&](int64_t j) { return hist[j]; });
+	nodes.store(row.track);
+	row.leave(r);
 }
 
-KERNEL(adams_trajectory_d1_f64, adams_trajectory_params, ADAMS_TRAJECTORY_THREADS) { adams_trajectory<double, 1>(p); }
-KERNEL(adams_trajectory_d1_f32, adams_trajectory_params, ADAMS_TRAJECTORY_THREADS) { adams_trajectory<float, 1>(p); }
-KERNEL(adams_trajectory_d2_f64, adams_trajectory_params, ADAMS_TRAJECTORY_THREADS) { adams_trajectory<double, 2>(p); }
-KERNEL(adams_trajectory_d2_f32, adams_trajectory_params, ADAMS_TRAJECTORY_THREADS) { adams_trajectory<float, 2>(p); }
-KERNEL(adams_trajectory_d3_f64, adams_trajectory_params, ADAMS_TRAJECTORY_THREADS) { adams_trajectory<double, 3>(p); }
-KERNEL(adams_trajectory_d3_f32, adams_trajectory_params, ADAMS_TRAJECTORY_THREADS) { adams_trajectory<float, 3>(p); }
-KERNEL(adams_trajectory_d4_f64, adams_trajectory_params, ADAMS_TRAJECTORY_THREADS) { adams_trajectory<double, 4>(p); }
-KERNEL(adams_trajectory_d4_f32, adams_trajectory_params, ADAMS_TRAJECTORY_THREADS) { adams_trajectory<float, 4>(p); }
+template <class T, int D> DEV void by_threads(const adams_trajectory_params &p) {
+	adams_trajectory<T, SmallMixture<T, D>, ThreadNodes, ADAMS_TRAJECTORY_THREADS>(p);
+}
+template <class T, int LANES> DEV void by_teams(const adams_trajectory_params &p) {
+	adams_trajectory<T, TeamMixture<T, LANES>, TeamNodes, WARP_THREADS>(p);
+}
+
+KERNEL(adams_trajectory_d1_f64, adams_trajectory_params, ADAMS_TRAJECTORY_THREADS) { by_threads<double, 1>(p); }
+KERNEL(adams_trajectory_d1_f32, adams_trajectory_params, ADAMS_TRAJECTORY_THREADS) { by_threads<float, 1>(p); }
+KERNEL(adams_trajectory_d2_f64, adams_trajectory_params, ADAMS_TRAJECTORY_THREADS) { by_threads<double, 2>(p); }
+KERNEL(adams_trajectory_d2_f32, adams_trajectory_params, ADAMS_TRAJECTORY_THREADS) { by_threads<float, 2>(p); }
+KERNEL(adams_trajectory_d3_f64, adams_trajectory_params, ADAMS_TRAJECTORY_THREADS) { by_threads<double, 3>(p); }
+KERNEL(adams_trajectory_d3_f32, adams_trajectory_params, ADAMS_TRAJECTORY_THREADS) { by_threads<float, 3>(p); }
+KERNEL(adams_trajectory_d4_f64, adams_trajectory_params, ADAMS_TRAJECTORY_THREADS) { by_threads<double, 4>(p); }
+KERNEL(adams_trajectory_d4_f32, adams_trajectory_params, ADAMS_TRAJECTORY_THREADS) { by_threads<float, 4>(p); }
+KERNEL(adams_trajectory_d16_f64, adams_trajectory_params, WARP_THREADS) { by_teams<double, 16>(p); }
+KERNEL(adams_trajectory_d16_f32, adams_trajectory_params, WARP_THREADS) { by_teams<float, 16>(p); }
+KERNEL(adams_trajectory_d32_f64, adams_trajectory_params, WARP_THREADS) { by_teams<double, 32>(p); }
+KERNEL(adams_trajectory_d32_f32, adams_trajectory_params, WARP_THREADS) { by_teams<float, 32>(p); }

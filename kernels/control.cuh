@@ -95,25 +95,112 @@ DEV double error_of(const step_control &p, double v, double y) {
 // worst_of returns the larger, or NaN where one is: a step that broke down must not pass for a good one.
 DEV double worst_of(double a, double b) { return b > a || isnan(b) ? b : a; }
 
-// A row of s numbers has a team of lanes: of 16, as an Adams step has 13 nodes, or where it is longer a warp.
-DEV int team_lanes(int64_t s) { return s <= 16 ? 16 : WARP; }
+// add_slopes returns y + length sum_i w_i slope(i) over the first count slopes; those of weight 0 are not asked for.
+template <class F> DEV double add_slopes(double y, double length, const double *w, int count, F slope) {
+	for (int i = 0; i < count; i++)
+		if (w[i] != 0) y += length * w[i] * slope(i);
+	return y;
+}
 
-// Run is a row's track in a Runge-Kutta integration.
+// StepRow is a row of step_rows for the lanes of a warp that work on it. The numbers of its state are dealt out group by group
+// (step_control.group), so that whatever its length a number is always the same lane's.
+template <class T> struct StepRow {
+	const step_rows &p;
+	const int lanes, lane, team; // a power of two, of which this is number lane; and the row's number in the block
+	const int64_t group, at;     // a row past the last stands where the first is, and does not run
+	const bool runs;
+	Global<double> track;
+	Global<T> hist; // [slots, s]
+
+	DEV StepRow(const step_rows &p, int64_t group, int lanes)
+	    : p(p), lanes(lanes), lane(threadIdx.x % lanes), team(threadIdx.x / lanes), group(group < p.s ? group : p.s),
+	      at(row() < p.n ? row() : 0), runs(row() < p.n && global<const int32_t>(p.status)[at] == ROW_RUNS),
+	      track(global<double>(p.track) + at * TRACK_COUNT), hist(global<T>(p.hist) + at * p.slots * p.s) {}
+	DEV int64_t row() const { return block_id() * (blockDim.x / lanes) + team; }
+	DEV int status() const { return runs ? ROW_RUNS : ROW_ENDED; }
+
+	// any says whether x is true for some row of the warp; a thread that has its row for itself needs nobody's company.
+	DEV bool any(bool x) const { return lanes == 1 ? x : __any_sync(ALL_LANES, x); }
+
+	// numbers calls f(j) for this lane's numbers j of a state.
+	template <class F> DEV void numbers(F f) const {
+		for (int64_t first = 0; first < p.s; first += group) {
+			const int64_t end = first + group < p.s ? first + group : p.s;
+			for (int64_t j = first + lane; j < end; j += lanes) f(j);
+		}
+	}
+
+	// norms finds N errors of a step, each the largest of the groups' RMS. estimate(j, e) sets e to those of number j, in units
+	// of the tolerance; only rows that run are asked. All lanes of the warp call it.
+	template <int N, class F> DEV void norms(double (&worst)[N], bool runs, F estimate) const {
+#pragma unroll
+		for (int i = 0; i < N; i++) worst[i] = 0;
+		for (int64_t first = 0; first < p.s; first += group) {
+			const int64_t end = first + group < p.s ? first + group : p.s;
+			double sum[N];
+#pragma unroll
+			for (int i = 0; i < N; i++) sum[i] = 0;
+			for (int64_t j = first + lane; runs && j < end; j += lanes) {
+				double e[N];
+				estimate(j, e);
+#pragma unroll
+				for (int i = 0; i < N; i++) sum[i] += e[i] * e[i];
+			}
+#pragma unroll
+			for (int i = 0; i < N; i++) worst[i] = worst_of(worst[i], sqrt(sum_lanes(sum[i], lanes) / (double)(end - first)));
+		}
+	}
+
+	// finish writes the results of a row that has ended: number(j) is this lane's number j of its state.
+	template <class R, class F> DEV void finish(const R &r, F number) const {
+		if (!runs || r.status != ROW_ENDED) return;
+		const int64_t to = (int64_t)track[TRACK_ROW];
+		Global<T> out = global<T>(p.out) + to * p.s;
+		numbers([&](int64_t j) { out[j] = (T)number(j); });
+		Global<double> counts = global<double>(p.counts) + 2 * to;
+		if (lane == 0) counts[0] = r.nfe, counts[1] = r.rejected;
+	}
+
+	// leave stores what the next launch goes on from.
+	template <class R> DEV void leave(const R &r) const {
+		if (!runs || lane != 0) return;
+		r.store(track);
+		global<int32_t>(p.status)[at] = r.status;
+	}
+};
+
+// Run is a row's track in any integration.
 struct Run {
 	double u, h, next, stop;
-	double known, steps, retries, nfe, rejected;
-	int status;
+	double steps, retries, nfe, rejected;
+	int known, status;
 
 	DEV void load(Global<const double> t, int state) {
 		u = t[TRACK_U], h = t[TRACK_H], next = t[TRACK_NEXT], stop = t[TRACK_STOP];
-		known = t[TRACK_KNOWN], steps = t[TRACK_STEPS], retries = t[TRACK_RETRIES], nfe = t[TRACK_NFE], rejected = t[TRACK_REJECTED];
-		status = state;
+		steps = t[TRACK_STEPS], retries = t[TRACK_RETRIES], nfe = t[TRACK_NFE], rejected = t[TRACK_REJECTED];
+		known = (int)t[TRACK_KNOWN], status = state;
 	}
 	DEV void store(Global<double> t) const {
 		t[TRACK_U] = u, t[TRACK_H] = h, t[TRACK_NEXT] = next;
-		t[TRACK_KNOWN] = known, t[TRACK_STEPS] = steps, t[TRACK_RETRIES] = retries, t[TRACK_NFE] = nfe, t[TRACK_REJECTED] = rejected;
+		t[TRACK_STEPS] = steps, t[TRACK_RETRIES] = retries, t[TRACK_NFE] = nfe, t[TRACK_REJECTED] = rejected;
+		t[TRACK_KNOWN] = known;
 	}
 
+	// settle counts a step that is accepted, or one that is not, whose successor must not be too short. It returns accepted.
+	DEV bool settle(const step_control &p, bool accepted) {
+		if (!accepted) {
+			retries += 1, rejected += 1;
+			if (h < p.least) status = ROW_BROKEN;
+			return false;
+		}
+		u = next, steps += 1, retries = 0;
+		if (u == p.end) status = ROW_ENDED;
+		return true;
+	}
+};
+
+// StageRun is a row's track in a Runge-Kutta integration.
+struct StageRun : Run {
 	// aim sets the end of the next step.
 	DEV void aim(const step_control &p, const step_tableau &b) {
 		if (b.steps == 0)
@@ -126,17 +213,12 @@ struct Run {
 	// stage returns the time of a stage: not a rounding away from the step's end.
 	DEV double stage(double c) const { return c == 1 ? next : u + c * (next - u); }
 
-	// judge takes a step of error err, or refuses it, and chooses the next one's length.
+	// judge takes a step of error err, or refuses it, and chooses the next one's length. The slope at the state stays known after
+	// a refusal.
 	DEV bool judge(const step_control &p, const step_tableau &b, double err) {
 		const bool accepted = b.steps > 0 || err <= 1; // false for NaN
 		if (b.steps == 0) h = fabs(next - u) * clip(p, factor(p, err, (int)b.low), p.shrink, accepted, retries > 0);
-		if (!accepted) {
-			retries += 1, rejected += 1;
-			if (h < p.least) status = ROW_BROKEN;
-			return false;
-		}
-		u = next, known = b.fsal ? 1 : 0, steps += 1, retries = 0;
-		if (u == p.end) status = ROW_ENDED;
-		return true;
+		known = !accepted || b.fsal ? 1 : 0;
+		return settle(p, accepted);
 	}
 };

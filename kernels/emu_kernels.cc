@@ -9,7 +9,6 @@
 namespace { // their functions concern nobody else
 #include "adams.cu"
 #include "adams_trajectory.cu"
-#include "adams_wide.cu"
 #include "copy.cu"
 #include "elementwise.cu"
 #include "errornorm.cu"

@@ -29,6 +29,7 @@ template <int D> DEV double inner(const double (&a)[D], const double (&b)[D]) {
 
 // SmallMixture is the parameters. Each component is turned into its axes by itself, whoever shares them.
 template <class T, int D> struct SmallMixture {
+	static constexpr int LANES = 1, WIDTH = D; // threads a row, and coordinates of each
 	Global<const T> logw, mean, var, basis, reflect;
 	int64_t K, R;
 	int64_t vark, basisk; // numbers from one component to the next; 0 = shared
@@ -39,6 +40,8 @@ template <class T, int D> struct SmallMixture {
 	      basis(global<const T>(m.basis)), reflect(global<const T>(m.reflect)), K(m.k),
 	      R(m.rotation == ROTATE_REFLECT ? m.r : 0), vark(m.vark == 1 ? 0 : m.vard),
 	      basisk(m.rotation == ROTATE_OWN ? D * D : 0), round(m.vard == 1) {}
+
+	static constexpr DEV int dims() { return D; }
 
 	// mirror applies I - 2 a a^T, a unit row of reflect.
 	DEV void mirror(int64_t i, double (&y)[D]) const {
@@ -172,6 +175,12 @@ template <class T, int D> struct SmallMixture {
 		}
 #pragma unroll
 		for (int j = 0; j < D; j++) s.v[j] /= s.sum, s.g[j] /= s.sum;
+	}
+
+	// velocity sets v to that of a state.
+	static DEV void velocity(const State &s, double (&v)[D]) {
+#pragma unroll
+		for (int j = 0; j < D; j++) v[j] = s.v[j];
 	}
 
 	// weight is r_k.

@@ -5,30 +5,33 @@
 #pragma once
 #include "mixture.cuh"
 
-template <class T, int LANES> struct TeamMixture {
+template <class T, int TEAM> struct TeamMixture {
+	static constexpr int LANES = TEAM, WIDTH = 1; // of a row, and coordinates of each
 	Global<const T> logw, mean, var, basis, reflect;
 	Global<const double> axes; // means in the shared axes [K, D]
-	int64_t K, R, D;
-	int64_t vark, varj; // numbers from one component, and one coordinate, to the next
+	int K, R, D;
+	int vark, varj; // numbers from one component, and one coordinate, to the next
 	int lane;
 	bool own; // every component has its own axes
 	bool has; // the lane has a coordinate
 
 	DEV explicit TeamMixture(const mixture_model &m)
 	    : logw(global<const T>(m.logw)), mean(global<const T>(m.mean)), var(global<const T>(m.var)),
-	      basis(global<const T>(m.basis)), reflect(global<const T>(m.reflect)), axes(global<const double>(m.axes)), K(m.k),
-	      R(m.rotation == ROTATE_REFLECT ? m.r : 0), D(m.d), vark(m.vark == 1 ? 0 : m.vard), varj(m.vard == 1 ? 0 : 1),
+	      basis(global<const T>(m.basis)), reflect(global<const T>(m.reflect)), axes(global<const double>(m.axes)), K((int)m.k),
+	      R(m.rotation == ROTATE_REFLECT ? (int)m.r : 0), D((int)m.d), vark(m.vark == 1 ? 0 : (int)m.vard), varj(m.vard == 1 ? 0 : 1),
 	      lane(threadIdx.x % LANES), own(m.rotation == ROTATE_OWN), has(lane < m.d) {}
 
-	DEV double mirror(int64_t i, double y) const {
+	DEV int dims() const { return (int)D; }
+
+	DEV double mirror(int i, double y) const {
 		const double a = has ? (double)reflect[i * D + lane] : 0;
 		return y - 2 * sum_lanes(a * y, LANES) * a;
 	}
 
 	// to_axes returns Q_k^T y; k = 0 where axes are shared.
-	DEV double to_axes(int64_t k, double y) const {
+	DEV double to_axes(int k, double y) const {
 		if (basis == nullptr) {
-			for (int64_t i = 0; i < R; i++) y = mirror(i, y);
+			for (int i = 0; i < R; i++) y = mirror(i, y);
 			return y;
 		}
 		Global<const T> q = basis + k * D * D;
@@ -44,9 +47,9 @@ template <class T, int LANES> struct TeamMixture {
 
 	// from_axes returns Q_k y. Rows of Q_k are read along the lanes, and the sums over lanes made and dealt out in halves: as
 	// many shuffles as to_axes.
-	DEV double from_axes(int64_t k, double y) const {
+	DEV double from_axes(int k, double y) const {
 		if (basis == nullptr) {
-			for (int64_t i = R - 1; i >= 0; i--) y = mirror(i, y);
+			for (int i = R - 1; i >= 0; i--) y = mirror(i, y);
 			return y;
 		}
 		Global<const T> q = basis + k * D * D;
@@ -73,8 +76,8 @@ template <class T, int LANES> struct TeamMixture {
 		if constexpr (HALF > 1) deal<HALF / 2>(part);
 	}
 
-	// Row is a row at a time, in the axes if they are shared.
-	struct Row {
+	// State is a row at a time, in the axes if they are shared.
+	struct State {
 		double x, v, g;   // a coordinate of the row, and of the means of u_k and g_k
 		double most, sum; // sum_k exp(logit_k - most)
 	};
@@ -85,7 +88,7 @@ template <class T, int LANES> struct TeamMixture {
 		double w, inv, eig; // coordinates of Q_k^T (x - alpha m_k), of 1 / D_k, and of A_k
 	};
 
-	DEV Component at(const Time &c, const Row &row, int64_t k) const {
+	DEV Component at(const Time &c, const State &row, int k) const {
 		Component o = {0, 0, 0, 0};
 		double l = 0, scale = 1;
 		if (has) {
@@ -101,20 +104,20 @@ template <class T, int LANES> struct TeamMixture {
 	}
 
 	// velocity_of returns u_k's coordinate, score_of g_k's.
-	DEV double velocity_of(const Time &c, int64_t k, const Component &o) const {
+	DEV double velocity_of(const Time &c, int k, const Component &o) const {
 		const double u = o.eig * o.w;
 		if (own) return from_axes(k, u) + (has ? c.c1 * (double)mean[k * D + lane] : 0);
 		return u + (has ? c.c1 * axes[k * D + lane] : 0);
 	}
-	DEV double score_of(int64_t k, const Component &o) const {
+	DEV double score_of(int k, const Component &o) const {
 		const double g = -o.w * o.inv;
 		return own ? from_axes(k, g) : g;
 	}
 
-	// evaluate returns the velocity's coordinate at x and fills in row; its g only with scores.
-	DEV double evaluate(const Time &c, double x, bool scores, Row &row) const {
-		row = {own ? x : to_axes(0, x), 0, 0, minus_infinity(), 0};
-		for (int64_t k = 0; k < K; k++) {
+	// evaluate fills in row at x; its g only with scores.
+	DEV void evaluate(const Time &c, const double (&x)[1], bool scores, State &row) const {
+		row = {own ? x[0] : to_axes(0, x[0]), 0, 0, minus_infinity(), 0};
+		for (int k = 0; k < K; k++) {
 			const Component o = at(c, row, k);
 			const bool none = o.logit == minus_infinity(); // of weight zero
 			const bool larger = o.logit > row.most;        // false for NaN, which passes into the sum
@@ -129,16 +132,18 @@ template <class T, int LANES> struct TeamMixture {
 			if (!none) row.g = row.g * keep + add * g;
 		}
 		row.v /= row.sum, row.g /= row.sum;
-		return own ? row.v : from_axes(0, row.v);
 	}
 
+	// velocity sets v to that of a row.
+	DEV void velocity(const State &row, double (&v)[1]) const { v[0] = own ? row.v : from_axes(0, row.v); }
+
 	// weight is r_k.
-	static DEV double weight(const Row &row, const Component &o) { return exp(o.logit - row.most) / row.sum; }
+	static DEV double weight(const State &row, const Component &o) { return exp(o.logit - row.most) / row.sum; }
 
 	// divergence returns sum_k r_k (tr A_k + <u_k - v, g_k - g>); both centred, as far from 0 they keep their digits.
-	DEV double divergence(const Time &c, const Row &row) const {
+	DEV double divergence(const Time &c, const double (&)[1], const State &row) const {
 		double total = 0;
-		for (int64_t k = 0; k < K; k++) {
+		for (int k = 0; k < K; k++) {
 			const Component o = at(c, row, k);
 			const double r = weight(row, o), u = velocity_of(c, k, o), g = score_of(k, o);
 			if (r != 0 && has) total += r * (o.eig + (u - row.v) * (g - row.g));
@@ -146,17 +151,17 @@ template <class T, int LANES> struct TeamMixture {
 		return sum_lanes(total, LANES);
 	}
 
-	// tangent returns a coordinate of sum_k r_k (A_k t + (u_k - v) <g_k - g, t>).
-	DEV double tangent(const Time &c, const Row &row, double t) const {
-		if (!own) t = to_axes(0, t);
-		double out = 0;
-		for (int64_t k = 0; k < K; k++) {
+	// tangent sets out = sum_k r_k (A_k t + (u_k - v) <g_k - g, t>).
+	DEV void tangent(const Time &c, const double (&)[1], const State &row, const double (&t)[1], double (&out)[1]) const {
+		const double y = own ? t[0] : to_axes(0, t[0]);
+		double total = 0;
+		for (int k = 0; k < K; k++) {
 			const Component o = at(c, row, k);
 			const double r = weight(row, o);
-			const double dot = sum_lanes((score_of(k, o) - row.g) * t, LANES), u = velocity_of(c, k, o);
-			const double turned = own ? from_axes(k, o.eig * to_axes(k, t)) : o.eig * t;
-			if (r != 0) out += r * (turned + (u - row.v) * dot);
+			const double dot = sum_lanes((score_of(k, o) - row.g) * y, LANES), u = velocity_of(c, k, o);
+			const double turned = own ? from_axes(k, o.eig * to_axes(k, y)) : o.eig * y;
+			if (r != 0) total += r * (turned + (u - row.v) * dot);
 		}
-		return own ? out : from_axes(0, out);
+		out[0] = own ? total : from_axes(0, total);
 	}
 };

@@ -23,8 +23,12 @@ typedef struct {
 	int64_t steps; // > 0: equal steps, without control
 } step_tableau;
 
+// step_lanes returns the lanes that a row of s numbers has in adams.cu and rungekutta.cu: 16, as an Adams step has 13 nodes, or
+// where it is longer a warp.
+PARAMS_INLINE int64_t step_lanes(int64_t s) { return s <= 16 ? 16 : 32; }
+
 // step_blocks returns the blocks of adams_DTYPE and rungekutta_DTYPE for n rows of s numbers.
-PARAMS_INLINE int64_t step_blocks(int64_t n, int64_t s) { return ceil_div(n, WARP_THREADS / (s <= 16 ? 16 : 32)); }
+PARAMS_INLINE int64_t step_blocks(int64_t n, int64_t s) { return ceil_div(n, WARP_THREADS / step_lanes(s)); }
 
 // ---- adams.cu ----
 // adams_DTYPE: WARP_THREADS, step_blocks(n, s). f = 0: predict only.
@@ -46,34 +50,40 @@ typedef struct {
 	int64_t stage;
 } stage_params;
 
+// trajectory_lanes returns the lanes of a row in trajectory.cu and adams_trajectory.cu, whose kernels are those of d = 1, 2, 3, 4
+// where it is 1, else of d16 or d32.
+PARAMS_INLINE int64_t trajectory_lanes(int64_t d) { return d <= TRAJECTORY_DIMS ? 1 : d <= 16 ? 16 : 32; }
+
 // ---- trajectory.cu ----
-// trajectory_d1_DTYPE, trajectory_d2_DTYPE, trajectory_d3_DTYPE, trajectory_d4_DTYPE for d = 1, 2, ..., TRAJECTORY_DIMS:
-// t = trajectory_threads(s, stages), ceil_div(n, t); t > 0.
+// trajectory_d1_DTYPE, trajectory_d2_DTYPE, trajectory_d3_DTYPE, trajectory_d4_DTYPE, trajectory_d16_DTYPE, trajectory_d32_DTYPE:
+// t = trajectory_threads(s, stages, trajectory_lanes(d)) > 0, ceil_div(n, t / lanes), with trajectory_numbers(...) float64
+// numbers of dynamic shared memory.
 typedef struct {
 	step_rows rows; // slots = 1 + stages; s = d (1 + np) + ell
 	step_control control;
 	step_tableau tableau;
-	mixture_model model; // without axes
+	mixture_model model; // with axes for teams of lanes, unless its rotation is ROTATE_OWN
 	int64_t tries, np, ell;
 } trajectory_params;
 
-// ---- adams_trajectory.cu, adams_wide.cu ----
-// adams_trajectory_d1_DTYPE, adams_trajectory_d2_DTYPE, adams_trajectory_d3_DTYPE, adams_trajectory_d4_DTYPE likewise:
-// ADAMS_TRAJECTORY_THREADS, ceil_div(n, ADAMS_TRAJECTORY_THREADS). Any s.
-//
-// adams_wide_d16_DTYPE, adams_wide_d32_DTYPE for d up to that: WARP_THREADS, ceil_div(n, WARP_THREADS / 16 or 32). model
-// has axes unless its rotation is ROTATE_OWN.
+// trajectory_numbers returns the numbers of the vectors of t threads' rows.
+PARAMS_INLINE int64_t trajectory_numbers(int64_t s, int64_t stages, int64_t lanes, int64_t t) { return (1 + stages) * s * (t / lanes); }
+
+// trajectory_threads returns the threads whose rows' vectors fit in a block's shared memory, 0 for none.
+PARAMS_INLINE int64_t trajectory_threads(int64_t s, int64_t stages, int64_t lanes) {
+	int64_t t = TRAJECTORY_THREADS, least = lanes == 1 ? 32 : TRAJECTORY_LEAST;
+	while (t >= least && trajectory_numbers(s, stages, lanes, t) > TRAJECTORY_STORE) t /= 2;
+	return t >= least ? t : 0;
+}
+
+// ---- adams_trajectory.cu ----
+// adams_trajectory_d1_DTYPE, adams_trajectory_d2_DTYPE, adams_trajectory_d3_DTYPE, adams_trajectory_d4_DTYPE:
+// ADAMS_TRAJECTORY_THREADS, ceil_div(n, ADAMS_TRAJECTORY_THREADS). adams_trajectory_d16_DTYPE, adams_trajectory_d32_DTYPE:
+// WARP_THREADS, ceil_div(n, WARP_THREADS / trajectory_lanes(d)). Any s.
 typedef struct {
 	step_rows rows;
 	step_control control;
-	mixture_model model;
+	mixture_model model; // as in trajectory_params
 	double first;
 	int64_t order, tries, np, ell;
 } adams_trajectory_params;
-
-// trajectory_threads returns the threads whose rows' vectors fit in a block's shared memory, 0 for none.
-PARAMS_INLINE int64_t trajectory_threads(int64_t s, int64_t stages) {
-	int64_t t = TRAJECTORY_THREADS;
-	while (t >= 32 && (1 + stages) * s * t > TRAJECTORY_STORE) t /= 2;
-	return t >= 32 ? t : 0;
-}

@@ -34,6 +34,7 @@ func controlTable() []Case {
 	add("adams-weights", (*stepping).adamsWeights)
 	add("adams-choice", (*stepping).adamsChoice)
 	add("adams-one-try", (*stepping).adamsTry)
+	add("stage-one-try", (*stepping).stageTry)
 	return list
 }
 

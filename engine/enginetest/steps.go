@@ -42,6 +42,10 @@ func stepsTable() []Case {
 		add(m+"-own-bases-d7", func() (dist.Distribution, error) { return turned(2, 7, true) }, 3, with(flow.Settings{Rtol: 1e-6, Atol: 1e-6}), false)
 		add(m+"-own-bases-d12", func() (dist.Distribution, error) { return turned(3, 12, true) }, 5, with(flow.Settings{Rtol: 1e-5, Atol: 1e-5}), false)
 		add(m+"-axes-d27", func() (dist.Distribution, error) { return turned(4, 27, false) }, 3, with(flow.Settings{Rtol: 1e-5, Atol: 1e-5}), true)
+		add(m+"-d5", func() (dist.Distribution, error) { return diagonal(3, 5) }, 11, with(flow.Settings{Rtol: 1e-5, Atol: 1e-5}), true)
+		add(m+"-axes-d17", func() (dist.Distribution, error) { return turned(3, 17, false) }, 5, with(flow.Settings{Rtol: 1e-4, Atol: 1e-4}), false)
+		add(m+"-own-bases-d32", func() (dist.Distribution, error) { return turned(2, 32, true) }, 2, with(flow.Settings{Rtol: 1e-3, Atol: 1e-3}), false)
+		add(m+"-all-d5", func() (dist.Distribution, error) { return diagonal(2, 5) }, 3, with(flow.Settings{Rtol: 1e-4, Atol: 1e-4, Jacobian: true, LogP: true}), true)
 		add(m+"-all-d9", func() (dist.Distribution, error) { return turned(2, 9, true) }, 2, with(flow.Settings{Rtol: 1e-5, Atol: 1e-5, Jacobian: true, LogP: true}), false)
 		add(m+"-all-axes-d10", func() (dist.Distribution, error) { return turned(2, 10, false) }, 2, with(flow.Settings{Rtol: 1e-5, Atol: 1e-5, Jacobian: true, LogP: true}), true)
 		add(m+"-d20", func() (dist.Distribution, error) { return diagonal(2, 20) }, 5, with(flow.Settings{Rtol: 1e-5, Atol: 1e-5}), false)
@@ -64,10 +68,20 @@ func stepsTable() []Case {
 				s.Rtol, s.Atol = 1e-5, 1e-5
 				return d.stepsAlone(law, 7, s)
 			}},
+			Case{Op: "Steps", Name: name + "-rows-alone-d8", run: func(d *device) error {
+				law, err := turned(3, 8, true)
+				if err != nil {
+					return err
+				}
+				s.Rtol, s.Atol = 1e-4, 1e-4
+				return d.stepsAlone(law, 11, s)
+			}},
 			Case{Op: "Steps", Name: name + "-broken-row", run: func(d *device) error { return d.stepsBroken(s) }})
 	}
 	list = append(list, Case{Op: "Steps", Name: "gaussian", run: (*device).stepsGaussian})
 	add("heun", g1, 3, flow.Settings{Method: "heun", Rtol: 1e-4, Atol: 1e-4}, false)
+	// The slope at the state outlives a rejection: rows that are side by side then want different stages.
+	add("heun-d5", func() (dist.Distribution, error) { return diagonal(3, 5) }, 7, flow.Settings{Method: "heun", Rtol: 1e-4, Atol: 1e-4}, false)
 	add("heun-d20", func() (dist.Distribution, error) { return diagonal(2, 20) }, 3, flow.Settings{Method: "heun", Rtol: 1e-3, Atol: 1e-3}, false)
 	add("rk4", g1, 3, flow.Settings{Method: "rk4", Steps: 13}, false)
 	add("rk4-d20", func() (dist.Distribution, error) { return diagonal(2, 20) }, 3, flow.Settings{Method: "rk4", Steps: 13}, true)
