@@ -80,22 +80,26 @@ func (e *Engine) HasTrajectories(d, k int, own bool, s, stages int) bool {
 // narrow says whether a thread makes a row's steps by itself.
 func (m *mixture) narrow() bool { return m.small() && m.s.D <= C.TRAJECTORY_DIMS }
 
-// wide says whether a team of lanes does. What that takes, by ptxas for sm_80 and sm_90: 130 to 255 registers a thread, so two
-// blocks of four warps a multiprocessor, of 8 rows with up to 16 dimensions and of 4 with more; adams_trajectory 3.7 KB of shared
-// memory a block, trajectory 8 (1 + stages) s bytes a row, for which trajectory_threads stands. Estimates, from the
-// latencies of instructions, not measured:
+// wide says whether a team of lanes does. The bounds are estimates from registers, instructions and their latencies, not
+// measured. By ptxas a thread has up to 255 registers, so a multiprocessor holds two blocks of four warps: 16 rows of up to
+// 16 dimensions or 8 of more. Rows longer than a warp would need more registers still.
 //
-// A component is a chain of a division, a logarithm, an exponential and sums over 4 or 5 halves of the lanes, some 700
-// clocks. A stage by operations is 3 to 5 launches, one after another, and a Mixture that has that chain, too, but deals components
-// out over lanes; some ten thousand clocks, as is an Adams step. WIDE_PARTS components are twice that, and where every
-// multiprocessor is full both ways are bound by the same float64 units.
+// WIDE_PARTS: a component is a chain of a division, a logarithm, sums over lanes and an exponential, some 700 clocks. A stage by
+// operations, or an Adams step, is three to five launches one after another and a share of a look at the rows, some ten thousand
+// clocks, before it evaluates its components: 14 of these, and about 32 where that takes half as long as here.
 //
-// A basis of its own adds two products with d x d numbers, each read once for one row and d shuffles of two words long, 4 d clocks of the one pipe for both a
-// row: WIDE_TURNS numbers are some 10,000 clocks for 8 warps. With more, the tiles of mixture_tiles.cu, which read a
-// basis once for 64 rows, are faster.
+// WIDE_TURNS: a basis of a component's own is two products, whose loops have a round a lane with two shuffles and a load: in
+// the pipe that these share some 8 lanes clocks a warp, lanes^2 / 4 a row, and so 512 clocks of a multiprocessor a row at the bound. About
+// as long takes its share of memory for the 5 KB that a stage by operations carries to and fro for a row of 32 numbers. With
+// more, the tiles of mixture_tiles.cu, which read a basis once for 64 rows, win where there are many rows.
+//
+// TRAJECTORY_STORE, TRAJECTORY_LEAST: a Runge-Kutta row has 8 (1 + stages) s bytes of shared memory. Three blocks of 48 KB fit a
+// multiprocessor of compute capability 8.0, four one of 9.0. Two warps each are six, about as many as keep its units at work during
+// the 700 clocks of a component. With seven stages that is s up to 192 in 5 to 16 dimensions and 384 in 17 to 32: every tangent
+// and the divergence in up to 13, and in 17 to 19.
 func (m *mixture) wide() bool {
-	d, k := m.s.D, m.s.K
-	return d > C.TRAJECTORY_DIMS && d <= C.WIDE_DIMS && k <= C.WIDE_PARTS && (m.s.BasisK <= 1 || k*d*d <= C.WIDE_TURNS)
+	d, k, lanes := m.s.D, m.s.K, int(m.lanes())
+	return d > C.TRAJECTORY_DIMS && d <= C.WIDE_DIMS && k <= C.WIDE_PARTS && (m.s.BasisK <= 1 || k*lanes*lanes <= C.WIDE_TURNS)
 }
 
 // lanes is how many a row has in either.
@@ -114,7 +118,7 @@ func (e *Engine) Trajectories(a *engine.Trajectory) error {
 	defer leave()
 	p := C.trajectory_params{
 		rows: stepRows(&a.Rows, s), control: stepControl(&a.Control), tableau: stepTableau(a.Tableau, a.Steps),
-		model: model, tries: C.int64_t(a.Tries), np: C.int64_t(a.Tangents), ell: flag(a.Divergence),
+		model: model, tries: C.int64_t(a.Tries), np: C.int64_t(a.Tangents), ell: truth(a.Divergence),
 	}
 	stages, lanes := p.tableau.stages, m.lanes()
 	threads := C.trajectory_threads(p.rows.s, stages, lanes)
@@ -135,7 +139,7 @@ func (e *Engine) AdamsTrajectories(a *engine.AdamsTrajectory) error {
 	defer leave()
 	p := C.adams_trajectory_params{
 		rows: stepRows(&a.Rows, s), control: stepControl(&a.Control), model: model,
-		first: C.double(a.First), order: C.int64_t(a.MaxOrder), tries: C.int64_t(a.Tries), np: C.int64_t(a.Tangents), ell: flag(a.Divergence),
+		first: C.double(a.First), order: C.int64_t(a.MaxOrder), tries: C.int64_t(a.Tries), np: C.int64_t(a.Tangents), ell: truth(a.Divergence),
 	}
 	threads := int64(C.WARP_THREADS)
 	if m.lanes() == 1 {
@@ -200,7 +204,7 @@ func stepControl(c *engine.StepControl) C.step_control {
 }
 
 func stepTableau(t *engine.Tableau, steps int) C.step_tableau {
-	b := C.step_tableau{stages: C.int64_t(len(t.B)), low: C.int64_t(t.Low), steps: C.int64_t(steps), fsal: flag(t.FSAL)}
+	b := C.step_tableau{stages: C.int64_t(len(t.B)), low: C.int64_t(t.Low), steps: C.int64_t(steps), fsal: truth(t.FSAL)}
 	for i := range t.B {
 		b.b[i], b.c[i] = C.double(t.B[i]), C.double(t.C[i])
 		if t.Errors != nil {
@@ -213,8 +217,8 @@ func stepTableau(t *engine.Tableau, steps int) C.step_tableau {
 	return b
 }
 
-// flag is a truth value as kernels take it.
-func flag(b bool) C.int64_t {
+// truth is a truth value as kernels take it.
+func truth(b bool) C.int64_t {
 	if b {
 		return 1
 	}

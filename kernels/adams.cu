@@ -12,7 +12,7 @@ template <class T> DEV void adams(const adams_params &p) {
 	TeamNodes nodes(store, row.lanes);
 	nodes.load(row.track);
 	AdamsRun r;
-	r.load(row.track, row.status());
+	row.enter(r);
 
 	if (p.f) {
 		// The corrector, through the new slope and the old ones.

@@ -26,12 +26,12 @@ struct ThreadNodes {
 	DEV int slot(int i) const { return i < ahead ? fresh : (int)slots[i - ahead]; }
 
 	DEV void predict(const AdamsRun &r) {
-		place(r, 0);
+		place(r, 0, r.order);
 		fill(r.order, r.order - 1, r.next - r.u);
 	}
 	DEV void correct(const AdamsRun &r) {
 		at(NODE, 0) = 1;
-		place(r, 1);
+		place(r, 1, r.nodes());
 		fill(r.nodes(), r.order, r.next - r.u);
 	}
 	DEV void join(double u) {
@@ -41,11 +41,10 @@ struct ThreadNodes {
 		times[0] = u, slots[0] = fresh;
 	}
 
-	// place sets the nodes of the history, of which count are ahead.
-	DEV void place(const AdamsRun &r, int count) {
-		const double length = r.next - r.u;
-		known = r.known, ahead = count, fresh = (int)slots[known];
-		for (int i = 0; i < known && i + count < NODES; i++) at(NODE, i + count) = (times[i] - r.u) / length;
+	// place sets count nodes, of which the first few are ahead of the history's.
+	DEV void place(const AdamsRun &r, int first, int count) {
+		known = r.known, ahead = first, fresh = (int)slots[known];
+		for (int i = first; i < count; i++) at(NODE, i) = (times[i - first] - r.u) / (r.next - r.u);
 	}
 
 	// fill finds the weights for the first count nodes: sum_{j <= top} g_j w_ji, and g_j w_ji for j = top - 1, top, top + 1.
@@ -92,7 +91,7 @@ template <class T, class M, class N, int THREADS> DEV void adams_trajectory(cons
 	N nodes(store, M::LANES);
 	nodes.load(row.track);
 	AdamsRun r;
-	r.load(row.track, row.status());
+	row.enter(r);
 	for (int64_t tries = 0; tries < p.tries && row.any(r.status == ROW_RUNS); tries++) {
 		const bool goes = r.status == ROW_RUNS; // else the team keeps step and writes nothing
 		if (goes) r.next = land(control, r.u, r.h);

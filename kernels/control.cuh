@@ -117,7 +117,12 @@ template <class T> struct StepRow {
 	      at(row() < p.n ? row() : 0), runs(row() < p.n && global<const int32_t>(p.status)[at] == ROW_RUNS),
 	      track(global<double>(p.track) + at * TRACK_COUNT), hist(global<T>(p.hist) + at * p.slots * p.s) {}
 	DEV int64_t row() const { return block_id() * (blockDim.x / lanes) + team; }
-	DEV int status() const { return runs ? ROW_RUNS : ROW_ENDED; }
+
+	// enter loads the track. All lanes of the warp call it with teams.
+	template <class R> DEV void enter(R &r) const {
+		r.load(track, runs ? ROW_RUNS : ROW_ENDED);
+		if (lanes > 1) __syncwarp(); // all lanes have read what one will write
+	}
 
 	// any says whether x is true for some row of the warp; a thread that has its row for itself needs nobody's company.
 	DEV bool any(bool x) const { return lanes == 1 ? x : __any_sync(ALL_LANES, x); }
@@ -213,12 +218,11 @@ struct StageRun : Run {
 	// stage returns the time of a stage: not a rounding away from the step's end.
 	DEV double stage(double c) const { return c == 1 ? next : u + c * (next - u); }
 
-	// judge takes a step of error err, or refuses it, and chooses the next one's length. The slope at the state stays known after
-	// a refusal.
+	// judge takes a step of error err, or refuses it, and chooses the next one's length.
 	DEV bool judge(const step_control &p, const step_tableau &b, double err) {
 		const bool accepted = b.steps > 0 || err <= 1; // false for NaN
 		if (b.steps == 0) h = fabs(next - u) * clip(p, factor(p, err, (int)b.low), p.shrink, accepted, retries > 0);
-		known = !accepted || b.fsal ? 1 : 0;
+		if (accepted) known = b.fsal ? 1 : 0;
 		return settle(p, accepted);
 	}
 };

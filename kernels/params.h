@@ -33,9 +33,9 @@ enum {
 	TILE_THIN = 16,      // rows of a tile for few rows
 	TILE_NARROW = 8,     // columns of a tile for few columns
 	TRAJECTORY_DIMS = 4,      // dimensions of a mixture that trajectory.cu and adams_trajectory.cu are compiled for, at most
-	WIDE_DIMS = 32,           // and for teams of lanes
+	WIDE_DIMS = 32,           // and for teams of lanes; for the reasons of these bounds see wide() in package gpu
 	WIDE_PARTS = 32,          // components there, at most
-	WIDE_TURNS = 2048,        // k d^2 of components with a basis each there, at most
+	WIDE_TURNS = 2048,        // k lanes^2 of components with a basis each there, at most
 	ADAMS_TRAJECTORY_THREADS = 64,
 	TRAJECTORY_STORE = 6144,  // float64 numbers of shared memory of a block of trajectory.cu, at most
 	TRAJECTORY_THREADS = 128, // of such a block at most: trajectory_threads()

@@ -11,7 +11,7 @@ template <class T> DEV void rungekutta(const stage_params &p) {
 	const int stages = (int)b.stages;
 	Global<T> hist = row.hist, z = global<T>(p.z) + row.at * S;
 	StageRun r;
-	r.load(row.track, row.status());
+	row.enter(r);
 	double length = r.next - r.u;
 	const auto sum = [&](double y, const double *w, int count, int64_t j) {
 		return add_slopes(y, length, w, count, [&](int i) { return (double)hist[(1 + i) * S + j]; });

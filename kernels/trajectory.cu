@@ -19,7 +19,7 @@ template <class T, class M> DEV void trajectory(const trajectory_params &p) {
 
 	const M m(p.model);
 	StageRun r;
-	r.load(row.track, row.status());
+	row.enter(r);
 	row.numbers([&](int64_t j) {
 		own[place(0, j)] = (double)row.hist[j];
 		if (r.known != 0) own[place(1, j)] = (double)row.hist[S + j];
@@ -34,7 +34,8 @@ template <class T, class M> DEV void trajectory(const trajectory_params &p) {
 		for (int s = row.any(goes && r.known == 0) ? 0 : 1; s < stages; s++) {
 			const bool wanted = goes && (s > 0 || r.known == 0); // another team's slope at the state may be, and this one's not
 			slope(
-			    m, curve_at(control, r.stage(b.c[s])), (int)p.np, p.ell, [&](int64_t j) { return sum(own[place(0, j)], b.a + s * MAX_STAGES, s, j); },
+			    m, curve_at(control, r.stage(b.c[s])), (int)p.np, p.ell,
+			    [&](int64_t j) { return wanted ? sum(own[place(0, j)], b.a + s * MAX_STAGES, s, j) : own[place(0, j)]; },
 			    [&](int64_t j, double v) {
 				    if (wanted) own[place(1 + s, j)] = v;
 			    });
@@ -46,7 +47,11 @@ template <class T, class M> DEV void trajectory(const trajectory_params &p) {
 				e[0] = error_of(control, sum(0, b.errors, stages, j), own[place(0, j)]);
 			});
 		}
-		if (!goes || !r.judge(control, b, err[0])) continue;
+		if (!goes) continue;
+		if (!r.judge(control, b, err[0])) {
+			r.known = 1; // the slope at the state stays
+			continue;
+		}
 		row.numbers([&](int64_t j) {
 			own[place(0, j)] = sum(own[place(0, j)], b.b, stages, j);
 			if (b.fsal) own[place(1, j)] = own[place(stages, j)];

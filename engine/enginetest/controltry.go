@@ -165,8 +165,9 @@ func (s *stepping) stageTry() error {
 		if err != nil {
 			return err
 		}
-		// A trajectory leaves the state and the slope there; a step by stages leaves all slopes.
+		// A trajectory leaves the state and the slope there, which it knows after a refusal, too; a step by stages leaves all slopes.
 		for r := range got.n {
+			want.row(r)[engine.TrackKnown] = 1
 			clear(got.hist[(r*(1+stages)+2)*dim : (r+1)*(1+stages)*dim])
 			clear(want.hist[(r*(1+stages)+2)*dim : (r+1)*(1+stages)*dim])
 			taken, tried = taken+want.row(r)[engine.TrackSteps], tried+1
