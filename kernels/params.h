@@ -416,14 +416,16 @@ PARAMS_INLINE int64_t wgmma_mean_shared(int64_t chunks) {
 // ---- softmax_mma_values.cu ----
 // In place of matmul for the mean of a panel of n rows a problem, in float32, with values split in panels of VALUES_CHUNKS:
 //
-//	softmax_mma_values_f32  VALUES_THREADS, batch ceil_div(n, MMA_TILE) vchunks / VALUES_CHUNKS, VALUES_SHARED of dynamic
-//	                        shared memory: out
+//	softmax_mma_values_f32    VALUES_THREADS, batch ceil_div(n, MMA_TILE) vchunks / VALUES_CHUNKS parts, VALUES_SHARED of
+//	                          dynamic shared memory: sums
+//	softmax_values_merge_f32  ELEMENT_THREADS, any; ceil_div(batch n dv, ELEMENT_THREADS) at most: out
 enum {
 	VALUES_THREADS = 256,
 	VALUES_KEYS = 32,    // of a step
 	VALUES_CHUNKS = 4,   // of a block's columns
 	VALUES_PITCH = 160,  // bytes of a row of weights in shared memory
 	VALUES_STAGES = 4,
+	VALUES_PART = 1024,  // keys of a part, for as many columns of values as eight blocks have
 	VALUES_SHARED = VALUES_STAGES * (MMA_TILE * VALUES_PITCH + VALUES_KEYS * VALUES_CHUNKS * SPLIT_CHUNK),
 };
 typedef struct {
@@ -432,7 +434,15 @@ typedef struct {
 	uint64_t v, values, vshift, vodd, vextent; // as softmax_mma_params
 	int64_t batch, n, m, dv;
 	int64_t cols, vchunks, vproblems;
+	int64_t part_keys;
+	uint64_t sums;       // float [parts, batch, n, dv], parts = ceil_div(m, part_keys); with one part it may be out
 } softmax_values_params;
+
+// values_part_keys returns the keys of a part. A row's sums come in an order that m and the width of the values alone decide.
+// Panels of rows are smaller the more keys there are: the parts keep blocks enough for a device, and sums of bounded size.
+PARAMS_INLINE int64_t values_part_keys(int64_t vchunks) {
+	return VALUES_PART * ceil_div(vchunks / VALUES_CHUNKS, 8);
+}
 
 // ---- matmul.cu ----
 // matmul_DTYPE:        TILE_THREADS, batch ceil_div(n, TILE_ROWS_...) ceil_div(m, TILE_COLS);
@@ -467,7 +477,7 @@ PARAMS_SIZE(split_params, 144);
 PARAMS_SIZE(values_params, 104);
 PARAMS_SIZE(bias_params, 88);
 PARAMS_SIZE(softmax_mma_params, 432);
-PARAMS_SIZE(softmax_values_params, 120);
+PARAMS_SIZE(softmax_values_params, 136);
 PARAMS_SIZE(mixture_model, 96);
 PARAMS_SIZE(mixture_params, 192);
 PARAMS_SIZE(mixture_tiles_params, 232);

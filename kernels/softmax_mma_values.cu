@@ -1,8 +1,8 @@
 // softmax_mma_values.cu: means of the softmax from weights in memory, by the tensor cores; params.h lists the launches.
 //
-// A block has 128 rows and 128 columns of the values, a warp 32 by 64. Tiles of 32 keys come through shared memory: weights
-// as they are, which a warp reads in the places of mma's left factor and splits into fp16 hi and lo, and values that split.cu
-// has split. What the tensor cores sum over a tile is added up rounded.
+// A block has 128 rows, 128 columns of the values and a part of the keys, a warp 32 by 64. Tiles of 32 keys come through shared
+// memory: weights as they are, which a warp reads in the places of mma's left factor and splits into fp16 hi and lo, and values
+// that split.cu has split. What the tensor cores sum over a tile is added up rounded. Parts are merged in their order.
 //
 // A weight is at most 1, so that 2^WEIGHT_TOP times it keeps 22 bits, or 2^-40 of the row's largest.
 #include "async.cuh"
@@ -30,8 +30,10 @@ KERNEL(softmax_mma_values_f32, softmax_values_params, VALUES_THREADS) {
 	const int wm = warp_id() % 4, wn = warp_id() / 4;
 	const Lane lane(lane_id());
 	const int64_t panels = p.vchunks / CHUNKS, down = ceil_div(p.n, MMA_TILE);
-	const int64_t panel = block_id() % panels, row0 = block_id() / panels % down * MMA_TILE, b = block_id() / panels / down, vb = problem(b, p.vproblems, 1);
-	const int rows = (int)(p.n - row0 < MMA_TILE ? p.n - row0 : (int64_t)MMA_TILE), tiles = (int)ceil_div(p.m, KEYS);
+	const int64_t panel = block_id() % panels, row0 = block_id() / panels % down * MMA_TILE;
+	const int64_t b = block_id() / panels / down % p.batch, part = block_id() / panels / down / p.batch, vb = problem(b, p.vproblems, 1);
+	const int rows = (int)(p.n - row0 < MMA_TILE ? p.n - row0 : (int64_t)MMA_TILE), begin = (int)(part * p.part_keys / KEYS);
+	const int tiles = (int)min(ceil_div(p.m, KEYS), begin + p.part_keys / KEYS);
 	constexpr int64_t stride = CHUNKS * SPLIT_CHUNK;
 	Global<const float> weights = global<const float>(p.e) + (b * p.n + row0) * p.m;
 	Global<const uint8_t> values = global<const uint8_t>(p.values) + (vb * panels + panel) * p.cols * stride;
@@ -51,7 +53,7 @@ KERNEL(softmax_mma_values_f32, softmax_values_params, VALUES_THREADS) {
 		}
 		copy_commit(); // an empty group keeps the count
 	};
-	for (int i = 0; i < VALUES_STAGES - 1; i++) load(i);
+	for (int i = 0; i < VALUES_STAGES - 1; i++) load(begin + i);
 	bool odd = false; // whether there are values of other powers of two
 	for (int i = threadIdx.x; i < p.cols / SPLIT_ROWS; i += T) odd |= mark[i] != 0;
 	odd = __syncthreads_or(odd);
@@ -59,7 +61,7 @@ KERNEL(softmax_mma_values_f32, softmax_values_params, VALUES_THREADS) {
 	float out[WM][4 * WC][4];
 	clear(out);
 	const int row = wm * WM * 16 + (lane_id() >> 2), first = 2 * (lane_id() & 3); // the lane's first row and key
-	for (int tile = 0; tile < tiles; tile++) {
+	for (int tile = begin; tile < tiles; tile++) {
 		copy_wait<VALUES_STAGES - 2>();
 		__syncthreads(); // the tile is there, and the last one has been read
 		load(tile + VALUES_STAGES - 1);
@@ -87,27 +89,38 @@ KERNEL(softmax_mma_values_f32, softmax_values_params, VALUES_THREADS) {
 		split.multiply(out, s + WEIGHT_BYTES + wn * WC * CHUNK_BYTES, CHUNK_BYTES, lane);
 	}
 
-	Global<const uint32_t> extent = global<const uint32_t>(p.vextent) + vb * (p.vchunks * 32 + 1);
-	const bool lost = extent[p.vchunks * 32] != 0; // values that are not finite, which were taken for 0
-	Global<const float> v = global<const float>(p.v) + vb * p.m * p.dv;
+	Global<float> sums = global<float>(p.sums) + ((part * p.batch + b) * p.n + row0) * p.dv;
 #pragma unroll
 	for (int i = 0; i < WM; i++)
 #pragma unroll
 		for (int h = 0; h < 2; h++) {
 			const int at = row + i * 16 + h * 8;
 			if (at >= rows) continue;
-			const int64_t item = b * p.n + row0 + at;
-			const double inverse = global<const double>(p.inverse)[item];
 #pragma unroll
 			for (int j = 0; j < 4 * WC; j++)
 #pragma unroll
 				for (int e = 0; e < 2; e++) {
 					const int64_t column = (panel * CHUNKS + wn * WC) * 32 + j * 8 + first + e;
-					if (column >= p.dv) continue;
-					double mean = (double)out[i][j][2 * h + e] * ldexp(1.0, column_exponent(extent[column]) - VALUE_TOP - WEIGHT_TOP);
-					for (int64_t k = 0; lost && k < p.m; k++)
-						if (shift[k] > 0 && weights[at * p.m + k] != 0) mean += (double)weights[at * p.m + k] * (double)v[k * p.dv + column];
-					global<float>(p.out)[item * p.dv + column] = (float)(mean * inverse);
+					if (column < p.dv) sums[at * p.dv + column] = out[i][j][2 * h + e];
 				}
 		}
+}
+
+KERNEL(softmax_values_merge_f32, softmax_values_params, ELEMENT_THREADS) {
+	Global<const float> sums = global<const float>(p.sums); // of one part they are in out's place
+	const int64_t numbers = p.batch * p.n * p.dv, parts = ceil_div(p.m, p.part_keys);
+	for (int64_t at = first_item(); at < numbers; at += item_step()) {
+		const int64_t item = at / p.dv, column = at % p.dv, vb = problem(item / p.n, p.vproblems, 1);
+		Global<const uint32_t> extent = global<const uint32_t>(p.vextent) + vb * (p.vchunks * 32 + 1);
+		double mean = 0;
+		for (int64_t part = 0; part < parts; part++) mean += sums[part * numbers + at];
+		mean *= ldexp(1.0, column_exponent(extent[column]) - VALUE_TOP - WEIGHT_TOP);
+		if (extent[p.vchunks * 32] != 0) { // values that are not finite, which were taken for 0
+			Global<const float> v = global<const float>(p.v) + vb * p.m * p.dv, shift = global<const float>(p.vshift) + vb * p.cols;
+			Global<const float> weights = global<const float>(p.e) + item * p.m;
+			for (int64_t k = 0; k < p.m; k++)
+				if (shift[k] > 0 && weights[k] != 0) mean += (double)weights[k] * (double)v[k * p.dv + column];
+		}
+		global<float>(p.out)[at] = (float)(mean * global<const double>(p.inverse)[item]);
+	}
 }
