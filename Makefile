@@ -34,7 +34,7 @@ toolkit: ## build/toolkit: the CUDA compiler and headers, from an installed nvcc
 	@sh kernels/toolkit.sh build/toolkit
 
 kernels: toolkit ## build/kernels: the device code for sm_80, sm_90, sm_90a, sm_100, and PTX for drivers from 525 on
-	@sh kernels/build.sh build/toolkit build/kernels && sh kernels/pack.sh build/kernels
+	@sh kernels/build.sh build/toolkit build/kernels && $(GO) run ./kernels/pack build/kernels
 
 audit: kernels ## hold the kernels' machine code to kernels/audit.toml and, of the pinned compiler, to the bounds in kernels/README.md
 	$(GO) run ./kernels/audit $$(test ! -d build/toolkit/wheels || echo -readme kernels/README.md) build/toolkit build/kernels
