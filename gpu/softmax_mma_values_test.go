@@ -41,14 +41,8 @@ func TestTensorValues(t *testing.T) {
 				}
 				continue
 			}
-			var mean, size float64
-			var sum float32
-			for j, r := range exact {
-				mean += r * v[j*dv+l]
-				size += r * math.Abs(v[j*dv+l])
-				sum += float32(rough[j] * float32(v[j*dv+l]))
-			}
-			worst, plain = max(worst, math.Abs(got[i*dv+l]-mean)/size), max(plain, math.Abs(float64(sum)-mean)/size)
+			off, rounded := meanErrors(exact, rough, v[l:], dv, got[i*dv+l])
+			worst, plain = max(worst, off), max(plain, rounded)
 		}
 		if worst > allowed(plain, 1) {
 			t.Errorf("row %d is off by %.3g, the plain formula by %.3g", i, worst, plain)

@@ -293,20 +293,28 @@ func TestSinkhornPotentialsOnDevice(t *testing.T) {
 	}
 }
 
-// TestSinkhornInterrupt: a run on a device ends within .3 s of its context, however long it would take.
+// TestSinkhornInterrupt: a run on a device ends within .3 s of its context, however long it would take. A busy machine may
+// keep one of three waiting, no machine all of them.
 func TestSinkhornInterrupt(t *testing.T) {
 	e := engineOf(t)
-	ctx, cancel := context.WithCancel(context.Background())
-	var at time.Time
-	s := ot.SinkhornSettings{EpsRel: .05, Tol: -1, MaxIter: 1 << 20, NoSchedule: true, Progress: func(k int, _ float64) {
-		if k == 20 {
-			at = time.Now()
-			cancel()
+	least := time.Duration(math.MaxInt64)
+	for range 3 {
+		ctx, cancel := context.WithCancel(context.Background())
+		var at time.Time
+		s := ot.SinkhornSettings{EpsRel: .05, Tol: -1, MaxIter: 1 << 20, NoSchedule: true, Progress: func(k int, _ float64) {
+			if k == 20 {
+				at = time.Now()
+				cancel()
+			}
+		}}
+		_, err := ot.Sinkhorn(ctx, e, ot.Clouds{X: dist.G1().Sample(3, 40), Y: dist.G1().Sample(4, 30)}, &s)
+		if !errors.Is(err, context.Canceled) {
+			t.Fatalf("error %v", err)
 		}
-	}}
-	_, err := ot.Sinkhorn(ctx, e, ot.Clouds{X: dist.G1().Sample(3, 40), Y: dist.G1().Sample(4, 30)}, &s)
-	if took := time.Since(at); !errors.Is(err, context.Canceled) || took > time.Second { // .3 s on a machine of one's own
-		t.Errorf("error %v, %v after the context", err, took)
+		least = min(least, time.Since(at))
+	}
+	if least > 300*time.Millisecond {
+		t.Errorf("%v after the context at best", least)
 	}
 }
 
